@@ -1,0 +1,38 @@
+# Each target makes the virtual environment that it needs; a change of pyproject.toml or constraints.txt installs again.
+PYTHON ?= python3
+VENV := .venv
+DEMO := .venv-demo
+JOBS ?= 2
+
+# Exact versions, for what is installed and (under either of its two names) for what builds the wheel.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check
+
+demo: $(DEMO)/.installed
+	mkdir -p build
+	$(DEMO)/bin/pellucid denoise docs/pictures/demo-noisy.png -o build/demo-denoised.png --overwrite
+	@echo "Noisy picture:    $(CURDIR)/docs/pictures/demo-noisy.png"
+	@echo "Denoised picture: $(CURDIR)/build/demo-denoised.png"
+
+test: $(VENV)/.installed
+	$(VENV)/bin/python -m pytest -n $(JOBS) --durations=10
+
+check: $(VENV)/.installed
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --editable ".[all,bench,dev]"
+	touch $@
+
+# Not editable: the demo proves the wheel, so it also follows the sources.
+$(DEMO)/.installed: pyproject.toml constraints.txt $(shell find src -type f -not -name '*.pyc')
+	test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python -m pip install --quiet .
+	touch $@

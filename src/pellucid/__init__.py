@@ -1,0 +1,67 @@
+"""Pellucid takes the noise out of pictures.
+
+>>> import numpy, pellucid
+>>> noisy = numpy.full((64, 64, 3), 128, numpy.uint8)
+>>> pellucid.denoise(noisy, sigma=25 / 255).shape
+(64, 64, 3)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pellucid.errors import (
+    BatchError,
+    DeviceError,
+    InputError,
+    LimitError,
+    MissingExtraError,
+    PellucidError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from pellucid.images.files import read_image, write_image
+    from pellucid.images.noise import parse_noise
+    from pellucid.inference.denoise import denoise, denoise_file
+    from pellucid.inference.model import load_model
+    from pellucid.inference.sigma import estimate_sigma
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BatchError",
+    "DeviceError",
+    "InputError",
+    "LimitError",
+    "MissingExtraError",
+    "PellucidError",
+    "UsageError",
+    "__version__",
+    "denoise",
+    "denoise_file",
+    "estimate_sigma",
+    "load_model",
+    "parse_noise",
+    "read_image",
+    "write_image",
+]
+
+# NumPy, libvips and ONNX Runtime load when a function is first used, so that `import pellucid` takes no time.
+_LAZY = {
+    "denoise": "pellucid.inference.denoise",
+    "denoise_file": "pellucid.inference.denoise",
+    "estimate_sigma": "pellucid.inference.sigma",
+    "load_model": "pellucid.inference.model",
+    "parse_noise": "pellucid.images.noise",
+    "read_image": "pellucid.images.files",
+    "write_image": "pellucid.images.files",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,5 @@
+"""``python -m pellucid``."""
+
+from pellucid.cli import main
+
+main()

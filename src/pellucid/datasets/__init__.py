@@ -1,0 +1,1 @@
+"""Clean pictures as arrays."""

@@ -1,0 +1,117 @@
+"""Every way in which Pellucid can fail, in words.
+
+    PellucidError                 1   a bug: something that should not happen
+    ├── UsageError (ValueError)   2   a wrong argument, option, shape or name
+    ├── InputError (OSError)      3   a file or picture that cannot be used
+    ├── BatchError                4   some of several inputs failed
+    └── LimitError (OSError)      5   a limit or a resource: memory, disk, pixels
+        ├── DeviceError               a device that was asked for cannot be used
+        └── MissingExtraError         an optional part is not installed
+
+The number is the exit code of the command line. Every message has two parts: what happened (to which
+file, and what was found there) and what to do next.
+"""
+
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+from typing import ClassVar
+
+
+class PellucidError(Exception):
+    """The base of all errors that Pellucid raises on purpose.
+
+    Parameters
+    ----------
+    problem : str
+        What happened, to which file or argument, and what was found there. No full stop at the end.
+    remedy : str
+        What the user can do next. No full stop at the end.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}. {self.remedy}."
+
+
+class UsageError(PellucidError, ValueError):
+    """A wrong argument, option, shape or name."""
+
+    exit_code = 2
+
+
+class InputError(PellucidError, OSError):
+    """A file or picture that cannot be used: missing, broken, or of a kind that is not supported."""
+
+    exit_code = 3
+
+
+class BatchError(PellucidError):
+    """Some of several inputs failed; the others are done.
+
+    Parameters
+    ----------
+    failures : iterable of (str, PellucidError)
+        The inputs that failed, each with its own error.
+    total : int
+        How many inputs there were.
+    """
+
+    exit_code = 4
+
+    def __init__(self, failures: Iterable[tuple[str, PellucidError]], total: int) -> None:
+        self.failures = tuple(failures)
+        self.total = total
+        super().__init__(
+            f"{len(self.failures)} of {total} files failed",
+            "The others are done; mend or leave out the files listed above and run the command again",
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.failures, self.total)
+
+
+class LimitError(PellucidError, OSError):
+    """A limit or a resource: too many pixels, no memory, no space on the disk."""
+
+    exit_code = 5
+
+
+class DeviceError(LimitError):
+    """A device that was asked for cannot be used."""
+
+
+class MissingExtraError(LimitError):
+    """An optional part of Pellucid is not installed."""
+
+
+def require(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import an optional package, or say in one line how to install it.
+
+    Parameters
+    ----------
+    module : str
+        The package's import name, such as ``"torch"``.
+    extra : str
+        The extra of Pellucid that brings it, such as ``"lab"``.
+    purpose : str
+        What it is needed for, as the end of "... is needed": ``"to train a network"``.
+
+    Raises
+    ------
+    MissingExtraError
+        When the package cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as exc:
+        raise MissingExtraError(
+            f"{module} is needed {purpose} and is not installed",
+            f'Install it with: pip install "pellucid[{extra}]"',
+        ) from exc

@@ -1,0 +1,1 @@
+"""Pictures: in memory, on disk, their noise and how they are measured."""

@@ -1,0 +1,361 @@
+"""Between a `Picture` and libvips: one function decodes, one encodes."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import InputError
+from pellucid.images import containers
+from pellucid.images.exif import add_exif_to_tiff, resolution_of, upright, upright_xmp
+from pellucid.images.picture import Picture, Samples
+from pellucid.images.tiff import tiff_facts
+
+log = logging.getLogger("pellucid")
+
+_LOADERS = {"jpeg": "jpegload", "png": "pngload", "tiff": "tiffload", "webp": "webpload", "avif": "heifload"}
+_TYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
+_INTERPRETATIONS = {
+    ("uint8", 1): "b-w",
+    ("uint8", 3): "srgb",
+    ("uint16", 1): "grey16",
+    ("uint16", 3): "rgb16",
+    ("float32", 1): "b-w",
+    ("float32", 3): "scrgb",
+}
+# libvips' names for what a picture carries, and ours.
+_BLOBS = {"exif-data": "exif", "xmp-data": "xmp", "iptc-data": "iptc", "photoshop-data": "photoshop"}
+_DEFAULT_RESOLUTION = 72 / 25.4
+_UNKNOWN_RESOLUTIONS = (1.0, _DEFAULT_RESOLUTION)  # what libvips says when a file says nothing
+_GOOD_QUALITY = 90  # of lossy WebP and AVIF
+
+# EXIF orientations: how to turn what the file holds.
+_TURNS: dict[int, Callable[[Samples], Samples]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a[::-1].swapaxes(0, 1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a[:, ::-1].swapaxes(0, 1),
+}
+
+
+@cache
+def vips() -> Any:
+    """Import pyvips when the first file is read or written: it costs start-up time.
+
+    Unless the application uses pyvips itself, libvips' own warnings are turned off, in C. pyvips would call
+    Python for each of its messages, and an interrupt that arrives in such a call is lost.
+    """
+    first = "pyvips" not in sys.modules
+    if first:
+        os.environ.setdefault("VIPS_WARNING", "0")  # any value means: no warnings
+    import pyvips
+
+    if first:
+        pyvips._remove_log_handler()
+    # A cached file would be given again after it was overwritten, and would hold its memory.
+    pyvips.cache_set_max(0)
+    return pyvips
+
+
+# ---- decoding ------------------------------------------------------------------------------------
+
+
+def decode(kind: str, path: Path, check_size: Callable[[int, int], None]) -> Picture:
+    """Read a file of a known kind; `check_size` is called with width and height before anything is decoded.
+
+    Only the loader of that kind is used, whatever the file may be besides.
+
+    Raises
+    ------
+    InputError
+        When the file is broken or holds something that would be lost.
+    """
+    fields, metadata = _facts(kind, path)
+    _left_errors()
+    try:
+        load = getattr(vips().Image, _LOADERS[kind])
+        image = load(os.fsencode(path), access="sequential", fail_on="error")
+        check_size(image.width, image.height)
+        _refuse_strange(kind, path, image)
+        if image.interpretation == "cmyk":
+            log.warning("%s: CMYK is worked on and written as sRGB", path)
+            depth = 16 if image.format == "ushort" else 8
+            image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=depth)
+        turn = image.get("orientation") if kind != "avif" and _has(image, "orientation") else 1
+        samples, alpha = _samples(image, turn)
+        _mind_damage(kind, path, _left_errors())
+    except (vips().Error, UnicodeDecodeError) as exc:
+        reason = _reason(exc) or "the data make no sense"
+        raise InputError(f"{path} cannot be read: {reason}", "Use an intact copy of the file") from exc
+    metadata = {**_metadata(image, samples if turn >= 5 else None), **metadata}
+    in_jfif = fields.pop("resolution", None)
+    resolution = _resolution(kind, image, metadata.get("exif", b"")) or in_jfif
+    return Picture(
+        samples=samples,
+        alpha=alpha,
+        profile=_profile(path, image),
+        metadata=metadata,
+        resolution=resolution[::-1] if resolution and turn >= 5 else resolution,
+        format=kind,
+        bits=_bits(image),
+        **fields,
+    )
+
+
+def _facts(kind: str, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read what libvips does not tell, as fields and metadata of a `Picture`."""
+    if kind == "tiff":
+        return tiff_facts(path)
+    with path.open("rb") as file:
+        if kind == "webp":
+            return {"lossy": not containers.webp_is_lossless(file)}, {}
+        if kind == "avif":
+            if containers.is_sequence(file):
+                raise _several(path)
+            return {"lossy": not containers.avif_is_lossless(file)}, {}
+        if kind == "png":
+            png = containers.png_facts(file)
+            if png.animated:
+                raise _several(path)
+            if not png.complete:
+                raise InputError(f"{path} is a PNG that is cut off", "Use an intact copy of the file")
+            return {}, {"png": png.chunks} if png.chunks else {}
+        jpeg = containers.jpeg_facts(file)
+    if jpeg.pictures:
+        log.warning("%s: only the first picture is read; previews or gain maps are left out", path)
+    fields = {
+        "lossy": True,
+        "quality": jpeg.quality,
+        "subsampled": jpeg.subsampled,
+        "resolution": jpeg.resolution,
+    }
+    return fields, {"jpeg": jpeg.segments} if jpeg.segments else {}
+
+
+def _has(image: Any, name: str) -> bool:
+    return bool(image.get_typeof(name))
+
+
+def _several(path: Path) -> InputError:
+    return InputError(
+        f"{path} holds several pictures or an animation, and only the first would be read",
+        "Save each picture as a file of its own",
+    )
+
+
+def _refuse_strange(kind: str, path: Path, image: Any) -> None:
+    # The pages of a TIFF have been looked at: small previews are pages too.
+    if kind != "tiff" and _has(image, "n-pages") and image.get("n-pages") > 1:
+        raise _several(path)
+    cmyk = image.interpretation == "cmyk"
+    if image.format not in _TYPES or image.bands > 4 or (cmyk and image.format == "float"):
+        raise InputError(
+            f"{path} has {image.bands} channels of type {image.format} ({image.interpretation})",
+            "Save it as grey, RGB or CMYK with at most 16 bits, or as float grey or RGB",
+        )
+
+
+def _mind_damage(kind: str, path: Path, errors: str) -> None:
+    """Act on errors that did not stop libvips: it leaves the tiles of a TIFF black that it cannot read."""
+    if kind == "tiff" and "tiff2vips" in errors:
+        raise InputError(f"{path} cannot be read: {errors}", "Use an intact copy of the file")
+    if errors:
+        log.warning("%s is damaged: %s", path, errors)
+
+
+def _samples(image: Any, turn: int) -> tuple[Samples, Samples | None]:
+    """Decode the pixels and turn them upright."""
+    height, width, bands = image.height, image.width, image.bands
+    array = np.frombuffer(image.write_to_memory(), dtype=_TYPES[image.format]).reshape(height, width, bands)
+    if turn in _TURNS:
+        array = _TURNS[turn](array)
+    if bands in (1, 3):
+        return np.ascontiguousarray(array), None
+    return np.ascontiguousarray(array[..., :-1]), np.ascontiguousarray(array[..., -1])
+
+
+def _bits(image: Any) -> int | None:
+    bits = image.get("bits-per-sample") if _has(image, "bits-per-sample") else None
+    few = bits in (1, 2, 4) and image.bands == 1 and not _has(image, "palette")
+    return bits if few or bits in (10, 12) else None
+
+
+def _profile(path: Path, image: Any) -> bytes | None:
+    """Give the ICC profile; one that is broken or of other colours would be dropped without a word later."""
+    if not _has(image, "icc-profile-data"):
+        return None
+    profile: bytes = image.get("icc-profile-data")
+    if profile[36:40] == b"acsp" and profile[16:20] == (b"GRAY" if image.bands < 3 else b"RGB "):
+        return profile
+    log.warning("%s: its colour profile does not belong to such pixels and is left out", path)
+    return None
+
+
+def _resolution(kind: str, image: Any, exif: bytes) -> tuple[float, float] | None:
+    """Find the resolution: libvips does not take it from the EXIF of WebP and AVIF, and loses a JPEG's."""
+    said = (image.xres, image.yres)
+    guess = any(said[0] == said[1] and abs(said[0] / unknown - 1) < 1e-3 for unknown in _UNKNOWN_RESOLUTIONS)
+    return resolution_of(exif) or (None if guess or kind == "jpeg" else said)
+
+
+def _metadata(image: Any, turned: Samples | None) -> dict[str, Any]:
+    names = {**_BLOBS, "resolution-unit": "unit"}
+    found = {ours: image.get(theirs) for theirs, ours in names.items() if _has(image, theirs)}
+    if "exif" in found:
+        size = None if turned is None else (turned.shape[1], turned.shape[0])
+        found["exif"] = upright(found["exif"].removeprefix(b"Exif\0\0"), size)
+    if "xmp" in found:
+        found["xmp"] = upright_xmp(found["xmp"])
+    return found
+
+
+def _reason(exc: Exception) -> str:
+    """Give libvips' words, also where pyvips fails on their not being UTF-8."""
+    return _words(exc.detail) if isinstance(exc, vips().Error) else _left_errors()
+
+
+def _left_errors() -> str:
+    """Give and clear the errors that libvips has noted and no exception has taken."""
+    library = vips().vips_lib
+    text = vips().ffi.string(library.vips_error_buffer()).decode("utf-8", "replace")
+    library.vips_error_clear()
+    return _words(text)
+
+
+def _words(text: str) -> str:
+    """Make one line of libvips' errors: the first three, without the seeks that only follow from others."""
+    lines = dict.fromkeys(line.strip() for line in text.splitlines() if line.strip())
+    telling = [line for line in lines if ": bad seek" not in line] or list(lines)
+    return "; ".join(telling[:3])
+
+
+# ---- encoding ------------------------------------------------------------------------------------
+
+
+def encode(kind: str, path: Path, picture: Picture) -> None:
+    """Write a picture as a file of a kind that can hold it.
+
+    Raises
+    ------
+    OSError
+        When libvips or the system cannot write.
+    """
+    metadata = picture.metadata
+    in_exif = kind in ("webp", "avif")  # libvips writes EXIF there, and the resolution into it
+    keep = vips().enums.ForeignKeep
+    kept = keep.ICC | keep.XMP | keep.IPTC | keep.OTHER
+    if in_exif and ("exif" in metadata or picture.resolution):
+        kept |= keep.EXIF
+    image = _image(picture, kind)
+    saver = _LOADERS[kind].replace("load", "save")
+    try:
+        getattr(image, saver)(os.fsencode(path), keep=kept, **_OPTIONS[kind](picture))
+    except (vips().Error, UnicodeDecodeError) as exc:
+        raise OSError(_reason(exc)) from exc
+    _insert_metadata(kind, path, picture)
+
+
+def _image(picture: Picture, kind: str) -> Any:
+    samples, alpha = picture.samples, picture.alpha
+    if picture.depth in (10, 12) and kind == "avif":
+        samples = _rounded(samples, picture.depth)
+        alpha = None if alpha is None else _rounded(alpha, picture.depth)
+    height, width, channels = samples.shape
+    image = _from_memory(samples, width, height, channels)
+    if alpha is not None:
+        image = image.bandjoin(_from_memory(alpha, width, height, 1))
+    xres, yres = picture.resolution or (_DEFAULT_RESOLUTION, _DEFAULT_RESOLUTION)
+    image = image.copy(interpretation=_INTERPRETATIONS[samples.dtype.name, channels], xres=xres, yres=yres)
+    blob, text = vips().GValue.blob_type, vips().GValue.gstr_type
+    for theirs, ours in _BLOBS.items():
+        if ours in picture.metadata and (ours != "photoshop" or kind == "tiff"):
+            prefix = b"Exif\0\0" if ours == "exif" else b""
+            image.set_type(blob, theirs, prefix + picture.metadata[ours])
+    if picture.profile:
+        image.set_type(blob, "icc-profile-data", picture.profile)
+    image.set_type(text, "resolution-unit", picture.metadata.get("unit", "in"))
+    return image
+
+
+def _from_memory(samples: Samples, width: int, height: int, channels: int) -> Any:
+    formats = {np.dtype(dtype): name for name, dtype in _TYPES.items()}
+    data = np.ascontiguousarray(samples)
+    return vips().Image.new_from_memory(data, width, height, channels, formats[samples.dtype])
+
+
+def _rounded(samples: Samples, bits: int) -> Samples:
+    """Round to the upper bits of uint16, since libvips only cuts the lower ones off."""
+    half = 1 << (15 - bits)
+    return np.minimum(samples, np.uint16(65535 - half)) + np.uint16(half)
+
+
+def _fits(samples: Samples, bits: int | None) -> bool:
+    """Tell whether few bits, stretched over uint8, hold these very samples."""
+    return bits in (1, 2, 4) and samples.shape[2] == 1 and not np.any(samples % (255 // (2**bits - 1)))
+
+
+def _jpeg_options(picture: Picture) -> dict[str, Any]:
+    return {"Q": picture.quality, "subsample_mode": "on" if picture.subsampled else "off"}
+
+
+def _png_options(picture: Picture) -> dict[str, Any]:
+    if picture.alpha is None and _fits(picture.samples, picture.bits):
+        return {"bitdepth": picture.bits}
+    return {"filter": "all"}  # a quarter smaller than without
+
+
+def _tiff_options(picture: Picture) -> dict[str, Any]:
+    compression = picture.compression or "deflate"
+    few = picture.alpha is None and _fits(picture.samples, picture.bits)
+    if compression == "ccittfax4" and not (few and picture.bits == 1):
+        compression = "deflate"
+    predictor = "float" if picture.samples.dtype == np.float32 else "horizontal"
+    options = {
+        "compression": compression,
+        "predictor": predictor if compression in ("lzw", "deflate") and not few else "none",
+        "bigtiff": picture.samples.nbytes > 3_000_000_000,  # TIFF's offsets have 32 bits
+    }
+    return {**options, "bitdepth": picture.bits} if few else options
+
+
+def _webp_options(picture: Picture) -> dict[str, Any]:
+    if picture.lossy:
+        return {"Q": _GOOD_QUALITY, "smart_subsample": True, "exact": True}
+    return {"lossless": True, "exact": True}
+
+
+def _avif_options(picture: Picture) -> dict[str, Any]:
+    options = {"compression": "av1", "bitdepth": picture.depth, "subsample_mode": "off", "effort": 2}
+    # An effort of 4, libvips' default, takes ten times as long for the same size.
+    return {**options, **({"Q": _GOOD_QUALITY} if picture.lossy else {"lossless": True})}
+
+
+_OPTIONS: dict[str, Callable[[Picture], dict[str, Any]]] = {
+    "jpeg": _jpeg_options,
+    "png": _png_options,
+    "tiff": _tiff_options,
+    "webp": _webp_options,
+    "avif": _avif_options,
+}
+
+
+def _insert_metadata(kind: str, path: Path, picture: Picture) -> None:
+    """Put into the file what libvips would drop or rewrite."""
+    metadata, exif = picture.metadata, picture.metadata.get("exif")
+    if kind == "tiff" and exif:
+        add_exif_to_tiff(path, exif)
+    elif kind == "png":
+        chunks = containers.png_chunks(exif, metadata.get("png", b""))
+        containers.insert(path, containers.END_OF_IHDR, chunks)
+    elif kind == "jpeg":
+        ready, unit = metadata.get("jpeg", b""), metadata.get("unit", "in")
+        segments = containers.jpeg_segments(picture.resolution, unit, exif, ready)
+        containers.insert(path, containers.END_OF_SOI, segments)

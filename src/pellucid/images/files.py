@@ -1,0 +1,234 @@
+"""Pictures in files: told by their content, checked before they are decoded, written whole or not at all."""
+
+import errno
+import logging
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pellucid.errors import InputError, LimitError, UsageError
+from pellucid.images.codecs import decode, encode
+from pellucid.images.containers import SUFFIXES, foreign_name, kind_of
+from pellucid.images.heic import read_heic
+from pellucid.images.picture import Picture
+
+log = logging.getLogger("pellucid")
+
+NAMES = {"png": "PNG", "jpeg": "JPEG", "tiff": "TIFF", "webp": "WebP", "avif": "AVIF", "heic": "HEIC"}
+# What each format holds: bits per sample, alpha, the longest side in pixels.
+_HOLDS = {
+    "png": ((8, 10, 12, 16), True, 2**31 - 1),
+    "jpeg": ((8,), False, 65_535),
+    "tiff": ((8, 10, 12, 16, 32), True, 2**31 - 1),
+    "webp": ((8,), True, 16_383),
+    "avif": ((8, 10, 12), True, 16_384),
+}
+_LARGEST_SEGMENT = 65_527  # bytes of EXIF or XMP in a JPEG
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def read_image(path: str | os.PathLike[str], *, max_pixels: int = 1_000_000_000) -> Picture:
+    """Read a picture: PNG, JPEG, TIFF, WebP, AVIF or (with the extra `heic`) HEIC.
+
+    The format is told by the content, not by the name. The pixels come upright; CMYK comes as sRGB, a
+    palette as RGB, and 1, 2 or 4 bits come stretched over 8.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    max_pixels : int
+        Refuse pictures with more pixels than this, before anything is decoded.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    InputError
+        When the file is missing, broken, or of a kind that is not supported.
+    LimitError
+        When it has more than `max_pixels` pixels, or does not fit into memory.
+    MissingExtraError
+        For HEIC without pi-heif.
+    """
+    file = Path(path)
+
+    def check_size(width: int, height: int) -> None:
+        if width * height > max_pixels:
+            raise LimitError(
+                f"{file} has {width} x {height} pixels, more than the limit of {max_pixels:,}",
+                "If you trust the file, raise the limit (max_pixels, --max-pixels)",
+            )
+
+    kind = _kind(file)
+    try:
+        return read_heic(file, check_size) if kind == "heic" else decode(kind, file, check_size)
+    except MemoryError as exc:
+        raise LimitError(f"{file} does not fit into memory", "Use a machine with more memory") from exc
+
+
+def _kind(file: Path) -> str:
+    """Tell a file's format by its first bytes, and warn when its name says another."""
+    try:
+        # A named pipe would wait for ever.
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise InputError(f"{file} is a folder or device, not a file", "Give the path of a picture")
+        with file.open("rb") as stream:
+            head = stream.read(64)
+    except InputError:
+        raise
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+        raise InputError(f"{file} cannot be read: {reason}", "Check the path and its permissions") from exc
+    kind = kind_of(head)
+    if kind is None:
+        found = "is empty" if not head else f"is {foreign_name(head)}"
+        raise InputError(
+            f"{file} {found}", f"Give a picture in one of the formats {', '.join(NAMES.values())}"
+        )
+    said = SUFFIXES.get(file.suffix.lower())
+    if said not in (None, kind):
+        log.warning("%s is named like a %s but is a %s", file, NAMES[said or ""], NAMES[kind])
+    return kind
+
+
+def write_image(path: str | os.PathLike[str], picture: Picture, *, overwrite: bool = False) -> None:
+    """Write a picture in the format that the name's suffix says.
+
+    The file appears whole or not at all: it is written under a temporary name in the same folder and then
+    renamed. A JPEG keeps the quality of the JPEG it came from, a TIFF its lossless compression.
+
+    Parameters
+    ----------
+    path : path
+        Where to: .png, .jpg, .tif, .webp or .avif.
+    picture : Picture
+        What to write.
+    overwrite : bool
+        Replace a file that exists.
+
+    Raises
+    ------
+    UsageError
+        When the file exists, when the suffix names no format that can be written, or when that format cannot
+        hold the picture.
+    InputError
+        When the folder cannot be written to.
+    LimitError
+        When there is no space.
+    """
+    file = Path(os.path.realpath(path))  # a link stays a link
+    kind = check_target(file, picture, overwrite=overwrite)
+    with _whole_or_nothing(file, overwrite) as temporary:
+        encode(kind, temporary, picture)
+    _warn_of_lost_texts(file, kind, picture)
+
+
+def copy_file(source: Path, path: Path, *, overwrite: bool = False) -> None:
+    """Give a file that needs no change to another name, byte for byte, whole or not at all.
+
+    Raises
+    ------
+    UsageError, InputError, LimitError
+        As `write_image`.
+    """
+    if not (path.exists() and path.samefile(source)):
+        with _whole_or_nothing(Path(os.path.realpath(path)), overwrite) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def check_target(path: str | os.PathLike[str], picture: Picture, *, overwrite: bool = False) -> str:
+    """Find out, before any work, whether a picture can be written to a path; return the format's name.
+
+    Raises
+    ------
+    UsageError
+        As `write_image`.
+    """
+    file = Path(path)
+    kind = SUFFIXES.get(file.suffix.lower())
+    if kind == "heic":
+        raise UsageError(f"{file}: HEIC is read but not written", "Write AVIF, which is as small")
+    if kind is None:
+        raise UsageError(
+            f"{file}: the suffix {file.suffix!r} names no format that Pellucid writes",
+            "Use .png, .jpg, .tif, .webp or .avif",
+        )
+    _refuse_existing(file, overwrite)
+    problem = _cannot_hold(kind, picture)
+    if problem:
+        others = [NAMES[name] for name in _HOLDS if not _cannot_hold(name, picture)]
+        raise UsageError(f"{file}: {NAMES[kind]} cannot hold {problem}", f"Write {' or '.join(others)}")
+    return kind
+
+
+def _refuse_existing(file: Path, overwrite: bool) -> None:
+    if file.exists() and not overwrite:
+        raise UsageError(
+            f"{file} exists already", "Choose another name, or allow it (overwrite, --overwrite)"
+        )
+
+
+def _cannot_hold(kind: str, picture: Picture) -> str | None:
+    depths, alpha, longest = _HOLDS[kind]
+    height, width, channels = picture.samples.shape
+    if picture.depth not in depths:
+        return "floating-point samples" if picture.depth == 32 else f"{picture.depth}-bit samples"
+    if picture.alpha is not None and not alpha:
+        return "transparency (alpha)"
+    if max(height, width) > longest:
+        return f"{width} x {height} pixels"
+    if kind in ("webp", "avif") and channels == 1 and picture.profile:
+        return "grey with a colour profile of its own"
+    if kind == "jpeg":
+        for name in ("exif", "xmp"):
+            if len(picture.metadata.get(name, b"")) > _LARGEST_SEGMENT:
+                return f"{len(picture.metadata[name]):,} bytes of {name.upper()}"
+    return None
+
+
+@contextmanager
+def _whole_or_nothing(target: Path, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary name beside the target; rename it when all went well, remove it when not."""
+    temporary = target.with_name(f".pellucid-{secrets.token_hex(6)}{target.suffix}")
+    try:
+        temporary.touch(exist_ok=False)
+        yield temporary
+        with temporary.open("r+b") as stream:
+            os.fsync(stream.fileno())
+        _refuse_existing(target, overwrite)  # it may have come into being meanwhile
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    except OSError as exc:
+        raise _write_error(target, exc) from exc
+    finally:
+        with suppress(OSError):  # it is renamed, or never came into being
+            temporary.unlink()
+
+
+def _write_error(target: Path, exc: OSError) -> InputError | LimitError:
+    reason = exc.strerror or str(exc)
+    # libvips gives the system's words, not its number.
+    if exc.errno in _NO_SPACE or any(os.strerror(number) in reason for number in _NO_SPACE):
+        return LimitError(f"{target} cannot be written: {reason}", "Make space or choose another disk")
+    return InputError(f"{target} cannot be written: {reason}", "Check the folder and its permissions")
+
+
+def _warn_of_lost_texts(file: Path, kind: str, picture: Picture) -> None:
+    """Say which small texts the format does not take along; they are no reason to refuse."""
+    metadata, lost = picture.metadata, []
+    if "iptc" in metadata and kind not in ("jpeg", "tiff"):
+        lost.append("IPTC data")
+    if kind != "png" and any(name in metadata.get("png", b"") for name in (b"tEXt", b"zTXt", b"iTXt")):
+        lost.append("PNG text")
+    if kind != "jpeg" and "jpeg" in metadata:
+        lost.append("JPEG comments")
+    if lost:
+        log.warning("%s: %s cannot hold the %s of the original", file, NAMES[kind], " and ".join(lost))

@@ -1,0 +1,56 @@
+"""The card of a network: what it is, how to run it, what it can do. It travels inside the ``.onnx`` file."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from pellucid.errors import InputError
+
+KEY = "pellucid.card"
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """What a network says about itself."""
+
+    name: str
+    version: str
+    purpose: str
+    licence: str
+    trained_on: str
+    channels: int  # of the pictures it takes: 1 grey, 3 colour
+    stride: int  # height and width must be multiples of this
+    radius: int  # how many pixels away an input pixel can still change an output pixel
+    overlap: int  # what neighbouring tiles need to share so that no seam is seen; at most `radius`
+    sigma: tuple[float, float]  # the noise levels it was trained on, 0 to 1
+    bytes_per_pixel: int  # memory that a run needs for each pixel of a tile
+    multiply_adds: int  # a pixel
+    parameters: int
+    steps: int  # of training
+    recipe: str  # the recipe, as JSON
+    figures: dict[str, float]  # measured while training, on the tune pictures
+
+
+def read_card(metadata: Mapping[str, str], source: str) -> Card:
+    """Read the card from an ONNX file's metadata.
+
+    Raises
+    ------
+    InputError
+        When there is none, or it cannot be read: the file was not written by ``pellucid train``.
+    """
+    if KEY not in metadata:
+        raise InputError(
+            f"{source} has no card: it was not written by pellucid train",
+            "Only such networks say how they are to be run; train one with: pellucid train",
+        )
+    try:
+        return msgspec.json.decode(metadata[KEY], type=Card)
+    except msgspec.ValidationError as exc:
+        raise InputError(
+            f"{source} has a card of another version of Pellucid: {exc}", "Export the network again"
+        ) from exc
+
+
+def write_card(card: Card) -> dict[str, str]:
+    """Give the metadata that an ONNX file holds for this card."""
+    return {KEY: msgspec.json.encode(card).decode()}

@@ -1,0 +1,160 @@
+"""The two shortest ways to a clean picture: an array, and a file."""
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pellucid.errors import UsageError
+from pellucid.images.containers import SUFFIXES
+from pellucid.images.files import check_target, copy_file, read_image, write_image
+from pellucid.inference.model import Model, Progress, load_model
+
+MODEL = "gaussian-fast"
+"""The network that is used when none is named."""
+
+_load = functools.lru_cache(maxsize=2)(load_model)  # repeated calls must not load the weights again
+
+
+def denoise(
+    pixels: NDArray[Any],
+    *,
+    model: str | Path | Model = MODEL,
+    sigma: float | None = None,
+    strength: float = 1.0,
+) -> NDArray[Any]:
+    """Take the noise out of an array.
+
+    Parameters
+    ----------
+    pixels : array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)
+        uint8, uint16, float32 or float64. The largest value of an integer type is white; floats run from 0
+        to 1 and are clipped neither on the way in nor out. A fourth channel is alpha and stays as it is.
+    model : str, Path or Model
+        A name that ``pellucid models`` lists, an ``.onnx`` file, or what `load_model` gave.
+    sigma : float, optional
+        Standard deviation of the noise, 0 to 1, such as 25 / 255. By default it is estimated, and a picture
+        without noise comes back as it was.
+    strength : float
+        From 0 (the picture as it is) to 1 (all the noise that the network finds).
+
+    Returns
+    -------
+    array
+        A new array of the same shape and dtype.
+
+    Raises
+    ------
+    UsageError
+        When an argument makes no sense; the message says what is possible.
+    InputError
+        When the array holds NaN or infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noisy = np.random.default_rng(0).normal(0.5, 0.1, (96, 96)).astype(np.float32)
+    >>> bool(denoise(noisy, sigma=0.1).std() < 0.02)
+    True
+    """
+    return _model(model).denoise(pixels, sigma=sigma, strength=strength).pixels
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of a file.
+
+    Parameters
+    ----------
+    source, output : Path
+    sigma : float
+        The noise level that was told or estimated, 0 to 1.
+    changed : bool
+        False when there was nothing to take away and the output shows the very same picture.
+    width, height : int
+        In pixels.
+    """
+
+    source: Path
+    output: Path
+    sigma: float
+    changed: bool
+    width: int
+    height: int
+
+
+def denoise_file(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    model: str | Path | Model = MODEL,
+    sigma: float | None = None,
+    strength: float = 1.0,
+    overwrite: bool = False,
+    max_pixels: int = 1_000_000_000,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Take the noise out of a picture file and write the result to another.
+
+    Everything else that the file holds stays: size, bit depth, alpha, colour profile, metadata.
+
+    Parameters
+    ----------
+    path : path
+        PNG, JPEG, TIFF, WebP, AVIF or HEIC.
+    output : path, optional
+        Its suffix says the format. By default ``photo-denoised.jpg`` beside ``photo.jpg``.
+    model, sigma, strength
+        As for `denoise`.
+    overwrite : bool
+        Replace an output that exists.
+    max_pixels : int
+        Refuse larger pictures before they are decoded.
+    progress : function of (done, total), optional
+        Called after each tile.
+
+    Returns
+    -------
+    FileResult
+
+    Raises
+    ------
+    UsageError
+        When an argument makes no sense, the output exists, or its format cannot hold the picture.
+    InputError
+        When the file cannot be used.
+    LimitError
+        When the picture is too large, or memory or disk are too small.
+    """
+    source = Path(path)
+    target = default_output(source) if output is None else Path(output)
+    picture = read_image(source, max_pixels=max_pixels)
+    check_target(target, picture, overwrite=overwrite)
+    result = _model(model).denoise(picture.samples, sigma=sigma, strength=strength, progress=progress)
+    if result.changed:
+        write_image(target, picture.with_samples(result.pixels), overwrite=overwrite)
+    elif SUFFIXES[target.suffix.lower()] == picture.format:
+        copy_file(source, target, overwrite=overwrite)
+    else:
+        write_image(target, picture, overwrite=overwrite)
+    height, width = picture.samples.shape[:2]
+    return FileResult(source, target, result.sigma, result.changed, width, height)
+
+
+def default_output(source: Path) -> Path:
+    """``photo-denoised.jpg`` for ``photo.jpg``; AVIF for HEIC, which is read but not written."""
+    suffix = ".avif" if SUFFIXES.get(source.suffix.lower()) == "heic" else source.suffix
+    return source.with_name(f"{source.stem}-denoised{suffix}")
+
+
+def _model(model: str | Path | Model) -> Model:
+    if isinstance(model, Model):
+        return model
+    if not isinstance(model, (str, Path)):
+        raise UsageError(
+            f"A model cannot be {type(model).__name__}", "Give a name, a path, or what load_model returned"
+        )
+    return _load(model)

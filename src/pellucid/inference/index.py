@@ -1,0 +1,69 @@
+"""The networks that ship: one row each in ``models/index.toml``."""
+
+import functools
+import hashlib
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from pellucid.errors import LimitError, UsageError
+
+MODELS = Path(__file__).parent.parent / "models"
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of weights."""
+
+    name: str  # what the user says, such as gaussian-fast; grey and colour share it
+    channels: int  # of the pictures it takes
+    file: str
+    sha256: str
+    purpose: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return MODELS / self.file
+
+
+@functools.cache
+def shipped() -> tuple[Entry, ...]:
+    """Every network that came with the installation."""
+    rows = tomllib.loads((MODELS / "index.toml").read_text(encoding="utf-8"))["model"]
+    return tuple(msgspec.convert(rows, list[Entry]))
+
+
+def names() -> list[str]:
+    """The names that denoise, each once."""
+    return list(dict.fromkeys(entry.name for entry in shipped() if entry.name != "sigma"))
+
+
+def entries(name: str) -> list[Entry]:
+    """The files behind a name.
+
+    Raises
+    ------
+    UsageError
+        When no network has this name.
+    """
+    found = [entry for entry in shipped() if entry.name == name]
+    if not found:
+        raise UsageError(f"There is no model {name!r}", f"Name an .onnx file, or one of {', '.join(names())}")
+    return found
+
+
+def verify(entry: Entry) -> None:
+    """Check that a file of weights is the one that was released.
+
+    Raises
+    ------
+    LimitError
+        When it is missing or has changed.
+    """
+    try:
+        content = entry.path.read_bytes()
+    except OSError as exc:
+        raise LimitError(f"{entry.path} cannot be read: {exc.strerror}", "Install Pellucid again") from exc
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise LimitError(f"{entry.path} is not the file that was released", "Install Pellucid again")

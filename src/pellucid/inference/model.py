@@ -1,0 +1,278 @@
+"""Denoise arrays with a trained network."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError, LimitError, UsageError
+from pellucid.images.picture import SAMPLE_TYPES, from_float, to_float
+from pellucid.inference import index
+from pellucid.inference.card import Card
+from pellucid.inference.session import Session
+from pellucid.inference.sigma import CLEAN, estimate_sigma
+from pellucid.inference.tiling import Tiles, plan, run_tiled
+
+LARGEST_TILE = 1152  # pixels a side; larger tiles only cost memory, as benchmarks/tiles.py shows
+FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A denoised picture.
+
+    Parameters
+    ----------
+    pixels : array
+        The same shape and dtype as the input.
+    sigma : float
+        The noise level that was told or estimated, 0 to 1.
+    changed : bool
+        False when the picture was left as it was, because there was nothing to take away.
+    """
+
+    pixels: NDArray[Any]
+    sigma: float
+    changed: bool
+
+
+class Model:
+    """A denoiser: one network for grey pictures, one for colour, or both under one name.
+
+    Parameters
+    ----------
+    name : str
+    files : mapping of int to Path
+        The ``.onnx`` file for each number of channels.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``coreml`` or ``directml``.
+    threads : int, optional
+        By default all cores.
+    memory : int, optional
+        Bytes that the process may take; tiles become as small as that needs.
+    exact : bool, optional
+        True lets tiles share the network's full receptive field, False only what their card says is needed
+        for invisible seams. By default exact where it costs under 1.3 times the untiled time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        files: Mapping[int, Path],
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        memory: int | None = None,
+        exact: bool | None = None,
+    ) -> None:
+        self.name = name
+        self._memory, self._exact = memory, exact
+        self._open = functools.cache(
+            lambda channels: Session(files[channels], device=device, threads=threads)
+        )
+        self.channels = tuple(sorted(files))
+
+    def card(self, channels: int) -> Card:
+        """The card of the network for grey (1) or colour (3) pictures."""
+        return self._session(channels).card
+
+    def denoise(
+        self,
+        pixels: NDArray[Any],
+        *,
+        sigma: float | None = None,
+        strength: float = 1.0,
+        progress: Progress | None = None,
+    ) -> Result:
+        """Take the noise out of a picture.
+
+        Parameters
+        ----------
+        pixels : array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)
+            uint8, uint16, float32 or float64. The largest value of an integer type is white; floats run from
+            0 to 1 and are not clipped. A fourth channel is alpha and comes back untouched.
+        sigma : float, optional
+            Standard deviation of the noise, 0 to 1 (25 / 255, not 25). By default it is estimated, and a
+            picture without noise comes back as it was.
+        strength : float
+            0 gives the picture back, 1 what the network says, and values between a blend.
+        progress : function of (done, total), optional
+            Called after each tile.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        UsageError
+            When shape, dtype, sigma or strength make no sense.
+        InputError
+            When the array holds NaN or infinity.
+        LimitError
+            When the memory does not suffice.
+        """
+        view = check_pixels(pixels)
+        _check_numbers(sigma, strength)
+        colour, level = view[..., :3], sigma
+        if is_grey(colour):
+            colour = colour[..., :1]
+        if level is None:
+            level = estimate_sigma(colour)
+        if strength == 0 or level < (CLEAN if sigma is None else 1e-6):
+            return Result(pixels.copy(), level, changed=False)
+        out = view.copy()
+        self._run(colour, out, level, strength, progress)
+        return Result(out.reshape(pixels.shape), level, changed=True)
+
+    def _run(
+        self,
+        colour: NDArray[Any],
+        out: NDArray[Any],
+        sigma: float,
+        strength: float,
+        progress: Progress | None,
+    ) -> None:
+        """Denoise `colour` (h, w, 1 or 3) tile by tile into the colour channels of `out`."""
+        session = self._session(colour.shape[2])
+        channels = min(out.shape[2], 3)
+
+        def read(rows: slice, columns: slice) -> NDArray[np.float32]:
+            return to_float(colour[rows, columns])
+
+        def write(
+            rows: slice, columns: slice, noisy: NDArray[np.float32], clean: NDArray[np.float32]
+        ) -> None:
+            blend = clean if strength == 1 else noisy + np.float32(strength) * (clean - noisy)
+            out[rows, columns, :channels] = from_float(blend, out.dtype)
+
+        run_tiled(
+            self._tiles(session.card, colour), read, lambda tile: session.run(tile, sigma), write, progress
+        )
+
+    def _tiles(self, card: Card, colour: NDArray[Any]) -> Tiles:
+        height, width = colour.shape[:2]
+        largest = LARGEST_TILE
+        if self._memory is not None:
+            room = self._memory - FIXED_MEMORY - 2 * colour.nbytes
+            largest = min(largest, int(max(room, 0) / card.bytes_per_pixel) ** 0.5 // 1)
+        halo = card.radius if self._wants_exact(card) else card.overlap
+        try:
+            return plan(height, width, stride=card.stride, halo=halo, largest=int(largest))
+        except UsageError as exc:
+            raise LimitError(
+                f"{self._memory} bytes of memory are too few for a picture of {width} x {height} pixels",
+                "Allow more with --memory, or leave it out",
+            ) from exc
+
+    def _wants_exact(self, card: Card) -> bool:
+        if self._exact is not None:
+            return self._exact
+        halo = -(-card.radius // card.stride) * card.stride
+        return (LARGEST_TILE / (LARGEST_TILE - 2 * halo)) ** 2 < 1.3
+
+    def _session(self, channels: int) -> Session:
+        if channels not in self.channels:
+            kinds = {1: "grey", 3: "colour"}
+            raise UsageError(
+                f"{self.name} is for {kinds[self.channels[0]]} pictures and this one is {kinds[channels]}",
+                "Convert the picture, or name a model that has both kinds",
+            )
+        return self._open(channels)
+
+
+def load_model(
+    name_or_path: str | Path = "gaussian-fast",
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    memory: int | None = None,
+    exact: bool | None = None,
+) -> Model:
+    """Load a network that ships with Pellucid, by its name, or one's own, by its path.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Such as ``gaussian-fast``; one name serves grey and colour. Or an ``.onnx`` file that
+        ``pellucid train`` wrote.
+    device, threads, memory, exact
+        As for `Model`.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    UsageError
+        When there is no such model, device or number of threads.
+    InputError
+        When the file is missing or is no network of Pellucid's.
+
+    Examples
+    --------
+    >>> load_model("gaussian-fast").channels
+    (1, 3)
+    """
+    options: dict[str, Any] = {"device": device, "threads": threads, "memory": memory, "exact": exact}
+    if Path(name_or_path).suffix == ".onnx":
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise InputError(
+                f"There is no file {path}", f"Check the path, or name one of {', '.join(index.names())}"
+            )
+        session = Session(path, device=device, threads=threads)
+        return Model(str(path), {session.card.channels: path}, **options)
+    files = {}
+    for entry in index.entries(str(name_or_path)):
+        index.verify(entry)
+        files[entry.channels] = entry.path
+    return Model(str(name_or_path), files, **options)
+
+
+def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Give the picture as (h, w, channels), or say why it is none.
+
+    Raises
+    ------
+    UsageError
+        For a wrong shape or dtype.
+    InputError
+        For values that are not finite.
+    """
+    if not isinstance(pixels, np.ndarray) or pixels.dtype.name not in SAMPLE_TYPES:
+        found = pixels.dtype.name if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise UsageError(f"A picture cannot be {found}", f"Give a NumPy array of {', '.join(SAMPLE_TYPES)}")
+    view = pixels[..., None] if pixels.ndim == 2 else pixels
+    if view.ndim != 3 or view.shape[2] not in (1, 3, 4) or 0 in view.shape:
+        raise UsageError(
+            f"A picture cannot have shape {pixels.shape}",
+            "Give (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), with at least one pixel",
+        )
+    if view.dtype.kind == "f" and not np.isfinite(view).all():
+        raise InputError(
+            "The picture holds NaN or infinity",
+            "Replace those values first, for instance with numpy.nan_to_num",
+        )
+    return view
+
+
+def is_grey(colour: NDArray[Any]) -> bool:
+    """Whether red, green and blue are equal everywhere; looks at the first rows before all."""
+    return colour.shape[2] == 3 and all(
+        np.array_equal(part[..., 0], part[..., k]) for part in (colour[:8], colour) for k in (1, 2)
+    )
+
+
+def _check_numbers(sigma: float | None, strength: float) -> None:
+    if sigma is not None and not 0 <= sigma <= 1:
+        raise UsageError(f"sigma is {sigma}", "Give a standard deviation from 0 to 1, such as 25 / 255")
+    if not 0 <= strength <= 1:
+        raise UsageError(f"strength is {strength}", "Give a number from 0 (the picture as it is) to 1")

@@ -1,0 +1,125 @@
+"""ONNX Runtime: one network, loaded and ready to run."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import DeviceError, InputError, LimitError, UsageError
+from pellucid.inference.card import Card, read_card
+
+PROVIDERS: Mapping[str, str] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
+
+
+class Session:
+    """A network that runs.
+
+    Parameters
+    ----------
+    path : Path
+        An ``.onnx`` file that ``pellucid train`` wrote.
+    device : str
+        ``cpu``, ``cuda``, ``coreml`` or ``directml``; ``auto`` is CUDA where it is there, and else the CPU.
+    threads : int, optional
+        By default as many as the machine has cores.
+
+    Raises
+    ------
+    UsageError
+        When the device or the number of threads makes no sense.
+    InputError
+        When the file is no network, or none that ``pellucid train`` wrote.
+    DeviceError
+        When the device is not there, or the network cannot run on it.
+    """
+
+    def __init__(self, path: Path, *, device: str = "auto", threads: int | None = None) -> None:
+        import onnxruntime as ort  # slow to load
+
+        provider = choose_provider(device, ort.get_available_providers())
+        if threads is not None and threads < 1:
+            raise UsageError(f"{threads} threads cannot run a network", "Give a number from 1")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or os.cpu_count() or 1
+        options.log_severity_level = 4  # errors reach the user as exceptions, not as lines on the terminal
+        try:
+            self._session = ort.InferenceSession(path, options, providers=[provider])
+        except Exception as exc:
+            raise InputError(
+                f"{path} cannot be loaded as a network: {_first_line(exc)}",
+                "Name an .onnx file that pellucid train wrote",
+            ) from exc
+        if self._session.get_providers()[0] != provider:
+            raise DeviceError(f"The network does not run on {device!r} here", "Use --device cpu")
+        self.card: Card = read_card(self._session.get_modelmeta().custom_metadata_map, str(path))
+
+    def run(self, noisy: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+        """Denoise one tile.
+
+        Parameters
+        ----------
+        noisy : float32 array (height, width, channels), 0 to 1
+            Height and width are multiples of the card's stride.
+        sigma : float
+            The noise level, 0 to 1.
+
+        Returns
+        -------
+        float32 array (height, width, channels)
+        """
+        denoised: NDArray[np.float32] = self.call(
+            noisy=noisy.transpose(2, 0, 1)[None],  # (h, w, c) -> (1, c, h, w)
+            sigma=np.full((1, 1, 1, 1), sigma, np.float32),
+        )[0].transpose(1, 2, 0)  # (1, c, h, w) -> (h, w, c)
+        return denoised
+
+    def call(self, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the network on named inputs; give its one output.
+
+        Raises
+        ------
+        LimitError
+            When the runtime stops, mostly for want of memory.
+        """
+        try:
+            feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
+            output: NDArray[np.float32] = self._session.run(None, feeds)[0]
+        except Exception as exc:
+            raise LimitError(
+                f"The network stopped: {_first_line(exc)}", "Give it less at a time, as with --memory 500M"
+            ) from exc
+        return output
+
+
+def choose_provider(device: str, available: list[str]) -> str:
+    """Find ONNX Runtime's name for a device.
+
+    Raises
+    ------
+    UsageError
+        When there is no such kind of device.
+    DeviceError
+        When this installation has none.
+    """
+    if device == "auto":
+        device = "cuda" if PROVIDERS["cuda"] in available else "cpu"
+    if device not in PROVIDERS:
+        raise UsageError(f"Unknown device {device!r}", f"Choose among auto, {', '.join(PROVIDERS)}")
+    if PROVIDERS[device] not in available:
+        here = [name for name, provider in PROVIDERS.items() if provider in available]
+        raise DeviceError(
+            f"No device {device!r} is there",
+            f"Use one of: {', '.join(here)}; for a GPU, install the onnxruntime that serves it",
+        )
+    return PROVIDERS[device]
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().split("\n")[0].rstrip(".")

@@ -1,0 +1,56 @@
+"""How much noise is in a picture, as a small network sees it."""
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.images.picture import to_float
+from pellucid.inference import index
+from pellucid.inference.session import Session
+
+CLEAN = 1 / 255
+"""A picture with less noise than this is left alone: the eye sees none, and the estimate means little."""
+
+CROP = 96  # pixels a side of a crop that the network sees
+GRID = 5  # crops across and down the picture
+
+
+def estimate_sigma(pixels: NDArray[Any]) -> float:
+    """Estimate the standard deviation of white Gaussian noise in a picture.
+
+    Parameters
+    ----------
+    pixels : array (h, w), (h, w, 1) or (h, w, 3)
+        uint8, uint16, float32 or float64; integers are scaled so that their largest value is 1.
+
+    Returns
+    -------
+    float
+        The noise level, 0 to 1. It errs high rather than low: a denoiser that is told too little leaves
+        noise, one that is told a little too much loses little.
+    """
+    view = pixels[..., None] if pixels.ndim == 2 else pixels
+    level, trust = _session(view.shape[2]).call(noisy=_crops(view)).astype(np.float64).T
+    weight = np.exp(trust - trust.max())
+    return float(np.clip((weight * level).sum() / weight.sum(), 0, 1))
+
+
+@functools.cache
+def _session(channels: int) -> Session:
+    (entry,) = (entry for entry in index.entries("sigma") if entry.channels == channels)
+    index.verify(entry)
+    return Session(entry.path)
+
+
+def _crops(view: NDArray[Any]) -> NDArray[np.float32]:
+    """Crops of the picture (h, w, c) on an even grid, float32 (n, c, CROP, CROP)."""
+    small = [(0, max(0, CROP - extent)) for extent in view.shape[:2]]
+    if any(after for _, after in small):
+        view = np.pad(view, (*small, (0, 0)), mode="reflect")
+    rows, columns = (
+        np.unique(np.linspace(0, extent - CROP, GRID).round().astype(int)) for extent in view.shape[:2]
+    )
+    crops = [view[row : row + CROP, column : column + CROP] for row in rows for column in columns]
+    return to_float(np.stack(crops).transpose(0, 3, 1, 2))  # (n, h, w, c) -> (n, c, h, w)

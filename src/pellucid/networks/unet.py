@@ -1,0 +1,107 @@
+"""The denoising network: a small residual U-Net of plain 3x3 convolutions.
+
+    noisy (n, c, h, w) ─ unshuffle 2 ─┐
+    sigma (n, 1, 1, 1) ───── expand ──┴─ head ─ blocks ──────── + ─ blocks ─ tail ─ shuffle 2 ─ noise
+                                                  └─ down ─ … ─ up ─┘
+    denoised = noisy - noise
+
+The picture is first folded to half its size with four times the channels (Shi and others 2016), since a
+convolution there costs a quarter. Each level below halves the size again and holds more channels. There is
+no bias anywhere, so that scaling picture and sigma scales the result (Mohan and others 2020), no
+normalisation, and nothing that looks at the whole picture, so that a picture can be cut into tiles.
+
+References: Ronneberger and others 2015 (U-Net); He and others 2016 (residual blocks); Zhang and others 2018
+(FFDNet: the sigma map as an input); Zhang and others 2021 (DRUNet: residual blocks in a U-Net, no biases).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class UNetSettings:
+    """What makes one U-Net differ from another."""
+
+    channels: int  # of the picture: 1 grey, 3 colour
+    widths: tuple[int, ...]  # channels at each level, from the finest
+    encoder: tuple[int, ...]  # residual blocks at each level on the way down
+    body: int  # residual blocks at the coarsest level
+    decoder: tuple[int, ...]  # residual blocks at each level on the way up, from the finest
+    unshuffle: int = 2  # how many pixels a side are folded into channels
+
+
+class Residual(nn.Module):
+    """x + conv(relu(conv(x)))."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(self.first.weight)
+        with torch.no_grad():
+            self.second.weight.mul_(0.3)  # blocks that begin near the identity train faster
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.second(F.relu(self.first(x)))
+        return out
+
+
+def residuals(count: int, width: int) -> nn.Sequential:
+    """As many residual blocks, one after the other."""
+    return nn.Sequential(*[Residual(width) for _ in range(count)])
+
+
+class UNet(nn.Module):
+    """Denoise pictures whose noise level is told.
+
+    Height and width must be multiples of `stride`; the runtime pads.
+    """
+
+    def __init__(self, settings: UNetSettings) -> None:
+        super().__init__()
+        self.unshuffle, widths = settings.unshuffle, settings.widths
+        folded = settings.channels * settings.unshuffle**2
+        pairs = list(pairwise(widths))
+        self.stride = settings.unshuffle * 2 ** len(pairs)
+        self.head = nn.Conv2d(folded + 1, widths[0], 3, padding=1, bias=False)
+        self.encoder = nn.ModuleList(map(residuals, settings.encoder, widths))
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in pairs)
+        self.body = residuals(settings.body, widths[-1])
+        self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1, bias=False) for fine, coarse in pairs)
+        self.decoder = nn.ModuleList(map(residuals, settings.decoder, widths))
+        self.tail = nn.Conv2d(widths[0], folded, 3, padding=1, bias=False)
+        with torch.no_grad():
+            self.tail.weight.mul_(0.1)  # begin near "there is no noise"
+
+    def forward(self, noisy: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise.
+
+        Parameters
+        ----------
+        noisy : tensor (n, c, h, w), 0 to 1
+        sigma : tensor (n, 1, 1, 1), or a map (n, 1, h / unshuffle, w / unshuffle), 0 to 1
+
+        Returns
+        -------
+        tensor (n, c, h, w)
+        """
+        x = F.pixel_unshuffle(noisy, self.unshuffle)  # (n, c, h, w) -> (n, 4c, h/2, w/2)
+        sigma_map = sigma.expand(x.shape[0], 1, x.shape[2], x.shape[3])
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round the pixels themselves
+            x = self.head(torch.cat([x, sigma_map], 1))
+        skips = []
+        for blocks, down in zip(self.encoder, self.down, strict=True):
+            x = blocks(x)
+            skips.append(x)
+            x = down(x)  # (n, w0, h, w) -> (n, w1, h/2, w/2)
+        x = self.body(x)
+        for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
+            # Repeated pixels stay in the runtime's blocked layout; a transposed convolution would not.
+            x = F.interpolate(up(x), scale_factor=2.0, mode="nearest")  # (n, w1, h/2, w/2) -> (n, w0, h, w)
+            x = blocks(x + skips.pop())
+        noise = self.tail(x).float()
+        return noisy - F.pixel_shuffle(noise, self.unshuffle)  # (n, 4c, h/2, w/2) -> (n, c, h, w)

@@ -1,0 +1,91 @@
+"""What training must remember to go on as if it had never stopped."""
+
+import copy
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from pellucid.errors import UsageError
+from pellucid.networks.sigma import SigmaEstimator
+from pellucid.networks.unet import UNet, UNetSettings
+from pellucid.training.optimizer import make_optimizers
+from pellucid.training.recipe import EstimatorTable, Recipe, recipe_from_json, recipe_json
+
+Network = UNet | SigmaEstimator
+
+log = logging.getLogger("pellucid")
+
+
+@dataclass
+class State:
+    """All that changes while training, and all that a checkpoint holds."""
+
+    network: Network
+    average: Network
+    optimizers: list[torch.optim.Optimizer]
+    step: int = 0
+    seconds: float = 0.0
+
+
+def make_network(recipe: Recipe) -> Network:
+    """The untrained network that a recipe describes."""
+    table, channels = recipe.network, recipe.data.channels
+    if isinstance(table, EstimatorTable):
+        return SigmaEstimator(channels, table.width)
+    return UNet(UNetSettings(channels, **msgspec.structs.asdict(table)))
+
+
+def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
+    """The state in the folder's checkpoint, or a new one."""
+    torch.manual_seed(recipe.seed)
+    network = make_network(recipe).to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to torch, not to its types
+    schedule = recipe.schedule
+    optimizers = make_optimizers(network, rate=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    state = State(network, copy.deepcopy(network), optimizers)
+    path = folder / "checkpoint.pt"
+    if path.exists():
+        saved = torch.load(path, map_location=device, weights_only=True)
+        if recipe_from_json(saved["recipe"]) != recipe:
+            raise UsageError(
+                f"{folder} holds a run of another recipe", "Name another folder, or delete this one"
+            )
+        network.load_state_dict(saved["network"])
+        state.average.load_state_dict(saved["average"])
+        for optimizer, content in zip(optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(content)
+        state.step, state.seconds = saved["step"], saved["seconds"]
+        log.info("going on from step %d of %s", state.step, path)
+    return state
+
+
+def save(state: State, recipe: Recipe, folder: Path) -> None:
+    """Write the checkpoint; one that is there stays whole until the new one is."""
+    path = folder / "checkpoint.pt"
+    content = {
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
+        "step": state.step,
+        "seconds": state.seconds,
+        "recipe": recipe_json(recipe),
+    }
+    torch.save(content, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)
+    (folder / "recipe.json").write_text(recipe_json(recipe) + "\n", encoding="utf-8")
+
+
+def write_log(folder: Path, state: State, loss: Tensor | None, figures: dict[str, float]) -> None:
+    """Add one line to the run's log."""
+    line: dict[str, Any] = {"step": state.step, "seconds": round(state.seconds, 1)}
+    if loss is not None:
+        line["loss"] = float(loss.detach())
+    line["learning_rate"] = state.optimizers[0].param_groups[0]["lr"]
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line | figures) + "\n")

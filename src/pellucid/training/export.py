@@ -1,0 +1,216 @@
+"""From a trained torch network to an ``.onnx`` file with its card, checked against torch."""
+
+import copy
+import logging
+import math
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from pellucid.errors import PellucidError
+from pellucid.images.noise import Gaussian, parse_noise
+from pellucid.inference.card import Card, write_card
+from pellucid.inference.sigma import CROP
+from pellucid.networks.sigma import SigmaEstimator
+from pellucid.networks.unet import UNet
+from pellucid.training.recipe import Recipe, recipe_json
+
+Network = UNet | SigmaEstimator
+
+PARITY = 1e-5  # largest difference to torch, in units of white
+
+
+def export_network(
+    network: Network, recipe: Recipe, path: Path, *, steps: int, figures: dict[str, float]
+) -> Card:
+    """Write a network as ONNX, with weights of half precision and its card in the metadata.
+
+    The weights are rounded before they are compared: the file holds exactly what the card's figures would
+    be measured with, at half of the size. The arithmetic stays in single precision.
+
+    Parameters
+    ----------
+    network : UNet or SigmaEstimator
+        Its weights are not changed.
+    recipe : Recipe
+    path : Path
+    steps : int
+        How many steps it was trained.
+    figures : dict of str to float
+        What was measured on the tune pictures.
+
+    Returns
+    -------
+    Card
+
+    Raises
+    ------
+    PellucidError
+        When ONNX Runtime and torch differ by more than 1e-5.
+    """
+    network = copy.deepcopy(network).cpu().half().float().eval()
+    stride, channels = network.stride, recipe.data.channels
+    sigma = cast(Gaussian, parse_noise(recipe.degrade.noise)).sigma
+    radius = 0 if isinstance(network, SigmaEstimator) else receptive_radius(network, channels, stride)
+    multiply_adds, bytes_per_pixel = cost(network, channels)
+    card = Card(
+        name=recipe.name,
+        version=recipe.version,
+        purpose=recipe.purpose,
+        licence=recipe.licence,
+        trained_on=recipe.trained_on,
+        channels=channels,
+        stride=stride,
+        radius=radius,
+        overlap=radius,
+        sigma=sigma if isinstance(sigma, tuple) else (sigma, sigma),
+        bytes_per_pixel=bytes_per_pixel,
+        multiply_adds=multiply_adds,
+        parameters=sum(weight.numel() for weight in network.parameters()),
+        steps=steps,
+        recipe=recipe_json(recipe),
+        figures=figures,
+    )
+    model = to_onnx(network, channels)
+    store_halves(model)
+    onnx.helper.set_model_props(model, write_card(card))
+    path.with_suffix(".tmp").write_bytes(model.SerializeToString())
+    check_parity(network, path.with_suffix(".tmp"), channels)
+    path.with_suffix(".tmp").replace(path)
+    return card
+
+
+def example(network: Network, channels: int, height: int, width: int) -> tuple[Tensor, ...]:
+    """A picture (1, c, h, w) of random pixels and, for a denoiser, a noise level (1, 1, 1, 1)."""
+    noisy = torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(0))
+    return (noisy,) if isinstance(network, SigmaEstimator) else (noisy, torch.full((1, 1, 1, 1), 0.1))
+
+
+def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
+    """Trace a denoiser for all sizes that its stride divides, an estimator for any number of crops."""
+    shapes: tuple[Any, ...]
+    if isinstance(network, SigmaEstimator):
+        shapes, extent = ({0: torch.export.Dim("crops")},), (CROP, CROP)
+    else:
+        strides = {axis: torch.export.Dim(name, min=1) for axis, name in ((2, "rows"), (3, "columns"))}
+        shapes = ({axis: network.stride * count for axis, count in strides.items()}, None)
+        extent = 8 * network.stride, 9 * network.stride
+    inputs = example(network, channels, *extent)
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)  # it warns that torchvision is missing
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside the exporter
+            program: Any = torch.onnx.export(
+                network,
+                inputs
+                if len(shapes) > 1
+                else (inputs[0].expand(2, -1, -1, -1),),  # 1 would be taken as fixed
+                input_names=["noisy", "sigma"][: len(inputs)],
+                dynamic_shapes=shapes,
+                dynamo=True,
+                verbose=False,
+            )
+    finally:
+        exporter.setLevel(level)
+    model: onnx.ModelProto = program.model_proto
+    for item in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del item.metadata_props[:]  # where in the Python source each came from
+    del model.graph.value_info[:]
+    return model
+
+
+def store_halves(model: onnx.ModelProto) -> None:
+    """Store weights as float16, each followed by a cast that the runtime does once, when it loads."""
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type == onnx.TensorProto.FLOAT and len(weight.dims) == 4:
+            half = numpy_helper.to_array(weight).astype(np.float16)
+            casts.append(
+                onnx.helper.make_node("Cast", [f"{weight.name}_half"], [weight.name], to=weight.data_type)
+            )
+            weight.CopyFrom(numpy_helper.from_array(half, f"{weight.name}_half"))
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(casts + nodes)
+
+
+def check_parity(network: Network, path: Path, channels: int) -> None:
+    """Compare ONNX Runtime with torch.
+
+    Raises
+    ------
+    PellucidError
+        When they differ by more than `PARITY`.
+    """
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    stride = network.stride
+    sizes = (
+        [(CROP, CROP)]
+        if isinstance(network, SigmaEstimator)
+        else [(stride, 3 * stride), (9 * stride, 5 * stride)]
+    )
+    for height, width in sizes:
+        inputs = example(network, channels, height, width)
+        with torch.no_grad():
+            expected = network(*inputs).numpy()
+        names = [each.name for each in session.get_inputs()]
+        (got,) = session.run(None, {name: each.numpy() for name, each in zip(names, inputs, strict=True)})
+        difference = float(np.abs(got - expected).max())
+        if not difference <= PARITY:
+            raise PellucidError(
+                f"The exported network differs from torch by {difference:g}",
+                "Please report this, with the recipe",
+            )
+
+
+def receptive_radius(network: UNet, channels: int, stride: int) -> int:
+    """How far away an input pixel can still change an output pixel, in pixels, read off the gradient.
+
+    Weights of one sign cannot cancel, so with positive weights the gradient of an output pixel is positive
+    exactly where the graph connects it to an input pixel.
+    """
+    network = copy.deepcopy(network).double()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.fill_(1 / weight[0].numel())
+    centre = 16 * stride
+    noisy = torch.ones(1, channels, 2 * centre, 2 * centre, dtype=torch.float64, requires_grad=True)
+    out = network(noisy, torch.ones(1, 1, 1, 1, dtype=torch.float64))
+    radius = 0
+    for offset in range(stride):
+        pixel = out[0, 0, centre + offset, centre + offset]
+        (gradient,) = torch.autograd.grad(pixel, noisy, retain_graph=True)
+        reached = gradient[0].abs().sum(0).nonzero()
+        radius = max(radius, int((reached - centre - offset).abs().max()))
+    assert radius < centre - stride, "the probe is smaller than the receptive field"
+    return radius
+
+
+def cost(network: Network, channels: int) -> tuple[int, int]:
+    """Multiply-adds a pixel, and the bytes a pixel that a run holds at most, about."""
+    side = 16 * network.stride
+    multiply_adds, sizes = 0, []
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal multiply_adds
+        sizes.append(output.numel())
+        weight = getattr(layer, "weight", None)
+        if weight is not None:
+            multiply_adds += weight.numel() * output.shape[2] * output.shape[3]
+
+    hooks = [layer.register_forward_hook(count) for layer in network.modules() if not list(layer.children())]
+    with torch.no_grad():
+        network(*example(network, channels, side, side))
+    for hook in hooks:
+        hook.remove()
+    held = sum(sorted(sizes)[-4:]) + 4 * channels * side**2
+    return math.ceil(multiply_adds / side**2), math.ceil(4 * held / side**2)

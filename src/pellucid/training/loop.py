@@ -1,0 +1,255 @@
+"""The training loop: batch, forward, loss, backward, step, log, save.
+
+One script for a laptop, a GPU and several of them: on a GPU the crops lie in its memory as uint8 and the
+noise is made there; started by ``torchrun``, each process takes its share of every batch. The random numbers
+of a step depend on the seed, the step and the process alone, so a run that was stopped and resumed gives the
+same weights as one that was not.
+
+A run folder holds ``recipe.json``, ``log.jsonl`` (one line a measurement), ``checkpoint.pt`` and, at the
+end, the network as ``NAME.onnx``.
+"""
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pellucid.datasets.folder import crop_pool, picture_files, read_samples
+from pellucid.errors import DeviceError
+from pellucid.images.noise import Gaussian, parse_noise, to_8bit
+from pellucid.networks.sigma import SigmaEstimator
+from pellucid.training.checkpoint import State, resume, save, write_log
+from pellucid.training.export import export_network
+from pellucid.training.figures import FIGURES
+from pellucid.training.losses import LOSSES
+from pellucid.training.randomness import TorchRandom
+from pellucid.training.recipe import Recipe, Schedule
+
+log = logging.getLogger("pellucid")
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    data_dir: Path,
+    device: str = "auto",
+    minutes: float | None = None,
+    save_every_s: float = 120.0,
+) -> Path:
+    """Train a network, or go on with a run that was stopped.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    folder : Path
+        The run folder. If it holds a checkpoint of the same recipe, training goes on from there.
+    data_dir : Path
+        Where the recipe's folders of pictures lie.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+    minutes : float, optional
+        Let the schedule take this long, whatever the number of steps.
+    save_every_s : float
+        Seconds between two checkpoints.
+
+    Returns
+    -------
+    Path
+        The ``.onnx`` file.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds a run of another recipe.
+    DeviceError
+        When the device is not there.
+    """
+    processes, rank, where = join_processes(device)
+    folder.mkdir(parents=True, exist_ok=True)
+    pool = load_pool(recipe, data_dir, where)
+    tune = [read_samples(path, recipe.data.channels) for path in picture_files([data_dir / recipe.data.tune])]
+    state = resume(recipe, folder, where)
+    network = DistributedDataParallel(state.network) if processes > 1 else state.network
+    schedule, loss_of = recipe.schedule, LOSSES[recipe.loss]
+    estimates, judge = isinstance(state.network, SigmaEstimator), FIGURES[type(state.network)]
+    generator = torch.Generator(where)
+    random = TorchRandom(generator)
+    began, saved = time.monotonic() - state.seconds, time.monotonic()
+
+    with bar(enabled=rank == 0) as show:
+        while (progress := share_done(state, schedule, minutes, where, processes)) < 1:
+            generator.manual_seed((recipe.seed * 1_000_003 + state.step) * processes + rank)
+            noisy, sigma, told, clean = make_batch(
+                pool, recipe, progress, random, schedule.batch // processes
+            )
+            with autocast(schedule, where):
+                if estimates:
+                    losses = loss_of(network(noisy)[:, :1], sigma.flatten(1))
+                else:
+                    losses = loss_of(network(noisy, told), clean)
+            if recipe.loss_floor is not None:
+                losses = losses / (sigma.flatten() + recipe.loss_floor)
+            loss = losses.mean()
+
+            set_learning_rate(state, schedule, progress)
+            state.network.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(state.network.parameters(), schedule.clip)
+            for optimizer in state.optimizers:
+                optimizer.step()
+            state.step += 1
+            state.seconds = time.monotonic() - began
+            update_average(state, schedule.average)
+
+            if rank == 0:
+                show(progress, float(loss.detach()) if state.step % 20 == 0 else None)
+                if state.step % schedule.check_every == 0:
+                    write_log(folder, state, loss, judge(state.average, tune, where))
+                if time.monotonic() - saved > save_every_s:
+                    save(state, recipe, folder)
+                    saved = time.monotonic()
+
+    target = folder / f"{recipe.name}.onnx"
+    if rank == 0:
+        figures = judge(state.average, tune, where)
+        save(state, recipe, folder)
+        write_log(folder, state, None, figures)
+        export_network(state.average, recipe, target, steps=state.step, figures=figures)
+    if processes > 1:
+        dist.barrier()
+        dist.destroy_process_group()
+    return target
+
+
+def join_processes(device: str) -> tuple[int, int, torch.device]:
+    """How many processes train together, which of them this is, and its device."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DeviceError(f"No device {device!r} is there", "Train with --device cpu")
+    processes = int(os.environ.get("WORLD_SIZE", "1"))  # torchrun sets these
+    if processes == 1:
+        return 1, 0, torch.device(device)
+    local = int(os.environ["LOCAL_RANK"])
+    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    where = torch.device("cuda", local) if device.startswith("cuda") else torch.device("cpu")
+    return processes, dist.get_rank(), where
+
+
+def load_pool(recipe: Recipe, data_dir: Path, device: torch.device) -> Tensor:
+    """All clean crops as one uint8 tensor (n, c, size, size) on the device."""
+    data = recipe.data
+    crops = crop_pool(
+        picture_files([data_dir / name for name in data.train]),
+        channels=data.channels,
+        size=data.crop,
+        per_picture=data.per_picture,
+        shrink_to=data.shrink_to,
+        seed=recipe.seed,
+    )
+    return torch.from_numpy(crops).to(device)
+
+
+def make_batch(
+    pool: Tensor, recipe: Recipe, progress: float, random: TorchRandom, count: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Noisy pictures (n, c, h, w), their noise levels (n, 1, 1, 1), the levels told, the clean pictures."""
+    clean = random_patches(pool, patch_now(recipe.schedule, progress), count, random.generator)
+    noise = cast(Gaussian, parse_noise(recipe.degrade.noise)).draw(random, clean)
+    noisy = noise.formula(clean, random)
+    sigma = torch.as_tensor(noise.sigma, device=clean.device).expand(count, 1, 1, 1)
+    clipped = random.between(0, 1, clean) < recipe.degrade.clipped
+    noisy = torch.where(clipped, to_8bit(noisy), noisy).contiguous(memory_format=torch.channels_last)
+    told = sigma * (1 + recipe.degrade.jitter * random.normal(sigma))
+    return noisy, sigma, told.clip(0), clean
+
+
+def random_patches(pool: Tensor, size: int, count: int, generator: torch.Generator) -> Tensor:
+    """`count` patches (n, c, size, size) in [0, 1], each flipped and turned in one of the eight ways."""
+
+    def draw(high: int) -> list[int]:
+        drawn: list[int] = torch.randint(high, (count,), generator=generator, device=pool.device).tolist()
+        return drawn
+
+    room = pool.shape[-1] - size + 1
+    patches = []
+    for index, row, column, turn in zip(draw(len(pool)), draw(room), draw(room), draw(8), strict=True):
+        patch = torch.rot90(pool[index, :, row : row + size, column : column + size], turn % 4, (1, 2))
+        patches.append(patch.flip(1) if turn >= 4 else patch)
+    return torch.stack(patches).float() / 255
+
+
+def patch_now(schedule: Schedule, progress: float) -> int:
+    """Pixels a side at this share of the training."""
+    return schedule.patch[int(progress * len(schedule.patch))]
+
+
+def autocast(schedule: Schedule, device: torch.device) -> AbstractContextManager[Any]:
+    """Compute in bfloat16 where the recipe says so."""
+    if schedule.precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def share_done(
+    state: State, schedule: Schedule, minutes: float | None, device: torch.device, processes: int
+) -> float:
+    """How much of the training is done, from 0 to 1."""
+    if minutes is None:
+        return state.step / schedule.steps
+    share = torch.tensor(state.seconds / (60 * minutes), device=device)
+    if processes > 1:
+        dist.broadcast(share, 0)  # clocks differ, and all processes must stop at the same step
+    return float(share)
+
+
+def set_learning_rate(state: State, schedule: Schedule, progress: float) -> None:
+    """Rise linearly, then fall along a cosine to a hundredth (Loshchilov and Hutter 2017)."""
+    cosine = 0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2
+    rate = schedule.learning_rate * cosine * min(1, (state.step + 1) / schedule.warm_up)
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+
+@torch.no_grad()
+def update_average(state: State, decay: float) -> None:
+    """Move the averaged weights towards the present ones, faster at the beginning."""
+    decay = min(decay, state.step / (state.step + 10))
+    for mean, now in zip(state.average.parameters(), state.network.parameters(), strict=True):
+        mean.lerp_(now, 1 - decay)
+
+
+@contextmanager
+def bar(*, enabled: bool) -> Iterator[Callable[[float, float | None], None]]:
+    """A progress bar on a terminal; yields the function that moves it."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("loss {task.fields[loss]}"),
+    )
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not (enabled and console.is_terminal)
+    ) as progress:
+        task = progress.add_task("training", total=1.0, loss="")
+
+        def show(done: float, loss: float | None) -> None:
+            progress.update(task, completed=done)
+            if loss is not None:
+                progress.update(task, loss=f"{loss:.5f}")
+
+        yield show

@@ -1,0 +1,81 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pellucid.errors import UsageError
+from pellucid.images.picture import Picture, from_float, to_float
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_every_integer_sample_survives_the_way_to_float_and_back(dtype: type) -> None:
+    samples: NDArray[Any] = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
+    pixels = to_float(samples)
+    assert pixels.dtype == np.float32
+    assert (pixels.min(), pixels.max()) == (0.0, 1.0)
+    assert np.array_equal(from_float(pixels, dtype), samples)
+
+
+@given(st.floats(-3, 3, width=32), st.sampled_from(["uint8", "uint16"]))
+def test_pixels_outside_the_range_are_clipped_and_others_rounded_to_the_nearest(
+    value: float, name: str
+) -> None:
+    largest = np.iinfo(name).max
+    sample = from_float(np.array([value], np.float64), name)[0]
+    assert abs(float(sample) - min(max(value, 0), 1) * largest) <= 0.5
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_are_neither_scaled_nor_clipped(dtype: type) -> None:
+    values: NDArray[Any] = np.array([-2.5, 0.0, 7.25], dtype)
+    assert to_float(values).tolist() == values.tolist()
+    back = from_float(to_float(values), dtype)
+    assert back.dtype == dtype
+    assert back.tolist() == values.tolist()
+
+
+def test_float32_samples_are_not_copied() -> None:
+    values = np.zeros((2, 2, 1), np.float32)
+    assert to_float(values) is values
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.complex64, np.bool_])
+def test_other_types_are_refused_with_the_list_of_what_is_possible(dtype: type) -> None:
+    with pytest.raises(UsageError, match="uint8, uint16, float32, float64"):
+        to_float(np.zeros(3, dtype))
+    with pytest.raises(UsageError, match=np.dtype(dtype).name):
+        from_float(np.zeros(3, np.float32), dtype)
+
+
+def test_a_picture_gives_its_pixels_as_float_and_takes_other_samples() -> None:
+    picture = Picture(samples=np.full((2, 3, 1), 255, np.uint8), profile=b"icc", quality=80)
+    assert picture.pixels.tolist() == [[[1.0]] * 3] * 2
+    other = picture.with_samples(np.zeros((2, 3, 1), np.uint8))
+    assert other.samples.max() == 0
+    assert (other.profile, other.quality) == (b"icc", 80)
+    assert picture.samples.max() == 255
+
+
+@pytest.mark.parametrize(("dtype", "depth"), [(np.uint8, 8), (np.uint16, 16), (np.float32, 32)])
+def test_the_depth_is_that_of_the_samples(dtype: type, depth: int) -> None:
+    assert Picture(samples=np.zeros((1, 1, 3), dtype)).depth == depth
+
+
+def test_ten_and_twelve_bits_are_a_depth_of_their_own_but_one_bit_is_held_by_eight() -> None:
+    assert Picture(samples=np.zeros((1, 1, 3), np.uint16), bits=10).depth == 10
+    assert Picture(samples=np.zeros((1, 1, 1), np.uint8), bits=1).depth == 8
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 2), (4, 4, 4), (0, 4, 3), (4, 0, 1), (1, 4, 4, 3)])
+def test_samples_of_a_wrong_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match="samples of shape"):
+        Picture(samples=np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("alpha", [np.zeros((4, 5), np.uint8), np.zeros((4, 4), np.uint16)])
+def test_alpha_that_does_not_fit_the_samples_is_refused(alpha: NDArray[Any]) -> None:
+    with pytest.raises(UsageError, match="does not fit the samples"):
+        Picture(samples=np.zeros((4, 4, 3), np.uint8), alpha=alpha)
