@@ -45,7 +45,7 @@ def read_card(metadata: Mapping[str, str], source: str) -> Card:
         )
     try:
         return msgspec.json.decode(metadata[KEY], type=Card)
-    except msgspec.ValidationError as exc:
+    except msgspec.DecodeError as exc:
         raise InputError(
             f"{source} has a card of another version of Pellucid: {exc}", "Export the network again"
         ) from exc

@@ -49,8 +49,13 @@ def entries(name: str) -> list[Entry]:
     """
     found = [entry for entry in shipped() if entry.name == name]
     if not found:
-        raise UsageError(f"There is no model {name!r}", f"Name an .onnx file, or one of {', '.join(names())}")
+        raise unknown(name)
     return found
+
+
+def unknown(name: str) -> UsageError:
+    """Make the error that lists what could be named."""
+    return UsageError(f"There is no model {name!r}", f"Name an .onnx file, or one of {', '.join(names())}")
 
 
 def verify(entry: Entry) -> None:

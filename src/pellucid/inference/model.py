@@ -13,7 +13,7 @@ from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.picture import SAMPLE_TYPES, from_float, to_float
 from pellucid.inference import index
 from pellucid.inference.card import Card
-from pellucid.inference.session import Session
+from pellucid.inference.session import Session, check_options
 from pellucid.inference.sigma import CLEAN, estimate_sigma
 from pellucid.inference.tiling import Tiles, plan, run_tiled
 
@@ -73,6 +73,7 @@ class Model:
     ) -> None:
         self.name = name
         self._memory, self._exact = memory, exact
+        check_options(device, threads)  # now, and not when the first picture comes
         self._open = functools.cache(
             lambda channels: Session(files[channels], device=device, threads=threads)
         )
@@ -229,7 +230,13 @@ def load_model(
                 f"There is no file {path}", f"Check the path, or name one of {', '.join(index.names())}"
             )
         session = Session(path, device=device, threads=threads)
+        if "sigma" not in session.inputs:
+            raise InputError(
+                f"{path} estimates noise and does not denoise", f"Name one of {', '.join(index.names())}"
+            )
         return Model(str(path), {session.card.channels: path}, **options)
+    if str(name_or_path) not in index.names():
+        raise index.unknown(str(name_or_path))
     files = {}
     for entry in index.entries(str(name_or_path)):
         index.verify(entry)

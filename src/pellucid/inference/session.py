@@ -43,9 +43,7 @@ class Session:
     def __init__(self, path: Path, *, device: str = "auto", threads: int | None = None) -> None:
         import onnxruntime as ort  # slow to load
 
-        provider = choose_provider(device, ort.get_available_providers())
-        if threads is not None and threads < 1:
-            raise UsageError(f"{threads} threads cannot run a network", "Give a number from 1")
+        provider = check_options(device, threads)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or os.cpu_count() or 1
         options.log_severity_level = 4  # errors reach the user as exceptions, not as lines on the terminal
@@ -58,6 +56,7 @@ class Session:
             ) from exc
         if self._session.get_providers()[0] != provider:
             raise DeviceError(f"The network does not run on {device!r} here", "Use --device cpu")
+        self.inputs = [each.name for each in self._session.get_inputs()]
         self.card: Card = read_card(self._session.get_modelmeta().custom_metadata_map, str(path))
 
     def run(self, noisy: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
@@ -96,6 +95,23 @@ class Session:
                 f"The network stopped: {_first_line(exc)}", "Give it less at a time, as with --memory 500M"
             ) from exc
         return output
+
+
+def check_options(device: str, threads: int | None) -> str:
+    """Find ONNX Runtime's name for a device, and check the number of threads.
+
+    Raises
+    ------
+    UsageError
+        When the device or the number of threads makes no sense.
+    DeviceError
+        When the device is not there.
+    """
+    import onnxruntime as ort  # slow to load
+
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads cannot run a network", "Give a number from 1")
+    return choose_provider(device, ort.get_available_providers())
 
 
 def choose_provider(device: str, available: list[str]) -> str:

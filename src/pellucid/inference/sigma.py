@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.images.picture import to_float
+from pellucid.images.sigma import wavelet_sigma
 from pellucid.inference import index
 from pellucid.inference.session import Session
 
@@ -32,9 +33,14 @@ def estimate_sigma(pixels: NDArray[Any]) -> float:
         noise, one that is told a little too much loses little.
     """
     view = pixels[..., None] if pixels.ndim == 2 else pixels
-    level, trust = _session(view.shape[2]).call(noisy=_crops(view)).astype(np.float64).T
+    crops = _crops(view)
+    level, trust = _session(view.shape[2]).call(noisy=crops).astype(np.float64).T
     weight = np.exp(trust - trust.max())
-    return float(np.clip((weight * level).sum() / weight.sum(), 0, 1))
+    learned = (weight * level).sum() / weight.sum()
+    # Patterns that no photograph holds can fool the network, but not so far beyond the wavelet estimate, which
+    # takes texture for noise and so errs high; noise that was clipped makes it err low, hence the factor.
+    bound = 1.5 * wavelet_sigma(crops.transpose(0, 2, 3, 1).reshape(-1, CROP, view.shape[2]))
+    return float(np.clip(learned, 0, min(bound, 1)))
 
 
 @functools.cache

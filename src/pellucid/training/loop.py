@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -78,9 +79,9 @@ def train(
     """
     processes, rank, where = join_processes(device)
     folder.mkdir(parents=True, exist_ok=True)
+    state = resume(recipe, folder, where)
     pool = load_pool(recipe, data_dir, where)
     tune = [read_samples(path, recipe.data.channels) for path in picture_files([data_dir / recipe.data.tune])]
-    state = resume(recipe, folder, where)
     network = DistributedDataParallel(state.network) if processes > 1 else state.network
     schedule, loss_of = recipe.schedule, LOSSES[recipe.loss]
     estimates, judge = isinstance(state.network, SigmaEstimator), FIGURES[type(state.network)]
@@ -168,8 +169,9 @@ def make_batch(
     """Noisy pictures (n, c, h, w), their noise levels (n, 1, 1, 1), the levels told, the clean pictures."""
     clean = random_patches(pool, patch_now(recipe.schedule, progress), count, random.generator)
     noise = cast(Gaussian, parse_noise(recipe.degrade.noise)).draw(random, clean)
-    noisy = noise.formula(clean, random)
-    sigma = torch.as_tensor(noise.sigma, device=clean.device).expand(count, 1, 1, 1)
+    is_noisy = random.between(0, 1, clean) >= recipe.degrade.clean
+    sigma = torch.as_tensor(noise.sigma, device=clean.device) * is_noisy  # (n, 1, 1, 1)
+    noisy = replace(noise, sigma=sigma).formula(clean, random)
     clipped = random.between(0, 1, clean) < recipe.degrade.clipped
     noisy = torch.where(clipped, to_8bit(noisy), noisy).contiguous(memory_format=torch.channels_last)
     told = sigma * (1 + recipe.degrade.jitter * random.normal(sigma))

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from pellucid.errors import InputError, UsageError
-from pellucid.images.noise import parse_noise
+from pellucid.images.noise import Gaussian, parse_noise
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -35,11 +35,13 @@ class Degrade(Table, frozen=True):
     """What is done to a clean picture."""
 
     noise: str  # its text form, such as gaussian:0-75
+    clean: float = 0.0  # share of the pictures that get no noise at all
     clipped: float = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
     jitter: float = 0.05  # relative standard deviation of the error in the noise level told to the network
 
     def __post_init__(self) -> None:
-        parse_noise(self.noise)
+        if not isinstance(parse_noise(self.noise), Gaussian):
+            raise UsageError(f"Networks are not trained on {self.noise} yet", "Write gaussian:LOW-HIGH")
 
 
 class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):

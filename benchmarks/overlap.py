@@ -1,0 +1,130 @@
+"""How much neighbouring tiles must share, and how large a tile should be.
+
+    python -m benchmarks.overlap                            # of every network that ships
+    python -m benchmarks.overlap runs/a/a.onnx runs/b/b.onnx
+
+The overlap of a network is the smallest halo with which every pixel of every tune picture at every sigma
+differs by less than a quarter of a grey level from the whole picture's result; its card should say it.
+Tiles are as small as the halo allows, so that cuts lie everywhere. Then a large picture is run in tiles of
+several sizes.
+"""
+
+import argparse
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import Desk, add_noise, arguments, best_times, facts, megapixels, table
+from pellucid.inference import index
+from pellucid.inference.card import Card
+from pellucid.inference.session import Session
+from pellucid.inference.tiling import plan, run_tiled
+
+SIGMAS = (5, 15, 25, 50, 75)
+TOLERANCE = 0.25 / 255
+CORE = 64  # pixels of a tile that are not halo
+SIZES = (256, 384, 512, 768, 1024, 1152, 1536)
+
+
+def tiled(session: Session, noisy: Any, sigma: float, halo: int, largest: int) -> Any:
+    """The result for a picture in tiles of `largest` pixels; a tile that holds all of it is the whole."""
+    height, width = noisy.shape[:2]
+    denoised = np.empty_like(noisy)
+
+    def write(rows: slice, columns: slice, _: Any, kept: Any) -> None:
+        denoised[rows, columns] = kept
+
+    run_tiled(
+        plan(height, width, stride=session.card.stride, halo=halo, largest=largest),
+        lambda rows, columns: noisy[rows, columns],
+        lambda tile: session.run(tile, sigma),
+        write,
+    )
+    return denoised
+
+
+def cases(session: Session, pictures: list[Any]) -> Iterator[tuple[Any, float, Any]]:
+    """Each noisy picture with its sigma and the result for the whole of it."""
+    for clean in pictures:
+        for sigma in SIGMAS:
+            noisy = add_noise(clean, sigma, clipped=True)
+            yield noisy, sigma / 255, tiled(session, noisy, sigma / 255, 0, 1 << 20)
+
+
+def smallest_overlap(path: Path, pictures: list[Any]) -> dict[str, Any]:
+    """Raise the halo, stride by stride, until no picture differs by more than the tolerance."""
+    session = Session(path, threads=1)
+    card = session.card
+    halo, worst, seen = 0, 0.0, {}
+    for noisy, sigma, whole in cases(session, pictures):
+        while (found := difference(session, noisy, sigma, whole, halo)) >= TOLERANCE and halo < card.radius:
+            seen[str(halo)] = round(255 * found, 3)
+            halo, worst = halo + card.stride, 0.0
+        worst = max(worst, found)
+    return {
+        "overlap": min(halo, card.radius),
+        "radius": card.radius,
+        "worst": round(255 * worst, 3),
+        "refused": seen,
+    }
+
+
+def difference(session: Session, noisy: Any, sigma: float, whole: Any, halo: int) -> float:
+    return float(abs(tiled(session, noisy, sigma, halo, 2 * halo + CORE) - whole).max())
+
+
+def tile_times(path: Path, halo: int, side: int, rounds: int) -> dict[str, list[float]]:
+    """CPU and wall seconds a megapixel of a square picture for each tile size, all cores."""
+    session = Session(path)
+    noisy = np.random.default_rng(0).random((side, side, session.card.channels), np.float32)
+    calls = {
+        str(size): partial(tiled, session, noisy, 0.1, halo, size)
+        for size in SIZES
+        if size <= side and size > 2 * halo
+    }
+    best = best_times(calls, rounds=rounds, patience=60)
+    return {name: [round(each / megapixels([noisy]), 3) for each in best[name]] for name in calls}
+
+
+def networks(options: argparse.Namespace) -> list[Path]:
+    return options.networks or [entry.path for entry in index.shipped() if entry.name != "sigma"]
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("networks", nargs="*", type=Path, help=".onnx files; by default those that ship")
+    options = parser.parse_args()
+    desk = Desk("overlap", options)
+    figures: dict[str, Any] = {"facts": facts(), "overlap": {}, "tiles": {}}
+    for path in networks(options):
+        card: Card = Session(path).card
+        found = smallest_overlap(path, desk.pictures("photos/tune", card.channels))
+        figures["overlap"][path.stem] = found
+        figures["tiles"][path.stem] = tile_times(
+            path, card.radius, 512 if desk.tiny else 3072, 1 if desk.tiny else 3
+        )
+        desk.write(figures)
+    desk.publish(tables(figures))
+
+
+def tables(figures: dict[str, Any]) -> str:
+    overlaps = [
+        [name, entry["overlap"], entry["radius"], entry["worst"]]
+        for name, entry in figures["overlap"].items()
+    ]
+    text = table(
+        ("Network", "overlap, pixels", "receptive radius", "largest difference, grey levels"), overlaps
+    )
+    text += "\nCPU / wall seconds a megapixel for tiles of so many pixels a side, with the full halo:\n\n"
+    rows = [
+        [name, *("{} / {}".format(*times[str(size)]) if str(size) in times else "–" for size in SIZES)]
+        for name, times in figures["tiles"].items()
+    ]
+    return text + table(("Network", *SIZES), rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The command line: it parses arguments, calls the library and prints; each command is one file."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any, NoReturn
+
+from pellucid import __version__
+from pellucid.errors import PellucidError
+
+
+class Stopped(BaseException):
+    """Ctrl-C, or another signal that asks the process to end."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number  # as shells count: 130 for Ctrl-C
+        super().__init__(number)
+
+
+def main() -> NoReturn:
+    """Run the command that ``sys.argv`` asks for, and end the process with its exit code."""
+    _open_missing_streams()
+    _stop_on_signals()
+    try:
+        code = _run(sys.argv[1:])
+    except Stopped as stop:
+        code = stop.exit_code
+        interrupted = PellucidError("Interrupted", "Every file that was written is whole")
+        _report(interrupted, {"type": "Interrupted", "exit_code": code})
+    except Exception as exc:
+        code = _failed(exc)
+    _leave(code)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:  # before anything heavy is imported
+        print(f"pellucid {__version__}", flush=True)
+        return 0
+    from pellucid.cli.app import run
+
+    return run(arguments)
+
+
+def _failed(exc: Exception) -> int:
+    """Say what went wrong, and give the exit code."""
+    if isinstance(exc, BrokenPipeError):  # the reader, such as head, has seen enough
+        return 128 + signal.SIGPIPE
+    from pellucid.cli.output import explain
+
+    error = explain(exc)
+    _report(error, {})
+    return error.exit_code
+
+
+def _report(error: PellucidError, other: dict[str, Any]) -> None:
+    """Print an error in words, or as JSON with some of its fields replaced."""
+    from pellucid.cli.output import complain, error_document, say_json
+
+    arguments = sys.argv[1:]
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    try:
+        if "--json" in options:
+            say_json({"error": error_document(error) | other})
+            return
+    except OSError:
+        pass  # standard output is what failed
+    complain(f"error: {error}")
+
+
+def _open_missing_streams() -> None:
+    """Give a closed stream a place to go, and let no character be one that cannot be printed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  it stays open until the end
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _stop_on_signals() -> None:
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        raise Stopped(number)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
+            signal.signal(number, stop)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process; what standard output could not take must not fail once more on the way out."""
+    try:
+        sys.stdout.flush()
+    except OSError as exc:
+        code = code or _failed(exc)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)

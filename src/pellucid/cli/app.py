@@ -1,0 +1,72 @@
+"""All commands under one name."""
+
+from typing import Annotated
+
+import typer
+
+from pellucid import __version__
+from pellucid.cli import compare, denoise, doctor, models, noise, recipes, train
+from pellucid.cli.output import forward_warnings, say
+from pellucid.errors import UsageError
+
+# Plain help: boxes and colours took longer to load than all else, and help no one without a terminal.
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+app.command("denoise", epilog=denoise.EXAMPLES)(denoise.denoise)
+app.command("noise", epilog=noise.EXAMPLES)(noise.noise)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
+app.add_typer(models.app, name="models")
+app.add_typer(recipes.app, name="recipes")
+app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+
+EXAMPLES = """\b
+Examples:
+  pellucid denoise photo.jpg              writes photo-denoised.jpg
+  pellucid denoise scans/ -o clean/       a folder, keeping its tree
+  pellucid denoise --help                 all that denoise can do
+
+\b
+Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 an input that cannot be used,
+4 some of several inputs failed, 5 a limit or a resource, 130 interrupted.
+"""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"pellucid {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EXAMPLES)
+def pellucid(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Pellucid takes the noise out of pictures."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and give its exit code.
+
+    Raises
+    ------
+    UsageError
+        When the arguments cannot be understood.
+    PellucidError
+        What the command raises.
+    """
+    forward_warnings()
+    command = typer.main.get_command(app)
+    # Not `app()`: it would turn a closed pipe and Ctrl-C into exit codes of its own.
+    try:
+        with command.make_context("pellucid", arguments or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as exc:
+        return exc.exit_code
+    except typer.TyperException as exc:
+        where = getattr(exc, "ctx", None)
+        path = where.command_path if where else "pellucid"
+        raise UsageError(exc.format_message().rstrip("."), f"See: {path} --help") from exc
+    return 0

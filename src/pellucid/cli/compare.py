@@ -1,0 +1,55 @@
+"""``pellucid compare``."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.options import MAX_PIXELS, Json, MaxPixels
+from pellucid.cli.output import say, say_json, table
+from pellucid.errors import UsageError
+
+EXAMPLES = """\b
+Examples:
+  pellucid compare clean.png denoised.png
+  pellucid compare clean.png denoised.png --json
+"""
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="FIRST", hidden=True)],
+    second: Annotated[Path, typer.Argument(metavar="SECOND", hidden=True)],
+    max_pixels: MaxPixels = MAX_PIXELS,
+    as_json: Json = False,
+) -> None:
+    """Tell how far apart two pictures are: PSNR, SSIM and MSE.
+
+    White counts as 1 in both, whatever their bit depth. SSIM needs at least 11 pixels a side.
+    """
+    from pellucid.images.files import read_image
+    from pellucid.images.metrics import mse, psnr, ssim
+
+    a, b = (read_image(path, max_pixels=max_pixels).pixels for path in (first, second))
+    if a.shape != b.shape:
+        raise UsageError(
+            f"{first} has {_size(a.shape)} and {second} has {_size(b.shape)}",
+            "Compare two pictures of one size and one kind",
+        )
+    decibels, error = psnr(a, b, data_range=1.0), mse(a, b)
+    similarity = ssim(a, b, data_range=1.0) if min(a.shape[:2]) >= 11 else None
+    if as_json:
+        finite = decibels if math.isfinite(decibels) else None
+        say_json({"psnr": finite, "ssim": similarity, "mse": error, "equal": error == 0})
+        return
+    rows = [
+        ["PSNR", "infinite: the pictures are equal" if error == 0 else f"{decibels:.2f} dB"],
+        ["SSIM", "needs 11 pixels a side" if similarity is None else f"{similarity:.4f}"],
+        ["MSE", f"{error:.3g}"],
+    ]
+    say(table(rows))
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    kind = "grey" if shape[2] == 1 else "colour"
+    return f"{shape[1]} x {shape[0]} {kind} pixels"

@@ -1,0 +1,158 @@
+"""``pellucid doctor``."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from pellucid import __version__
+from pellucid.cli.options import MAX_PIXELS, Json
+from pellucid.cli.output import error_document, explain, say, say_json, table
+from pellucid.errors import LimitError, PellucidError
+
+EXAMPLES = """\b
+Examples:
+  pellucid doctor
+  pellucid doctor --json > report.json
+"""
+
+NEEDED = ("numpy", "onnxruntime", "pyvips", "pyvips-binary", "msgspec", "typer", "rich")
+EXTRAS = {
+    "lab": ("torch", "onnx", "matplotlib", "jinja2", "pooch", "scikit-image", "scikit-learn"),
+    "heic": ("pi-heif",),
+}
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check that this installation works, and tell what it is.
+
+    Ends with exit code 5 when something is broken.
+    """
+    report: dict[str, Any] = {"versions": _versions(), "limits": _limits()}
+    problems: list[str] = []
+    checks: dict[str, Callable[[], Any]] = {"libvips": _libvips, "formats": _formats, "devices": _devices}
+    for name, check in [*checks.items(), *_weights(problems)]:
+        try:
+            report.setdefault("checks", {})[name] = check()
+        except Exception as exc:
+            report["checks"][name] = None
+            problems.append(f"{name}: {explain(exc)}")
+    missing = [name for name in NEEDED if name != "pyvips-binary" and report["versions"][name] is None]
+    problems += [f"{name} is not installed. Install Pellucid again." for name in missing]
+    _print(report, problems, as_json=as_json)
+
+
+def _print(report: dict[str, Any], problems: list[str], *, as_json: bool) -> None:
+    error: PellucidError | None = None
+    if problems:
+        error = LimitError(
+            f"Something is broken: {len(problems)} of the checks failed", "See the problems above"
+        )
+    if as_json:
+        document = report | {"problems": problems} | ({"error": error_document(error)} if error else {})
+        say_json(document)
+        raise typer.Exit(error.exit_code if error else 0)
+    say("Versions\n" + _section(report["versions"]))
+    say("\nChecks\n" + _section(report["checks"], none="FAILED"))
+    say("\nLimits\n" + _section({name: _size(name, value) for name, value in report["limits"].items()}))
+    if error:
+        say("\nProblems\n" + "\n".join(f"  {problem}" for problem in problems))
+        raise error
+    say("\nAll is well.")
+
+
+def _section(values: dict[str, Any], none: str = "not installed") -> str:
+    return table([[f"  {name}", none if value is None else str(value)] for name, value in values.items()])
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {
+        "pellucid": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
+    for name in (*NEEDED, *(name for names in EXTRAS.values() for name in names)):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _libvips() -> str:
+    import pyvips
+
+    return ".".join(str(pyvips.version(part)) for part in range(3))
+
+
+def _formats() -> str:
+    """Write a small picture in each format and read it again."""
+    import numpy as np
+
+    from pellucid.images.files import NAMES, read_image, write_image
+    from pellucid.images.picture import Picture
+
+    picture = Picture(samples=np.full((8, 8, 3), 128, np.uint8))
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in (kinds := [kind for kind in NAMES if kind != "heic"]):
+            write_image(Path(folder, f"picture.{suffix}"), picture)
+            read_image(Path(folder, f"picture.{suffix}"))
+    return ", ".join(NAMES[kind] for kind in kinds)
+
+
+def _devices() -> str:
+    import onnxruntime
+
+    from pellucid.inference.session import PROVIDERS
+
+    here = onnxruntime.get_available_providers()
+    return ", ".join(name for name, provider in PROVIDERS.items() if provider in here)
+
+
+def _weights(problems: list[str]) -> list[tuple[str, Callable[[], str]]]:
+    """One check for each file of weights: its SHA-256, and whether it can be loaded."""
+    from pellucid.inference import index
+    from pellucid.inference.session import Session
+
+    def check(entry: index.Entry) -> str:
+        index.verify(entry)
+        Session(entry.path, device="cpu", threads=1)
+        return f"SHA-256 {entry.sha256[:12]}... is right, and it loads"
+
+    try:
+        return [(entry.file, lambda entry=entry: check(entry)) for entry in index.shipped()]  # type: ignore[misc]
+    except Exception as exc:
+        problems.append(f"models/index.toml: {explain(exc)}")
+        return []
+
+
+def _limits() -> dict[str, int | None]:
+    return {
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "memory": _pages("SC_PHYS_PAGES"),
+        "memory free": _pages("SC_AVPHYS_PAGES"),
+        "disk free here": shutil.disk_usage(Path.cwd()).free,
+        "disk free for temporary files": shutil.disk_usage(tempfile.gettempdir()).free,
+        "pixels a picture (--max-pixels)": MAX_PIXELS,
+    }
+
+
+def _pages(name: str) -> int | None:
+    """Bytes; None where the system does not tell."""
+    try:
+        return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _size(name: str, value: int | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value / 1e9:.1f} GB" if name.startswith(("memory", "disk")) else f"{value:,}"

@@ -1,0 +1,59 @@
+"""``pellucid noise``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.options import MAX_PIXELS, Json, MaxPixels, Overwrite, Quiet
+from pellucid.cli.output import say, say_json
+
+EXAMPLES = """\b
+Examples:
+  pellucid noise photo.png --add gaussian:25
+  pellucid noise photo.png --add poisson:30 --add jpeg:50 -o noisy.png
+
+\b
+Kinds: gaussian:SIGMA, poisson:PEAK, poisson-gaussian:PEAK,SIGMA,
+speckle:SIGMA, salt-and-pepper:SHARE, uniform:SHARE, rician:SIGMA,
+jpeg:QUALITY. A range such as gaussian:0-50 draws a value from it.
+"""
+
+
+def noise(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", hidden=True)],
+    add: Annotated[
+        list[str], typer.Option("--add", metavar="NOISE", help="Such as gaussian:25. May be repeated.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Default: photo-noisy.png for photo.png."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same noise.")] = 0,
+    overwrite: Overwrite = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Add noise to a picture, for teaching and tests.
+
+    Several noises are added in the order given. Integers are clipped and rounded as the file's bit depth
+    demands; a floating-point TIFF holds the noise as it is.
+    """
+    from pellucid.images.files import check_target, read_image, write_image
+    from pellucid.images.noise import NumpyRandom, parse_noise
+    from pellucid.images.picture import from_float
+
+    noises = [parse_noise(text) for text in add]
+    target = output or source.with_name(f"{source.stem}-noisy{source.suffix}")
+    picture = read_image(source, max_pixels=max_pixels)
+    check_target(target, picture, overwrite=overwrite)
+    pixels, random = picture.pixels, NumpyRandom(seed)
+    for each in noises:
+        pixels = each.apply(pixels, random)
+    write_image(target, picture.with_samples(from_float(pixels, picture.samples.dtype)), overwrite=overwrite)
+    names = [str(each) for each in noises]
+    if as_json:
+        say_json({"input": str(source), "output": str(target), "noise": names, "seed": seed})
+    elif not quiet:
+        say(f"{source} -> {target}  ({', '.join(names)}, seed {seed})")

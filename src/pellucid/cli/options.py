@@ -1,0 +1,78 @@
+"""Options that mean the same in every command, and how their texts are read."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from pellucid.errors import UsageError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", metavar="N", help="Processor threads. Default: all cores.")
+]
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels",
+        metavar="N",
+        show_default=False,
+        help="Refuse larger pictures unread. Default: 1 gigapixel.",
+    ),
+]
+MAX_PIXELS = 1_000_000_000
+
+
+def parse_sigma(text: str) -> float | None:
+    """Read ``auto`` as None and ``25`` as 25/255; a number below 1 is in units of 1, as in noises.
+
+    Raises
+    ------
+    UsageError
+        For anything else.
+    """
+    from pellucid.images.noise import parse_noise
+
+    if text == "auto":
+        return None
+    try:
+        sigma = vars(parse_noise(f"gaussian:{text}"))["sigma"]
+    except UsageError:
+        sigma = None
+    if not isinstance(sigma, float):
+        raise UsageError(
+            f"--sigma is {text!r}",
+            "Give auto, or a number from 0 to 255: 25 means 25/255, and below 1 white counts as 1",
+        )
+    return sigma
+
+
+def parse_memory(text: str | None) -> int | None:
+    """Read ``500`` and ``500M`` as megabytes and ``2G`` as gigabytes; gives bytes.
+
+    Raises
+    ------
+    UsageError
+        For anything else.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([MG]?)B?", text.strip().upper())
+    if not found:
+        raise UsageError(f"--memory is {text!r}", "Give megabytes as in 500 or 500M, or gigabytes as in 2G")
+    return int(float(found[1]) * (10**9 if found[2] == "G" else 10**6))
+
+
+def check_strength(strength: float) -> None:
+    """Refuse a strength that is no share.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not 0 <= strength <= 1:
+        raise UsageError(
+            f"--strength is {strength:g}", "Give a number from 0 (the picture as it is) to 1 (all the noise)"
+        )

@@ -1,0 +1,131 @@
+"""What the commands print: results on standard output, all else on standard error."""
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import shutil
+import sys
+import textwrap
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from pellucid.errors import InputError, LimitError, PellucidError
+
+REPORT = "Run it again with PELLUCID_DEBUG=1 in the environment and report what it prints"
+
+Step = Callable[[str, float], None]
+"""Moves the bar: the name of the present file, and how many are done."""
+
+
+def say(text: str = "") -> None:
+    """Print lines of a result."""
+    print(printable(text), flush=True)
+
+
+def say_json(document: dict[str, Any]) -> None:
+    """Print the one JSON document of a run; it is ASCII, whatever the terminal."""
+    print(json.dumps(document, indent=2, allow_nan=False), flush=True)
+
+
+def complain(text: str) -> None:
+    """Print a line on standard error, if that is possible."""
+    with contextlib.suppress(OSError):
+        print(printable(text), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Replace what could steer a terminal (a file's name may hold anything) by its escape."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Align the columns; the last one is wrapped to the width of the terminal."""
+    *widths, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    indent = sum(widths) + 2 * len(widths)
+    room = max(shutil.get_terminal_size().columns - indent, 24)
+    lines = []
+    for *cells, last in rows:
+        start = "".join(cell.ljust(width + 2) for cell, width in zip(cells, widths, strict=True))
+        for line in textwrap.wrap(last, room, break_on_hyphens=False) or [""]:
+            lines.append((start + line).rstrip())
+            start = " " * indent
+    return "\n".join(lines)
+
+
+def error_document(error: PellucidError) -> dict[str, Any]:
+    """An error for machines."""
+    return {
+        "type": type(error).__name__,
+        "exit_code": error.exit_code,
+        "problem": error.problem,
+        "remedy": error.remedy,
+    }
+
+
+def explain(exc: Exception) -> PellucidError:
+    """Turn whatever went wrong into an error in words; with PELLUCID_DEBUG, print where it came from."""
+    if os.environ.get("PELLUCID_DEBUG"):
+        traceback.print_exception(exc)
+    if isinstance(exc, PellucidError):
+        return exc
+    if isinstance(exc, MemoryError):
+        return LimitError("There is not enough memory", "Close other programs, or try --memory 500")
+    if isinstance(exc, OSError) and exc.strerror:
+        where = exc.filename or "The output"
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            return LimitError(
+                f"{where} cannot be written: {exc.strerror}", "Make space or choose another disk"
+            )
+        return InputError(f"{where} cannot be used: {exc.strerror}", "Check the path and its permissions")
+    return PellucidError(f"This is a bug in Pellucid: {type(exc).__name__}: {exc}".rstrip("."), REPORT)
+
+
+def forward_warnings() -> None:
+    """Print the library's warnings as plain lines, and those of other packages not at all."""
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            complain(f"{record.levelname.lower()}: {record.getMessage()}")
+
+    log = logging.getLogger("pellucid")
+    log.addHandler(Lines())
+    log.propagate = False
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+@contextlib.contextmanager
+def progress_bar(total: int, *, quiet: bool) -> Iterator[Step]:
+    """Show a bar on standard error while files are worked on, if that is a terminal."""
+    if quiet or not total or not sys.stderr.isatty():
+        yield lambda name, done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[count]}"),
+        TimeRemainingColumn(),
+    )
+    # A line for standard output must not land on the terminal when that goes to a file.
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+    ) as progress:
+        task = progress.add_task("", total=total, count=f"1 of {total}")
+
+        def step(name: str, done: float) -> None:
+            shown = name if len(name) <= 30 else f"...{name[-27:]}"
+            count = f"{min(int(done) + 1, total)} of {total}"
+            progress.update(task, completed=done, description=printable(shown), count=count)
+
+        yield step

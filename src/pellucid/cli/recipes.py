@@ -1,0 +1,51 @@
+"""``pellucid recipes``."""
+
+from typing import Annotated
+
+import typer
+
+from pellucid.cli.options import Json
+from pellucid.cli.output import say, say_json, table
+
+EXAMPLES = """\b
+Examples:
+  pellucid recipes
+  pellucid recipes show gaussian-fast-grey > mine.toml
+"""
+
+app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, epilog=EXAMPLES)
+
+
+@app.callback()
+def recipes(context: typer.Context, as_json: Json = False) -> None:
+    """List the recipes that pellucid train can follow, or show one."""
+    if context.invoked_subcommand is None:
+        list_recipes(as_json)
+
+
+@app.command("list", epilog=EXAMPLES)
+def list_recipes(as_json: Json = False) -> None:
+    """List the recipes that came with the installation."""
+    from pellucid.training.recipe import load_recipe, recipe_names
+
+    found = [load_recipe(name) for name in recipe_names()]
+    if as_json:
+        say_json({"recipes": [{"name": each.name, "purpose": each.purpose} for each in found]})
+    else:
+        say(table([["NAME", "FOR"], *([each.name, each.purpose] for each in found)]))
+
+
+@app.command("show", epilog=EXAMPLES)
+def show_recipe(
+    name: Annotated[str, typer.Argument(metavar="NAME", hidden=True)], as_json: Json = False
+) -> None:
+    """Show a recipe, as a start for one's own."""
+    import msgspec
+
+    from pellucid.training.recipe import RECIPES, load_recipe
+
+    recipe = load_recipe(name)
+    if as_json:
+        say_json(msgspec.to_builtins(recipe))
+    else:
+        say((RECIPES / f"{name}.toml").read_text(encoding="utf-8").rstrip())

@@ -1,0 +1,507 @@
+"""The camera as a noise model: from light to JPEG, each step a short function.
+
+What a camera's file shows is not white noise. The sensor's noise depends on the light, has passed through a
+Bayer mosaic, white balance, colour matrix and tone curve, was smoothed and sharpened in the camera, and went
+into a JPEG: it is coloured, blotchy and stronger in some tones. `shoot` takes a clean picture back to the light
+that such a camera would have seen (Brooks and others 2019), photographs it, and gives the noisy picture with
+its clean target, which went the same way without noise.
+
+All steps work on planes (n, channels, height, width), in NumPy for pictures and in torch for training, and are
+written once: functions that go by the same name in both libraries, taken from the one that made the array.
+
+References
+----------
+.. [1] T. Brooks, B. Mildenhall, T. Xue, J. Chen, D. Sharlet, J. Barron, "Unprocessing Images for Learned Raw
+   Denoising", CVPR 2019.
+.. [2] H. Malvar, L. He, R. Cutler, "High-quality linear interpolation for demosaicing of Bayer-patterned color
+   images", ICASSP 2004.
+.. [3] S. Guo, Z. Yan, K. Zhang, W. Zuo, L. Zhang, "Toward Convolutional Blind Denoising of Real Photographs"
+   (CBDNet), CVPR 2019: noise must pass through the camera's own processing.
+.. [4] ITU-T T.81, Annex K: the usual quantisation tables of JPEG.
+"""
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.images.noise import Limits, Noise, Parameter, Pixels, Random, to_8bit
+
+_MARGIN = 8
+"""Pixels around the picture, cut off at the end: filters wrap round, and none reaches as far into content."""
+
+
+# ---- the settings --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The settings of one shot; radii are standard deviations of Gaussians, in pixels of the sensor.
+
+    Each is a number or an array (n, 1, 1, 1), one value for each picture, unless its line says otherwise.
+    Variances are relative to full scale in linear light.
+    """
+
+    contrast: Parameter  # share of the S-curve in the tone curve, above 0 and at most 1
+    matrix: Pixels  # (n, 3, 3), from the sensor's colours to sRGB's; the rows' sums are 1
+    gains: Pixels  # (n, 3, 1, 1), white balance and exposure, at least 1
+    phase: tuple[Parameter, Parameter]  # row and column of the first red pixel, 0 or 1
+    slope: Parameter  # shot noise: variance for each unit of light
+    read: Parameter  # read noise: variance
+    row: Parameter  # standard deviation of what a whole row shares
+    clips: Parameter  # 1 if values below black are cut off before demosaicing, else 0
+    malvar: Parameter  # demosaicing: 1 for Malvar's, 0 for bilinear
+    luma_share: Parameter  # of luma noise, this share is smoothed
+    luma_radius: Parameter
+    chroma_share: Parameter
+    chroma_radius: Parameter
+    sharpening: Parameter  # how much of the unsharp mask is added
+    sharpening_radius: Parameter
+    scale: float  # sensor's size over the picture's; one for all pictures, as it decides the arrays' shape
+    quality: Parameter  # of the JPEG, 1 to 100
+    subsampling: tuple[int, int]  # rows and columns of pixels to one of chroma; one for all pictures
+
+
+def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
+    """Draw a camera and its settings for each picture.
+
+    Parameters
+    ----------
+    iso : float or array (n, 1, 1, 1)
+        What the user set on the camera, 100 to 25600 on most.
+    random : Random
+        The source that fits the kind of array.
+    pixels : array
+        The pictures to be taken: NumPy (height, width, channels) or torch (n, channels, height, width).
+    """
+    like = _planes(pixels)[:, :1, :1, :1]
+    xp = _library(like)
+    one = xp.ones_like(like)
+
+    def draw(low: float, high: float) -> Pixels:  # (n, 1, 1, 1)
+        return random.between(low, high, like) * one
+
+    def draw_log(low: float, high: float) -> Pixels:
+        return low * (high / low) ** draw(0, 1)
+
+    def draw_whole(low: int, high: int) -> Pixels:
+        return draw(low, high + 1) // 1
+
+    def happens(share: float) -> Pixels:  # 1 or 0
+        return (draw(0, 1) < share) * one
+
+    def shared(low: float, high: float) -> float:  # one number for all pictures
+        return float(random.between(low, high, like[:1]))
+
+    # One ISO step is 5e-6 to 4e-5 of full scale at ISO 100: a full well of 200,000 to 25,000 electrons.
+    slope = iso / 100 * draw_log(6e-6, 6e-5)
+    # [1], section 3.1, with a wider spread: cameras differ.
+    read = slope**2.18 * math.e ** (1.2 + draw(-0.7, 0.7))
+    exposure = draw(1.0, 1.6)
+    size = shared(0, 1)
+    coarse, lossless = happens(0.25), happens(0.1)
+    quality = coarse * draw_whole(60, 84) + (1 - coarse) * draw_whole(85, 98)
+    return Shot(
+        contrast=draw(0.02, 1),
+        matrix=_colour_matrix(draw),
+        gains=xp.concatenate([exposure * draw(1.2, 2.5), exposure, exposure * draw(1.2, 2.4)], 1),
+        phase=(draw_whole(0, 1), draw_whole(0, 1)),
+        slope=slope,
+        read=read,
+        row=happens(0.5) * draw(0, 0.3) * read**0.5,
+        clips=happens(0.5),
+        malvar=happens(0.6),
+        luma_share=happens(0.85) * (1 - draw(0, 0.9) ** 2),
+        luma_radius=draw_log(0.4, 2.5),
+        chroma_share=happens(0.9) * (1 - draw(0, 0.7) ** 2),
+        chroma_radius=draw_log(1, 8),
+        sharpening=happens(0.4) * draw(0, 1),
+        sharpening_radius=draw(0.5, 1.2),
+        # As it was; shrunk, as for web pages and by phones that bin; enlarged, as by digital zoom.
+        scale=1.0 if size < 0.65 else shared(1, 1.6) if size < 0.9 else shared(0.7, 1),
+        quality=lossless * 100 + (1 - lossless) * quality,
+        subsampling=((1, 1), (1, 2), (2, 2))[int(shared(0, 3))],
+    )
+
+
+def _colour_matrix(draw: Callable[[float, float], Pixels]) -> Pixels:
+    """A matrix (n, 3, 3) from a sensor's colours to sRGB's: more saturation, and some crosstalk."""
+    saturation = draw(0.1, 0.8)
+    others = [draw(-0.14, 0.14) - saturation / 3 for _ in range(6)]
+    green_red, blue_red, red_green, blue_green, red_blue, green_blue = others
+    rows = [
+        [1 - green_red - blue_red, green_red, blue_red],
+        [red_green, 1 - red_green - blue_green, blue_green],
+        [red_blue, green_blue, 1 - red_blue - green_blue],
+    ]
+    xp = _library(saturation)
+    return xp.concatenate([entry for row in rows for entry in row], 1).reshape(-1, 3, 3)
+
+
+# ---- the shot ------------------------------------------------------------------------------------
+
+
+def shoot(clean: Pixels, shot: Shot, random: Random) -> tuple[Pixels, Pixels]:
+    """Photograph a clean picture.
+
+    Parameters
+    ----------
+    clean : array
+        NumPy (height, width), (height, width, 1 or 3) or torch (n, 1 or 3, height, width), float, 0 to 1. Grey
+        is photographed in colour and turned into grey before it is stored.
+    shot : Shot
+    random : Random
+        The source that fits the kind of array.
+
+    Returns
+    -------
+    noisy, target : array
+        Of the same shape, kind and dtype, multiples of 1/255 from 0 to 1. The target went the same way without
+        noise, was smoothed nowhere (a camera's smoothing spares what is no noise) and stored at quality 100: in
+        the mean of many shots the errors of JPEG vanish, while the subsampling of chroma stays.
+    """
+    planes = _planes(clean)
+    light = unprocess(enlarge(planes, shot), shot)
+    mosaic = through_bayer_filter(light, shot)
+    noisy, target = (develop(each, shot) for each in (add_sensor_noise(mosaic, shot, random), mosaic))
+    noisy = reduce_noise(noisy, target, shot)
+    size = planes.shape[-2:]
+    results = []
+    for picture, quality in ((noisy, shot.quality), (target, 100)):
+        picture = sharpen(picture, shot)
+        picture = _mix(picture, _YCBCR[:1]) if planes.shape[1] == 1 else picture
+        picture = jpeg(to_8bit(shrink(picture, size, shot)), quality, shot.subsampling)
+        results.append(_unplane(picture, clean))
+    return results[0], results[1]
+
+
+def develop(mosaic: Pixels, shot: Shot) -> Pixels:
+    """From the sensor's values (n, 1, h, w) to colours on a screen (n, 3, h, w)."""
+    return tone(_mix(demosaic(mosaic, shot) * shot.gains, shot.matrix), shot)
+
+
+# ---- back to the light ---------------------------------------------------------------------------
+
+
+def unprocess(pixels: Pixels, shot: Shot) -> Pixels:
+    """From colours on a screen to the light behind the sensor's three colour filters ([1], section 3.2-3.5)."""
+    light = _mix(inverse_tone(pixels.clip(0, 1), shot), _library(pixels).linalg.inv(shot.matrix))
+    return (light / shot.gains).clip(0, 1)
+
+
+def tone(light: Pixels, shot: Shot) -> Pixels:
+    """From linear light to the screen: sRGB's curve, mixed with the S-curve 3x^2 - 2x^3 ([1], section 3.1)."""
+    light = light.clip(0, 1)
+    curved = 1.055 * light.clip(0.0031308, 1) ** (1 / 2.4) - 0.055
+    curved = curved - 12.92 * (0.0031308 - light).clip(0, 1)
+    return curved + shot.contrast * (curved * curved * (3 - 2 * curved) - curved)
+
+
+def inverse_tone(pixels: Pixels, shot: Shot) -> Pixels:
+    """The inverse of `tone`: the middle root of a cubic, then sRGB's inverse curve."""
+    xp = _library(pixels)
+    q = (2 + shot.contrast) / (4 * shot.contrast)
+    sine = 3**1.5 * (pixels - 0.5) / (4 * shot.contrast * q**1.5)
+    curved = 0.5 + 2 * (q / 3) ** 0.5 * xp.sin(xp.arcsin(sine.clip(-1, 1)) / 3)
+    return xp.where(curved > 0.04045, ((curved.clip(0.04045, 1) + 0.055) / 1.055) ** 2.4, curved / 12.92)
+
+
+# ---- the sensor ----------------------------------------------------------------------------------
+
+
+def through_bayer_filter(light: Pixels, shot: Shot) -> Pixels:
+    """Of three colours (n, 3, h, w) leave the one (n, 1, h, w) that each pixel's filter lets through."""
+    row, column = _parity(light, shot)
+    red, green, blue = light[:, :1], light[:, 1:2], light[:, 2:]
+    return green + (1 - row) * (1 - column) * (red - green) + row * column * (blue - green)
+
+
+def add_sensor_noise(mosaic: Pixels, shot: Shot, random: Random) -> Pixels:
+    """Shot noise, read noise and row noise, and what clipping at black leaves of them.
+
+    The variance is ``slope * light + read`` ([1], equation 2; Foi and others 2008), and row^2 beside it.
+    """
+    noisy = mosaic + (shot.slope * mosaic + shot.read) ** 0.5 * random.normal(mosaic)
+    noisy = noisy + shot.row * random.normal(mosaic[..., :1])
+    return noisy - shot.clips * noisy.clip(None, 0)
+
+
+def demosaic(mosaic: Pixels, shot: Shot) -> Pixels:
+    """Fill in the two colours that each pixel lacks, (n, 1, h, w) -> (n, 3, h, w).
+
+    Bilinear, and with Malvar's correction ([2], equations 2 to 7): a part of the Laplacian of the colour that the
+    pixel has. Both are linear.
+    """
+    xp = _library(mosaic)
+
+    def both(planes: Pixels, step: int, axis: int) -> Pixels:  # the sum of two neighbours; wraps round
+        return xp.roll(planes, step, axis) + xp.roll(planes, -step, axis)
+
+    across, down = both(mosaic, 1, -1), both(mosaic, 1, -2)
+    corners = both(down, 1, -1)
+    far_across, far_down = both(mosaic, 2, -1), both(mosaic, 2, -2)
+    far = far_across + far_down
+    green = (across + down) / 4 + shot.malvar * (4 * mosaic - far) / 8
+    same_row = across / 2 + shot.malvar * (5 * mosaic - corners - far_across + far_down / 2) / 8
+    same_column = down / 2 + shot.malvar * (5 * mosaic - corners - far_down + far_across / 2) / 8
+    corner = corners / 4 + shot.malvar * (6 * mosaic - 1.5 * far) / 8
+
+    row, column = _parity(mosaic, shot)
+    at_red, at_blue = (1 - row) * (1 - column), row * column
+    at_green_beside_red, at_green_beside_blue = (1 - row) * column, row * (1 - column)
+    at_green = at_green_beside_red + at_green_beside_blue
+    return xp.concatenate(
+        [
+            at_red * mosaic
+            + at_blue * corner
+            + at_green_beside_red * same_row
+            + at_green_beside_blue * same_column,
+            at_green * mosaic + (1 - at_green) * green,
+            at_blue * mosaic
+            + at_red * corner
+            + at_green_beside_blue * same_row
+            + at_green_beside_red * same_column,
+        ],
+        1,
+    )
+
+
+def _parity(planes: Pixels, shot: Shot) -> tuple[Pixels, Pixels]:
+    """0 in rows, and columns, that hold red pixels, and 1 in those that hold blue ones."""
+    height, width = planes.shape[-2:]
+    row, column = (_beside(planes, np.arange(length)) for length in (height, width))
+    return (row[:, None] + shot.phase[0]) % 2, (column + shot.phase[1]) % 2
+
+
+# ---- the camera's processing ---------------------------------------------------------------------
+
+
+def reduce_noise(noisy: Pixels, clean: Pixels, shot: Shot) -> Pixels:
+    """Smooth the noise as cameras do, luma and chroma apart.
+
+    A camera's filter looks for edges and leaves them. Here the clean picture is known, so that a linear filter of
+    the noise alone has the same effect.
+    """
+    xp = _library(noisy)
+    noise = _mix(noisy - clean, _YCBCR)
+    luma = (1 - shot.luma_share) * noise[:, :1] + shot.luma_share * _blur(noise[:, :1], shot.luma_radius)
+    chroma = (1 - shot.chroma_share) * noise[:, 1:] + shot.chroma_share * _blur(noise[:, 1:], shot.chroma_radius)
+    return clean + _mix(xp.concatenate([luma, chroma], 1), _RGB)
+
+
+def sharpen(pixels: Pixels, shot: Shot) -> Pixels:
+    """Add an unsharp mask of the luma to all channels."""
+    luma = _mix(pixels, _YCBCR[:1])
+    return pixels + shot.sharpening * (luma - _blur(luma, shot.sharpening_radius))
+
+
+def _blur(planes: Pixels, radius: Parameter) -> Pixels:
+    """Gaussian of standard deviation radius, by Fourier transform: any radius takes the same time; wraps round."""
+    xp = _library(planes)
+    height, width = planes.shape[-2:]
+    rows = _beside(planes, np.fft.fftfreq(height)[:, None])
+    columns = _beside(planes, np.fft.rfftfreq(width))
+    exponent = -2 * (math.pi * radius) ** 2
+    # norm="ortho": without it NumPy 2.4 transforms float32 in float64, seven times as slow.
+    spectrum = xp.fft.rfft2(planes, norm="ortho") * xp.exp(exponent * rows**2) * xp.exp(exponent * columns**2)
+    return xp.fft.irfft2(spectrum, (height, width), norm="ortho")
+
+
+# ---- sizes ---------------------------------------------------------------------------------------
+
+
+def enlarge(planes: Pixels, shot: Shot) -> Pixels:
+    """From the picture's size to the sensor's, with a margin all round."""
+    size = [math.ceil(length * shot.scale) + 2 * _MARGIN for length in planes.shape[-2:]]
+    return _resample(planes, size, first=(0.5 - _MARGIN) / shot.scale - 0.5, step=1 / shot.scale)
+
+
+def shrink(planes: Pixels, size: tuple[int, int], shot: Shot) -> Pixels:
+    """From the sensor's size with margin to the picture's."""
+    return _resample(planes, size, first=_MARGIN + 0.5 * shot.scale - 0.5, step=shot.scale)
+
+
+def _resample(planes: Pixels, size: Sequence[int], *, first: float, step: float) -> Pixels:
+    """Values at first, first + step, ... of both axes, with Keys's cubic (1981), widened where it shrinks.
+
+    Beyond its edges the picture goes on as its mirror image.
+    """
+    width = max(step, 1.0)
+    for axis, count in enumerate(size, -2):
+        length = planes.shape[axis]
+        positions = first + step * np.arange(count)[:, None]  # (count, 1)
+        nearest = np.floor(positions) + np.arange(-math.ceil(2 * width) + 1, math.ceil(2 * width) + 1)
+        weights = _cubic(np.abs(nearest - positions) / width)  # (count, taps)
+        weights /= weights.sum(axis=1, keepdims=True)
+        index = nearest.astype(np.int64) % (2 * length)
+        index = np.minimum(index, 2 * length - 1 - index)
+        planes = sum(
+            _beside(planes, weights[:, tap].reshape(-1, *[1] * (-1 - axis))) * _take(planes, index[:, tap], axis)
+            for tap in np.flatnonzero(weights.any(axis=0))
+        )
+    return planes
+
+
+def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
+
+
+# ---- the file ------------------------------------------------------------------------------------
+
+# JFIF's luma and chroma, without the offset of chroma.
+_YCBCR = np.array(
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], dtype=np.float32
+)
+_RGB = np.linalg.inv(_YCBCR)
+
+# [4], tables K.1 and K.2.
+_LUMA_TABLE = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+_CHROMA_TABLE = np.full((8, 8), 99)
+_CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
+# The cosine transform of eight numbers: one row for each frequency.
+_COSINES = np.cos((2 * np.arange(8) + 1) * np.arange(8)[:, None] * math.pi / 16) / 2
+_COSINES[0] /= math.sqrt(2)
+
+
+def jpeg(pixels: Pixels, quality: Parameter, subsampling: tuple[int, int]) -> Pixels:
+    """What a JPEG of this quality holds: libjpeg's steps in arrays, without the coding, which loses nothing.
+
+    Written out because it must run on a GPU, and because libvips cannot store the subsampling of many cameras,
+    4:2:2.
+    """
+    if pixels.shape[1] == 1:
+        return to_8bit((_quantize(pixels * 255 - 128, quality, _LUMA_TABLE) + 128) / 255)
+    planes = (_mix(pixels, _YCBCR) * 255).round()
+    luma = _quantize(planes[:, :1] - 128, quality, _LUMA_TABLE) + 128
+    chroma = planes[:, 1:]
+    for axis, factor in zip((-2, -1), subsampling, strict=True):
+        chroma = _halve(chroma, axis) if factor == 2 else chroma
+    chroma = _quantize(chroma, quality, _CHROMA_TABLE)
+    for axis, factor in zip((-2, -1), subsampling, strict=True):
+        chroma = _double(chroma, axis, planes.shape[axis]) if factor == 2 else chroma
+    return to_8bit(_mix(_library(pixels).concatenate([luma, chroma], 1), _RGB) / 255)
+
+
+def _quantize(planes: Pixels, quality: Parameter, table: NDArray[np.int64]) -> Pixels:
+    """Round the cosine coefficients of blocks of 8 x 8 to multiples of the table's entries for this quality."""
+    height, width = planes.shape[-2:]
+    for axis, length in enumerate((height, width), -2):
+        if length % 8:  # the last row and column go on to the end of their block
+            planes = _take(planes, np.minimum(np.arange(-(-length // 8) * 8), length - 1), axis)
+    n, c, h, w = planes.shape
+    blocks = planes.reshape(n, c, h // 8, 8, w // 8, 8)
+    # libjpeg's jpeg_quality_scaling, in percent.
+    percent = (quality < 50) * (5000 / quality) + (quality >= 50) * (200 - 2 * quality)
+    steps = ((_beside(planes, table) * percent + 50) // 100).clip(1, 255)  # (8, 8) or (n, 1, 8, 8)
+    steps = steps.reshape(-1, 1, 1, 8, 1, 8)
+    blocks = _transform((_transform(blocks, _COSINES) / steps).round() * steps, _COSINES.T).round()
+    return blocks.reshape(n, c, h, w)[..., :height, :width]
+
+
+def _transform(blocks: Pixels, matrix: NDArray[np.float64]) -> Pixels:
+    """Apply a matrix to rows and columns of blocks (n, c, h/8, 8, w/8, 8)."""
+    for _ in range(2):
+        blocks = (blocks.reshape(-1, 8) @ _beside(blocks, matrix.T)).reshape(blocks.shape).swapaxes(-1, -3)
+    return blocks
+
+
+def _halve(planes: Pixels, axis: int) -> Pixels:
+    """The mean of each two pixels."""
+    even = np.arange(0, planes.shape[axis], 2)
+    odd = np.minimum(even + 1, planes.shape[axis] - 1)
+    return (_take(planes, even, axis) + _take(planes, odd, axis)) / 2
+
+
+def _double(planes: Pixels, axis: int, length: int) -> Pixels:
+    """Three quarters of the nearest value and one of the next, as libjpeg does."""
+    at = np.arange(length)
+    beside = (at // 2 + at % 2 * 2 - 1).clip(0, planes.shape[axis] - 1)
+    return (3 * _take(planes, at // 2, axis) + _take(planes, beside, axis)) / 4
+
+
+# ---- NumPy and torch -----------------------------------------------------------------------------
+
+
+def _library(array: Pixels) -> Any:
+    """NumPy or torch, whichever made the array; torch need not be there."""
+    return sys.modules[type(array).__module__.partition(".")[0]]
+
+
+def _beside(planes: Pixels, values: NDArray[Any]) -> Pixels:
+    """The values in the planes' library, type and place."""
+    return _library(planes).asarray(values, dtype=planes.dtype, device=planes.device)
+
+
+def _take(planes: Pixels, index: NDArray[np.int64], axis: int = -1) -> Pixels:
+    """The rows (axis -2) or columns (axis -1) of these numbers."""
+    index = _library(planes).asarray(index, device=planes.device)
+    return planes[..., index] if axis == -1 else planes[..., index, :]
+
+
+def _mix(planes: Pixels, matrix: Pixels) -> Pixels:
+    """Multiply the channels by a matrix, (3, 3) or (n, 3, 3)."""
+    n, _, h, w = planes.shape
+    if not isinstance(matrix, type(planes)):
+        matrix = _beside(planes, matrix)
+    return (matrix @ planes.reshape(n, -1, h * w)).reshape(n, -1, h, w)
+
+
+def _planes(pixels: Pixels) -> Pixels:
+    """(h, w), (h, w, c) or (n, c, h, w) -> (n, c, h, w)."""
+    if not isinstance(pixels, np.ndarray):
+        return pixels
+    return np.ascontiguousarray(np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), -1, 0))[None]
+
+
+def _unplane(planes: Pixels, like: Pixels) -> Pixels:
+    """Undo `_planes`."""
+    if not isinstance(like, np.ndarray):
+        return planes
+    return np.ascontiguousarray(np.moveaxis(planes[0], 0, -1), dtype=like.dtype).reshape(like.shape)
+
+
+# ---- the noise -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Camera(Noise):
+    """What a camera at this ISO makes of a picture; each picture is taken by another camera."""
+
+    kind = "camera"
+    iso: Parameter = field(metadata={"limits": Limits(50, 102400)})
+
+    @classmethod
+    def usage(cls) -> str:
+        return super().usage().replace("camera:ISO", "camera:iso=ISO")
+
+    def __str__(self) -> str:
+        return super().__str__().replace(":", ":iso=")
+
+    def draw(self, random: Random, like: Pixels) -> Self:
+        """The same noise with a value drawn from the range, uniform in its logarithm: cameras count in stops."""
+        if not isinstance(self.iso, tuple):
+            return self
+        low, high = self.iso
+        return replace(self, iso=low * (high / low) ** random.between(0, 1, like))
+
+    def formula(self, pixels: Pixels, random: Random) -> Pixels:
+        """The noisy picture of `shoot`."""
+        return shoot(pixels, draw_shot(self.iso, random, pixels), random)[0]

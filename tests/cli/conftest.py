@@ -1,0 +1,87 @@
+"""What the tests of the commands share: the real `pellucid` command, and pictures to give it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+PELLUCID = str(Path(sys.executable).with_name("pellucid"))
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """The present environment without what changes the output."""
+    unwanted = ("PELLUCID_", "COLUMNS", "FORCE_COLOR", "PYTHON")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+
+
+@pytest.fixture
+def pellucid(tmp_path: Path, environment: dict[str, str]) -> Run:
+    """Run the command in the test's folder; every outcome but a bug is the test's to judge."""
+
+    def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
+        done = subprocess.run(
+            [PELLUCID, *arguments],
+            cwd=tmp_path,
+            env=environment | (env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+        )
+        out, err = (text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr))
+        assert done.returncode == code, f"{arguments}\n{out}\n{err}"
+        assert "Traceback" not in err
+        assert "\x1b" not in out + err, "colour without a terminal"
+        return Done(done.returncode, out, err)
+
+    return run
+
+
+@pytest.fixture
+def noisy(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A small photograph with noise of 25, uint8 (48, 64, 3)."""
+    noise = np.random.default_rng(0).normal(0, 25, photo.shape)
+    return np.clip(photo + noise, 0, 255).astype(np.uint8)[::2, ::2]
+
+
+@pytest.fixture
+def picture(tmp_path: Path, noisy: NDArray[np.uint8]) -> Callable[[str], Path]:
+    """Put the noisy photograph into the test's folder, under a name."""
+
+    def save(name: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noisy).save(path)
+        return path
+
+    return save
+
+
+def tree(folder: Path) -> set[str]:
+    """Every file and folder below a folder, as relative texts."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}

@@ -1,0 +1,295 @@
+"""`pellucid denoise`, from the outside."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.cli.conftest import Run, tree
+
+Save = Callable[[str], Path]
+TOLD = ("--sigma", "25")
+
+
+def samples(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_the_result_lies_beside_the_picture(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    before = picture("photo.png").read_bytes()
+    done = pellucid("denoise", "photo.png", *TOLD)
+    assert done.out.startswith("photo.png -> photo-denoised.png  (noise 25.0, ")
+    assert done.err == ""
+    assert tree(tmp_path) == {"photo.png", "photo-denoised.png"}
+    assert (tmp_path / "photo.png").read_bytes() == before
+    clean, noisy = samples(tmp_path / "photo-denoised.png"), samples(tmp_path / "photo.png")
+    assert (clean.shape, clean.dtype) == (noisy.shape, noisy.dtype)
+    assert not np.array_equal(clean, noisy)
+
+
+def test_the_noise_is_measured_when_it_is_not_told(pellucid: Run, picture: Save) -> None:
+    picture("photo.png")
+    (row,) = pellucid("denoise", "photo.png", "--json").json["files"]
+    assert 0 < row["sigma"] < 1
+    assert row["changed"]
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("tif", "TIFF"), ("webp", "WEBP")])
+def test_the_suffix_of_the_output_decides_the_format(
+    pellucid: Run, picture: Save, tmp_path: Path, suffix: str, kind: str
+) -> None:
+    picture("photo.png")
+    pellucid("denoise", "photo.png", "-o", f"clean.{suffix}", *TOLD)
+    with Image.open(tmp_path / f"clean.{suffix}") as image:
+        assert image.format == kind
+
+
+def test_one_file_may_go_into_a_folder_that_exists(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    picture("photo.png")
+    (tmp_path / "out").mkdir()
+    pellucid("denoise", "photo.png", "-o", "out", *TOLD)
+    assert tree(tmp_path / "out") == {"photo.png"}
+
+
+def test_several_files_go_into_a_folder_that_is_made(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    picture("a.png"), picture("b.jpg")
+    done = pellucid("denoise", "a.png", "b.jpg", "-o", "new/out", *TOLD)
+    assert tree(tmp_path / "new/out") == {"a.png", "b.jpg"}
+    assert done.out.splitlines()[-1].startswith("2 denoised, ")
+
+
+def test_a_folder_keeps_its_tree_without_hidden_and_other_files(
+    pellucid: Run, picture: Save, tmp_path: Path
+) -> None:
+    for name in ("in/a.png", "in/deep/er/b.JPG", "in/.hidden.png", "in/.git/c.png"):
+        picture(name)
+    (tmp_path / "in/notes.txt").write_text("no picture")
+    (tmp_path / "in/deep/loop").symlink_to("..")
+    done = pellucid("denoise", "in", "-o", "out", *TOLD)
+    assert tree(tmp_path / "out") == {"a.png", "deep", "deep/er", "deep/er/b.JPG"}
+    assert done.out.splitlines()[-1].startswith("2 denoised, 1 skipped (no picture), ")
+
+
+def test_outputs_of_an_earlier_run_are_no_inputs(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    picture("in/a.png")
+    for _ in range(2):
+        done = pellucid("denoise", "in", "-o", "in/out", "--overwrite", "--json", *TOLD)
+        assert [row["input"] for row in done.json["files"]] == [os.path.join("in", "a.png")]
+    assert tree(tmp_path / "in") == {"a.png", "out", "out/a.png"}
+
+
+def test_in_place_replaces_the_pictures_of_a_folder(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    before = picture("in/sub/a.png").read_bytes()
+    done = pellucid("denoise", "in", "--in-place", *TOLD)
+    assert "-> in place" in done.out
+    assert tree(tmp_path) == {"in", "in/sub", "in/sub/a.png"}
+    assert (tmp_path / "in/sub/a.png").read_bytes() != before
+
+
+def test_an_output_that_exists_stays_unless_overwriting_is_allowed(
+    pellucid: Run, picture: Save, tmp_path: Path
+) -> None:
+    picture("photo.png")
+    target = tmp_path / "photo-denoised.png"
+    target.write_text("precious")
+    assert "exists already" in pellucid("denoise", "photo.png", *TOLD, code=2).err
+    assert target.read_text() == "precious"
+    pellucid("denoise", "photo.png", "--overwrite", *TOLD)
+    assert samples(target).shape == samples(tmp_path / "photo.png").shape
+
+
+@pytest.mark.parametrize("told", [("--sigma", "0"), ("--sigma", "25", "--strength", "0")])
+def test_nothing_to_take_away_gives_the_very_same_file(
+    pellucid: Run, picture: Save, tmp_path: Path, told: tuple[str, ...]
+) -> None:
+    before = picture("photo.jpg").read_bytes()
+    assert "(left as it is, " in pellucid("denoise", "photo.jpg", *told).out
+    assert (tmp_path / "photo-denoised.jpg").read_bytes() == before
+    pellucid("denoise", "photo.jpg", "--in-place", *told)
+    assert (tmp_path / "photo.jpg").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("a/x.png", "b/x.png", "-o", "out"),
+        ("a", "b", "-o", "out"),
+        ("a/x.png", "a/../a/x.png"),
+        ("a/x.png", "a", "--in-place"),
+        ("a/x.png", "link.png", "--in-place"),
+    ],
+)
+def test_two_inputs_for_one_output_are_refused_before_anything_is_done(
+    pellucid: Run, picture: Save, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    picture("a/x.png"), picture("b/x.png")
+    (tmp_path / "link.png").symlink_to("a/x.png")
+    before = tree(tmp_path), (tmp_path / "a/x.png").read_bytes()
+    assert "would both be written to" in pellucid("denoise", *arguments, *TOLD, code=2).err
+    assert (tree(tmp_path), (tmp_path / "a/x.png").read_bytes()) == before
+
+
+def test_an_output_must_not_replace_another_input(pellucid: Run, picture: Save) -> None:
+    picture("a.png"), picture("a-denoised.png")
+    done = pellucid("denoise", "a.png", "a-denoised.png", "--overwrite", *TOLD, code=2)
+    assert "which is an input too" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("a.png", "--in-place", "-o", "out"), "--in-place and -o exclude each other"),
+        (("folder",), "Name an output folder with -o, or allow --in-place"),
+        (("a.png", "b.png", "-o", "out.png"), "Name a folder with -o"),
+        (("a.png", "b.png", "-o", "a.png"), "Name a folder with -o"),
+        (("a.png", "-o", "out.gif"), "names no format that Pellucid writes"),
+        (("a.png", "--sigma", "0-50"), "Give auto, or a number from 0 to 255"),
+        (("a.png", "--sigma", "nan"), "Give auto, or a number from 0 to 255"),
+        (("a.png", "--sigma", "-1"), "Give auto, or a number from 0 to 255"),
+        (("a.png", "--strength", "1.5"), "Give a number from 0"),
+        (("a.png", "--strength", "nan"), "Give a number from 0"),
+        (("a.png", "--memory", "much"), "Give megabytes as in 500"),
+        (("a.png", "--threads", "0"), "Give a number from 1"),
+        (("a.png", "--device", "toaster"), "Choose among auto, cpu"),
+        (("a.png", "--model", "toaster"), "gaussian-fast"),
+        (("a.png", "--toaster"), "See: pellucid denoise --help"),
+        ((), "Missing argument 'INPUT'"),
+    ],
+)
+def test_wrong_usage_is_told_and_nothing_is_done(
+    pellucid: Run, picture: Save, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    picture("a.png"), picture("b.png"), picture("folder/c.png")
+    told = () if "--sigma" in arguments else TOLD
+    before = tree(tmp_path)
+    done = pellucid("denoise", *arguments, *told, code=2)
+    assert words in done.err
+    assert (done.out, done.err.count("\n")) == ("", 1)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("gone.png", None), ("empty.png", b""), ("text.png", b"words")]
+)
+def test_an_input_that_cannot_be_used_ends_with_3_and_nothing_is_written(
+    pellucid: Run, tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    before = tree(tmp_path)
+    done = pellucid("denoise", name, "-o", "new/folder/out.png", *TOLD, code=3)
+    assert done.err.startswith(f"error: {name} ")
+    assert tree(tmp_path) == before
+
+
+def test_a_limit_ends_with_5(pellucid: Run, picture: Save) -> None:
+    picture("photo.png")
+    assert "limit" in pellucid("denoise", "photo.png", "--max-pixels", "100", code=5).err
+    assert "--memory" in pellucid("denoise", "photo.png", "--memory", "1M", *TOLD, code=5).err
+
+
+def test_a_bad_file_does_not_stop_the_others(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    picture("a.png"), picture("z.png")
+    (tmp_path / "bad.png").write_text("words")
+    done = pellucid("denoise", "a.png", "bad.png", "gone.png", "z.png", "-o", "out", *TOLD, code=4)
+    assert tree(tmp_path / "out") == {"a.png", "z.png"}
+    assert "failed:\n  bad.png\n  gone.png\nerror: 2 of 4 files failed" in done.err
+    assert done.out.splitlines()[-1].startswith("2 denoised, 2 failed, ")
+
+
+def test_all_of_several_failing_is_4_too(pellucid: Run) -> None:
+    pellucid("denoise", "a.png", "b.png", *TOLD, code=4)
+
+
+def test_a_folder_without_pictures_ends_with_3(pellucid: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    assert "in holds no pictures" in pellucid("denoise", "in", "-o", "out", code=3).err
+    assert tree(tmp_path) == {"in"}
+
+
+def test_json_tells_all_that_happened_and_nothing_else_is_printed(
+    pellucid: Run, picture: Save, tmp_path: Path
+) -> None:
+    picture("in/a.png")
+    (tmp_path / "in/bad.png").write_text("words")
+    (tmp_path / "in/notes.txt").write_text("words")
+    document = pellucid("denoise", "in", "-o", "out", "--json", *TOLD, code=4).json
+    good, bad = document["files"]
+    assert good["output"] == os.path.join("out", "a.png")
+    assert (good["sigma"], good["changed"], good["width"], good["height"]) == (25 / 255, True, 64, 48)
+    assert (bad["error"]["type"], bad["error"]["exit_code"]) == ("InputError", 3)
+    assert (document["error"]["type"], document["error"]["exit_code"]) == ("BatchError", 4)
+    assert document["skipped"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("gone.png",), 3), (("gone.png", "--sigma", "x"), 2), (("--toaster",), 2), ((), 2)],
+)
+def test_errors_are_json_too(pellucid: Run, arguments: tuple[str, ...], code: int) -> None:
+    error = pellucid("denoise", *arguments, "--json", code=code).json["error"]
+    assert error["exit_code"] == code
+    assert error["problem"]
+    assert error["remedy"]
+
+
+def test_quiet_prints_nothing_but_errors(pellucid: Run, picture: Save) -> None:
+    picture("a.png")
+    done = pellucid("denoise", "a.png", "--quiet", *TOLD)
+    assert (done.out, done.err) == ("", "")
+    assert pellucid("denoise", "a.png", "--quiet", *TOLD, code=2).err.startswith("error: ")
+
+
+def test_warnings_are_plain_lines_on_standard_error(pellucid: Run, picture: Save) -> None:
+    picture("photo.jpg").rename(picture("really-a-jpeg.png"))
+    done = pellucid("denoise", "really-a-jpeg.png", "-o", "out.jpg", *TOLD)
+    assert done.err.startswith("warning: really-a-jpeg.png is named like a PNG but is a JPEG")
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["25", "25.0", repr(25 / 255)])
+def test_sigma_counts_grey_levels_or_units_of_1(pellucid: Run, picture: Save, text: str) -> None:
+    picture("photo.png")
+    (row,) = pellucid("denoise", "photo.png", "--sigma", text, "--json").json["files"]
+    assert row["sigma"] == pytest.approx(25 / 255)
+
+
+@pytest.mark.parametrize("text", ["1000", "1000M", "1g", "1.5GB"])
+def test_memory_is_read_with_and_without_unit(pellucid: Run, picture: Save, text: str) -> None:
+    picture("photo.png")
+    pellucid("denoise", "photo.png", "--memory", text, *TOLD)
+
+
+def test_runs_are_bit_identical_whatever_the_threads_and_exactness(
+    pellucid: Run, picture: Save, tmp_path: Path
+) -> None:
+    picture("photo.png")
+    for name, options in {"a": (), "b": (), "c": ("--exact",)}.items():
+        pellucid("denoise", "photo.png", "-o", f"{name}.png", *TOLD, *options)
+    first, *others = [samples(tmp_path / f"{name}.png") for name in "abc"]
+    assert all(np.array_equal(first, other) for other in others)
+
+
+def test_names_may_hold_any_bytes(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff\x1b[31m.png")
+    picture("a.png").rename(tmp_path / name)
+    done = pellucid("denoise", name, "-o", "out/", *TOLD)
+    assert done.out.startswith("\\udcff\\x1b[31m.png -> ")
+    (row,) = pellucid("denoise", name, "-o", "out/", "--overwrite", "--json", *TOLD).json["files"]
+    assert os.fsencode(row["input"]) == b"\xff\x1b[31m.png"
+    assert os.listdir(os.fsencode(tmp_path / "out")) == [b"\xff\x1b[31m.png"]
+
+
+def test_a_name_that_becomes_too_long_is_no_bug(pellucid: Run, picture: Save) -> None:
+    name = picture("n" * 248 + ".png").name
+    assert "name too long" in pellucid("denoise", name, *TOLD, code=3).err
+
+
+def test_a_name_that_begins_with_a_dash_follows_two_dashes(pellucid: Run, picture: Save) -> None:
+    picture("--json.png")
+    assert pellucid("denoise", *TOLD, "--", "--json.png").out.startswith("--json.png -> ")

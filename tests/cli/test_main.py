@@ -1,0 +1,193 @@
+"""What holds for every command: help, exit codes, closed pipes, full disks, signals, terminals."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pellucid as package
+from tests.cli.conftest import PELLUCID, Run, tree
+
+COMMANDS = ["denoise", "noise", "compare", "models", "recipes", "train", "doctor"]
+Save = Callable[[str], Path]
+
+
+def test_version_is_one_line_and_loads_no_typer(environment: dict[str, str], pellucid: Run) -> None:
+    assert pellucid("--version").out == f"pellucid {package.__version__}\n"
+    code = "import atexit, sys; sys.argv = ['pellucid', '--version']; from pellucid.cli import main\n"
+    code += "atexit.register(lambda: print(sorted({'typer', 'numpy', 'rich'} & set(sys.modules)))); main()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_without_arguments_it_prints_its_help(pellucid: Run) -> None:
+    assert pellucid().out == pellucid("--help").out
+
+
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in COMMANDS), ["models", "show"], ["recipes", "show"]]
+)
+def test_every_help_page_has_an_example_and_fits_80_columns(pellucid: Run, command: list[str]) -> None:
+    page = pellucid(*command, "--help").out
+    assert f"  pellucid {' '.join(command)}".rstrip() in page.partition("Examples:")[2]
+    assert max(map(len, page.splitlines())) <= 80
+
+
+def test_the_help_lists_every_command(pellucid: Run) -> None:
+    page = pellucid("--help").out
+    assert all(f"\n  {name} " in page for name in COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["toaster"], ["--toaster"], ["models", "toaster"]])
+def test_what_does_not_exist_ends_with_2(pellucid: Run, arguments: list[str]) -> None:
+    done = pellucid(*arguments, code=2)
+    assert done.err.startswith("error: No such ")
+    assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["models"], ["models", "--json"], ["recipes"]]
+)
+def test_a_reader_that_goes_away_is_no_error(environment: dict[str, str], arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([PELLUCID, *arguments], env=environment, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["models"], ["models", "--json"], ["recipes"]]
+)
+def test_a_full_disk_under_standard_output_is_one_line(
+    environment: dict[str, str], arguments: list[str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [PELLUCID, *arguments], env=environment, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 5
+    assert done.stderr.startswith("error: The output cannot be written: No space left on device")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_no_harm(
+    environment: dict[str, str], picture: Save, tmp_path: Path, closing: str
+) -> None:
+    picture("a.png")
+    line = f'"{PELLUCID}" denoise a.png --sigma 25 {closing}'
+    assert subprocess.run(["sh", "-c", line], env=environment, cwd=tmp_path).returncode == 0
+    with Image.open(tmp_path / "a-denoised.png") as image:
+        image.load()
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [
+        {"LC_ALL": "C"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+def test_any_terminal_can_print_any_name(pellucid: Run, picture: Save, locale: dict[str, str]) -> None:
+    name = picture("猫.png").name
+    pellucid("denoise", name, "--sigma", "25", env=locale)
+    assert pellucid("denoise", f"no-{name}", "--sigma", "25", env=locale, code=3).err.startswith("error: no-")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("json", [False, True])
+def test_a_signal_ends_it_with_one_line_and_nothing_half_written(
+    environment: dict[str, str], tmp_path: Path, name: str, json: bool
+) -> None:
+    Image.fromarray(np.zeros((4000, 4000, 3), np.uint8)).save(tmp_path / "large.png", compress_level=1)
+    command = [PELLUCID, "denoise", "large.png", "--sigma", "25", "-o", "new/out.png", *["--json"] * json]
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for((tmp_path / "new").exists)  # the work has begun
+    number = getattr(signal, name)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 128 + number
+    assert tree(tmp_path) == {"large.png"}
+    if json:
+        assert '"type": "Interrupted"' in out
+        assert err == ""
+    else:
+        assert (out, err) == ("", "error: Interrupted. Every file that was written is whole.\n")
+
+
+def on_a_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """What a terminal of 80 columns shows, with its control sequences."""
+    main, side = pty.openpty()
+    env = environment | {"TERM": "xterm-256color", "COLUMNS": "80"}
+    running = subprocess.Popen(command, cwd=folder, env=env, stdout=side, stderr=side)
+    os.close(side)
+    shown = b""
+    while True:
+        try:
+            part = os.read(main, 4096)
+        except OSError:  # Linux says so when the other end is closed
+            part = b""
+        if not part:
+            break
+        shown += part
+    os.close(main)
+    assert running.wait(timeout=60) == 0
+    return shown.decode()
+
+
+def test_a_terminal_shows_a_bar_and_then_the_results(
+    environment: dict[str, str], picture: Save, tmp_path: Path
+) -> None:
+    picture("a.png"), picture("b.png")
+    command = [PELLUCID, "denoise", "a.png", "b.png", "--sigma", "25"]
+    shown = on_a_terminal(command, tmp_path, environment)
+    assert "1 of 2" in shown
+    assert "b.png -> b-denoised.png" in shown
+    assert "\x1b" not in on_a_terminal([*command, "--overwrite", "--quiet"], tmp_path, environment)
+
+
+def test_a_bug_is_one_line_that_says_how_to_report_it(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    picture("a.png")
+    broken = tmp_path / "broken/onnxruntime"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise RuntimeError('a surprise')")
+    arguments, path = ("denoise", "a.png", "--sigma", "25"), {"PYTHONPATH": str(broken.parent)}
+    done = pellucid(*arguments, env=path, code=1)
+    assert done.err.startswith("error: This is a bug in Pellucid: RuntimeError: a surprise. ")
+    assert "PELLUCID_DEBUG=1" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_bug_shows_where_it_happened_when_asked(
+    environment: dict[str, str], picture: Save, tmp_path: Path
+) -> None:
+    picture("a.png")
+    broken = tmp_path / "broken/onnxruntime"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise RuntimeError('a surprise')")
+    env = environment | {"PYTHONPATH": str(broken.parent), "PELLUCID_DEBUG": "1"}
+    done = subprocess.run(
+        [PELLUCID, "denoise", "a.png", "--sigma", "25"], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr

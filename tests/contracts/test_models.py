@@ -1,0 +1,172 @@
+"""The laws that every network that ships obeys."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pellucid.images.noise import Gaussian, NumpyRandom, to_8bit
+from pellucid.images.picture import from_float
+from pellucid.inference.index import MODELS, Entry, names, shipped, verify
+from pellucid.inference.model import FIXED_MEMORY, Model
+from pellucid.inference.session import Session
+from pellucid.inference.sigma import CLEAN, estimate_sigma
+from pellucid.training.recipe import load_recipe, recipe_from_json
+from tests.tiny import colours, reach_of
+
+DENOISERS = [entry for entry in shipped() if entry.name != "sigma"]
+BUDGETS = {"gaussian-instant": 6_000, "gaussian-fast": 30_000, "gaussian-best": 200_000}  # multiply-adds a pixel
+
+every_file = pytest.mark.parametrize("entry", shipped(), ids=lambda entry: entry.file)
+every_denoiser = pytest.mark.parametrize("entry", DENOISERS, ids=lambda entry: entry.file)
+grey_and_colour = pytest.mark.parametrize("channels", [1, 3])
+
+
+def model_of(entry: Entry, **options: Any) -> Model:
+    return Model(entry.name, {entry.channels: entry.path}, **options)
+
+
+def picture(entry: Entry, height: int, width: int) -> NDArray[np.float32]:
+    return colours(height, width)[..., : entry.channels]
+
+
+# ---- the table -----------------------------------------------------------------------------------
+
+
+def test_each_name_serves_grey_and_colour() -> None:
+    assert {"gaussian-instant", "gaussian-fast"} <= set(names())
+    for name in (*names(), "sigma"):
+        assert sorted(entry.channels for entry in shipped() if entry.name == name) == [1, 3]
+
+
+def test_the_table_and_the_folder_hold_the_same_files() -> None:
+    assert sorted(entry.file for entry in shipped()) == sorted(path.name for path in MODELS.glob("*.onnx"))
+
+
+@every_file
+def test_it_is_the_file_that_was_released(entry: Entry) -> None:
+    verify(entry)
+    assert hashlib.sha256(entry.path.read_bytes()).hexdigest() == entry.sha256
+
+
+@every_file
+def test_its_card_agrees_with_the_table_and_with_its_recipe(entry: Entry) -> None:
+    card = Session(entry.path).card
+    kind = {1: "grey", 3: "colour"}[entry.channels]
+    assert (card.name, card.channels, card.purpose) == (f"{entry.name}-{kind}", entry.channels, entry.purpose)
+    assert entry.file == f"{card.name}.onnx"
+    assert all([card.version, card.licence, card.trained_on])
+    recipe, today = recipe_from_json(card.recipe), load_recipe(card.name)
+    assert (recipe.name, recipe.data.channels) == (card.name, card.channels)
+    assert recipe.network == today.network
+    assert card.sigma == pytest.approx((0, 75 / 255))
+
+
+@every_denoiser
+def test_its_card_is_possible_and_within_the_budget(entry: Entry) -> None:
+    card = Session(entry.path).card
+    assert 0 < card.overlap <= card.radius
+    assert card.multiply_adds <= BUDGETS[entry.name]
+    assert card.parameters > 0
+    assert card.bytes_per_pixel > 0
+
+
+# ---- what it does --------------------------------------------------------------------------------
+
+
+@every_denoiser
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_shape_and_dtype_stay_at_any_size(entry: Entry, dtype: str) -> None:
+    model = model_of(entry)
+    for height, width in ((1, 1), (1, 50), (37, 3), (64, 71)):
+        pixels = from_float(picture(entry, height, width), dtype)
+        result = model.denoise(pixels, sigma=0.1).pixels if entry.channels == 1 or height > 1 else pixels
+        assert (result.shape, result.dtype) == (pixels.shape, pixels.dtype)
+        assert np.isfinite(result).all()
+
+
+@every_denoiser
+def test_scaling_picture_and_sigma_scales_the_result(entry: Entry) -> None:
+    model, pixels = model_of(entry), picture(entry, 48, 56)
+    small, large = (model.denoise(k * pixels, sigma=0.1 * k).pixels for k in (1, 2))
+    np.testing.assert_array_equal(large, 2 * small)
+
+
+@every_denoiser
+def test_two_runs_are_bit_identical(entry: Entry) -> None:
+    pixels = picture(entry, 120, 91)
+    one, two = (model_of(entry).denoise(pixels, sigma=0.1).pixels for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+
+
+@every_denoiser
+def test_the_radius_in_its_card_is_exact(entry: Entry) -> None:
+    card, model = Session(entry.path).card, model_of(entry)
+    reach = [
+        reach_of(model, entry.channels, card.radius + card.stride + phase) for phase in (0, card.stride - 1)
+    ]
+    assert max(reach) == card.radius
+
+
+@every_denoiser
+def test_exact_tiles_equal_the_whole_picture_and_so_do_one_and_two_threads(entry: Entry) -> None:
+    card = Session(entry.path).card
+    whole = model_of(entry)
+
+    @settings(max_examples=5, deadline=None)
+    @given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([0, 40, 100]), st.sampled_from([1, 2]))
+    def law(height: int, width: int, more: int, threads: int) -> None:
+        pixels = colours(max(height, 2), width)[..., : entry.channels]
+        side = 2 * card.radius + 3 * card.stride + more
+        memory = FIXED_MEMORY + 2 * pixels.nbytes + card.bytes_per_pixel * side**2
+        tiled = model_of(entry, exact=True, memory=memory, threads=threads)
+        difference = tiled.denoise(pixels, sigma=0.1).pixels - whole.denoise(pixels, sigma=0.1).pixels
+        assert np.abs(difference).max() <= 1e-5
+
+    law()
+
+
+# ---- the estimate of sigma -----------------------------------------------------------------------
+
+
+@grey_and_colour
+def test_noise_on_a_flat_picture_is_estimated_within_20_percent(channels: int) -> None:
+    flat = np.full((200, 300, channels), 0.5, np.float32)
+    noisy = Gaussian(25 / 255).apply(flat, NumpyRandom(0))
+    for pixels in (noisy, from_float(noisy, "uint8"), from_float(noisy, "uint16"), to_8bit(noisy)):
+        assert estimate_sigma(pixels) == pytest.approx(25 / 255, rel=0.2)
+
+
+@grey_and_colour
+def test_a_flat_clean_picture_has_less_noise_than_counts_and_is_left_alone(channels: int) -> None:
+    flat = np.full((200, 300, channels), 128, np.uint8)
+    assert 0 <= estimate_sigma(flat) < CLEAN
+    model = Model("all", {entry.channels: entry.path for entry in DENOISERS if entry.name == "gaussian-fast"})
+    result = model.denoise(flat)
+    assert not result.changed
+    np.testing.assert_array_equal(result.pixels, flat)
+
+
+@grey_and_colour
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (15, 16), (96, 96), (97, 500)])
+def test_any_size_gives_an_estimate_and_the_same_one_again(size: tuple[int, int], channels: int) -> None:
+    pixels = colours(*size)[..., :channels]
+    estimate = estimate_sigma(pixels)
+    assert 0 <= estimate <= 1
+    assert estimate_sigma(pixels) == estimate
+    if channels == 1:
+        assert estimate_sigma(pixels[..., 0]) == estimate
+
+
+@grey_and_colour
+def test_sigma_auto_is_the_estimate(channels: int) -> None:
+    noisy = Gaussian(25 / 255).apply(np.full((64, 96, channels), 0.5, np.float32), NumpyRandom(0))
+    entry = next(entry for entry in DENOISERS if entry.channels == channels)
+    result = model_of(entry).denoise(noisy)
+    assert result.sigma == estimate_sigma(noisy)
+    told = model_of(entry).denoise(noisy, sigma=result.sigma)
+    np.testing.assert_array_equal(result.pixels, told.pixels)

@@ -1,0 +1,134 @@
+"""Clean crops from a folder of pictures."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pellucid.datasets.folder import crop_pool, picture_files, read_samples
+from pellucid.errors import InputError, UsageError
+from pellucid.images.files import write_image
+from pellucid.images.picture import Picture
+
+
+def numbered() -> NDArray[np.uint8]:
+    """A grey picture (16, 16, 1) each of whose pixels has its own value."""
+    return np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+
+
+def save(path: Path, samples: NDArray[Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, Picture(samples=np.ascontiguousarray(samples)))
+    return path
+
+
+@pytest.fixture
+def photo_file(photo: NDArray[np.uint8], tmp_path: Path) -> Path:
+    return save(tmp_path / "photo.png", photo)
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def test_pictures_are_found_in_all_folders_and_below_in_order(tmp_path: Path) -> None:
+    names = ["b/2.png", "b/deep/er/1.tif", "b/3.PNG", "a/9.webp"]
+    for name in names:
+        save(tmp_path / name, numbered())
+    (tmp_path / "b" / "notes.txt").write_text("no picture")
+    found = picture_files([tmp_path / "b", tmp_path / "a"])
+    assert found == sorted(found[:3]) + [tmp_path / "a/9.webp"]
+    assert set(found) == {tmp_path / name for name in names}
+
+
+def test_a_folder_that_is_empty_or_missing_is_refused_with_what_it_could_hold(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("no picture")
+    for name in ("empty", "missing"):
+        with pytest.raises(InputError, match=rf"{name} holds no pictures.*\.png"):
+            picture_files([tmp_path / name])
+
+
+# ---- samples -------------------------------------------------------------------------------------
+
+
+def test_colour_is_read_as_it_is_and_made_grey_by_luma(photo_file: Path, photo: NDArray[np.uint8]) -> None:
+    np.testing.assert_array_equal(read_samples(photo_file, 3), photo)
+    luma = photo @ [0.299, 0.587, 0.114]
+    grey = read_samples(photo_file, 1)
+    assert (grey.shape, grey.dtype) == ((*photo.shape[:2], 1), np.dtype(np.uint8))
+    assert np.abs(grey[..., 0] - luma).max() <= 0.501
+
+
+def test_grey_is_read_as_it_is_and_repeated_for_colour(tmp_path: Path) -> None:
+    path = save(tmp_path / "grey.png", numbered())
+    np.testing.assert_array_equal(read_samples(path, 1), numbered())
+    np.testing.assert_array_equal(read_samples(path, 3), np.repeat(numbered(), 3, 2))
+
+
+def test_sixteen_bits_are_rounded_to_eight(tmp_path: Path) -> None:
+    path = save(tmp_path / "deep.png", np.array([[0, 128, 129, 257, 65535]], np.uint16)[..., None])
+    assert read_samples(path, 1).ravel().tolist() == [0, 0, 1, 1, 255]
+
+
+# ---- crops ---------------------------------------------------------------------------------------
+
+
+def test_an_unshrunk_crop_is_a_piece_of_the_picture_itself(tmp_path: Path) -> None:
+    path = save(tmp_path / "numbered.png", numbered())
+    pool = crop_pool([path], channels=1, size=5, per_picture=200, seed=3)
+    assert (pool.shape, pool.dtype) == ((200, 1, 5, 5), np.dtype(np.uint8))
+    corners = set()
+    for crop in pool:
+        row, column = divmod(int(crop[0, 0, 0]), 16)
+        np.testing.assert_array_equal(crop[0], numbered()[row : row + 5, column : column + 5, 0])
+        corners.add((row, column))
+    assert {row for row, _ in corners} == {column for _, column in corners} == set(range(12))
+
+
+def test_a_crop_may_be_the_whole_picture(tmp_path: Path) -> None:
+    path = save(tmp_path / "numbered.png", numbered())
+    pool = crop_pool([path], channels=1, size=16, per_picture=2, shrink_to=0.5)
+    np.testing.assert_array_equal(pool[:, 0], [numbered()[..., 0]] * 2)
+
+
+def test_the_same_seed_gives_the_same_crops_and_another_seed_others(photo_file: Path) -> None:
+    def pool(seed: int) -> NDArray[np.uint8]:
+        return crop_pool([photo_file], channels=3, size=32, per_picture=20, shrink_to=0.5, seed=seed)
+
+    np.testing.assert_array_equal(pool(1), pool(1))
+    assert not np.array_equal(pool(1), pool(2))
+
+
+def test_about_half_of_the_crops_come_from_shrunk_copies(tmp_path: Path) -> None:
+    # Vertical stripes a pixel wide: in a shrunk copy, antialiasing turns them grey.
+    stripes = np.tile(np.array([0, 255], np.uint8), (200, 100))[..., None]
+    path = save(tmp_path / "stripes.png", stripes)
+    pool = crop_pool([path], channels=1, size=16, per_picture=1600, shrink_to=0.6)
+    untouched = np.mean([set(np.unique(crop)) == {0, 255} for crop in pool])
+    assert 0.35 < untouched < 0.65
+
+
+def test_crops_of_one_picture_lie_together_in_the_order_of_the_files(tmp_path: Path) -> None:
+    files = [save(tmp_path / f"{value}.png", np.full((9, 9, 3), value, np.uint8)) for value in (7, 3, 5)]
+    pool = crop_pool(files, channels=3, size=8, per_picture=11, shrink_to=0.9)
+    assert pool.shape == (33, 3, 8, 8)
+    assert pool[:, 0, 0, 0].tolist() == [7] * 11 + [3] * 11 + [5] * 11
+
+
+def test_a_picture_that_is_too_small_is_left_out_with_a_warning(
+    photo_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = save(tmp_path / "small.png", numbered())
+    with caplog.at_level(logging.WARNING, "pellucid"):
+        pool = crop_pool([small, photo_file], channels=1, size=17, per_picture=4)
+    assert len(pool) == 4
+    assert "small.png is smaller than a crop of 17 pixels" in caplog.text
+
+
+def test_when_all_are_too_small_it_is_an_error(tmp_path: Path) -> None:
+    small = save(tmp_path / "small.png", numbered())
+    with pytest.raises(UsageError, match="as large as a crop of 17 pixels.*smaller crop"):
+        crop_pool([small], channels=1, size=17, per_picture=4)

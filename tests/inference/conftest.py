@@ -1,0 +1,39 @@
+"""Small networks as files."""
+
+from pathlib import Path
+
+import pytest
+
+from pellucid.inference.model import Model, load_model
+from pellucid.training.recipe import EstimatorTable
+from tests.tiny import tiny_file
+
+
+@pytest.fixture(scope="session")
+def grey_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network for grey pictures."""
+    return tiny_file(tmp_path_factory.mktemp("grey"), channels=1)
+
+
+@pytest.fixture(scope="session")
+def colour_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network for colour pictures."""
+    return tiny_file(tmp_path_factory.mktemp("colour"), channels=3)
+
+
+@pytest.fixture(scope="session")
+def estimator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network that estimates noise and cannot denoise."""
+    return tiny_file(tmp_path_factory.mktemp("estimator"), network=EstimatorTable(4))
+
+
+@pytest.fixture(scope="session")
+def model(grey_file: Path, colour_file: Path) -> Model:
+    """Both small networks under one name."""
+    return Model("tiny", {1: grey_file, 3: colour_file})
+
+
+@pytest.fixture(scope="session")
+def grey_model(grey_file: Path) -> Model:
+    """The small network for grey pictures alone."""
+    return load_model(grey_file)

@@ -1,0 +1,115 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from pellucid.networks.unet import UNet, UNetSettings
+
+SMALL = UNetSettings(channels=1, widths=(4, 8), encoder=(1,), body=1, decoder=(1,))
+SETTINGS = [
+    SMALL,
+    UNetSettings(channels=3, widths=(4, 8, 12), encoder=(0, 1), body=2, decoder=(1, 1)),
+    UNetSettings(channels=3, widths=(6,), encoder=(), body=1, decoder=()),
+    UNetSettings(channels=1, widths=(4, 8), encoder=(0,), body=0, decoder=(0,), unshuffle=4),
+]
+every_network = pytest.mark.parametrize("settings", SETTINGS, ids=str)
+
+
+def build(settings: UNetSettings) -> UNet:
+    torch.manual_seed(0)
+    network = UNet(settings).requires_grad_(False)
+    network.tail.weight.mul_(10)  # undo "begin near there is no noise"
+    return network
+
+
+def pictures(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+def told(value: float) -> Tensor:
+    return torch.full((1, 1, 1, 1), value)
+
+
+@every_network
+def test_the_result_has_the_shape_of_the_pictures(settings: UNetSettings) -> None:
+    network = build(settings)
+    noisy = pictures(2, settings.channels, network.stride, 3 * network.stride)
+    denoised = network(noisy, told(0.1))
+    assert denoised.shape == noisy.shape
+    assert not torch.equal(denoised, noisy)
+
+
+@pytest.mark.parametrize(("settings", "stride"), list(zip(SETTINGS, [4, 8, 2, 8], strict=True)), ids=str)
+def test_the_stride_is_what_sizes_must_be_multiples_of(settings: UNetSettings, stride: int) -> None:
+    network = build(settings)
+    assert network.stride == stride
+    with pytest.raises(RuntimeError):
+        network(pictures(1, settings.channels, stride, stride + 1), told(0.1))
+
+
+@every_network
+def test_scaling_picture_and_sigma_scales_the_result(settings: UNetSettings) -> None:
+    network = build(settings)
+    noisy = pictures(1, settings.channels, 32, 32)
+    assert torch.equal(network(4 * noisy, told(0.4)), 4 * network(noisy, told(0.1)))
+
+
+@every_network
+def test_there_is_no_bias_and_nothing_but_convolutions_learns(settings: UNetSettings) -> None:
+    names = [name for name, _ in build(settings).named_parameters()]
+    assert names
+    assert all(name.endswith("weight") for name in names)
+    assert {weight.ndim for weight in build(settings).parameters()} == {4}
+
+
+def test_every_weight_learns() -> None:
+    network = build(SETTINGS[1]).requires_grad_(True)
+    network(pictures(1, 3, 32, 32), told(0.1)).square().mean().backward()
+    assert all(weight.grad is not None and weight.grad.abs().max() > 0 for weight in network.parameters())
+
+
+def test_each_picture_of_a_batch_is_denoised_for_itself_with_its_own_sigma() -> None:
+    network, noisy = build(SMALL), pictures(3, 1, 16, 16)
+    sigmas = torch.tensor([0.0, 0.1, 0.3]).reshape(3, 1, 1, 1)
+    together = network(noisy, sigmas)
+    for k in range(3):
+        torch.testing.assert_close(together[k : k + 1], network(noisy[k : k + 1], sigmas[k : k + 1]))
+
+
+def test_one_sigma_equals_a_map_of_it_and_a_map_may_vary() -> None:
+    network, noisy = build(SMALL), pictures(1, 1, 64, 64)
+    sigma_map = torch.full((1, 1, 32, 32), 0.1)
+    torch.testing.assert_close(network(noisy, sigma_map), network(noisy, told(0.1)))
+    sigma_map[..., 16:] = 0.3
+    left = network(noisy, sigma_map)[..., :8]
+    torch.testing.assert_close(left, network(noisy, told(0.1))[..., :8])
+
+
+def test_a_picture_moved_by_the_stride_gives_the_result_moved_by_the_stride() -> None:
+    network, noisy = build(SMALL), pictures(1, 1, 96, 96)
+    moved = network(noisy[..., network.stride :], told(0.1))
+    inner = slice(40, 56)
+    shifted = slice(40 - network.stride, 56 - network.stride)
+    torch.testing.assert_close(moved[..., shifted], network(noisy, told(0.1))[..., inner])
+
+
+def test_an_untrained_network_begins_near_the_picture_itself() -> None:
+    torch.manual_seed(0)
+    noisy = pictures(1, 1, 32, 32)
+    with torch.no_grad():
+        change = UNet(SMALL)(noisy, told(0.1)) - noisy
+    assert 0 < change.abs().max() < 0.3
+
+
+@every_network
+def test_bfloat16_rounds_the_noise_and_never_the_picture(settings: UNetSettings) -> None:
+    network = build(settings)
+    noisy = pictures(1, settings.channels, 32, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough: Any = network(noisy, told(0.1))
+    fine = network(noisy, told(0.1))
+    assert rough.dtype == torch.float32
+    assert not torch.equal(rough, fine)
+    noise = (noisy - fine).abs().max()
+    assert (rough - fine).abs().max() < 0.05 * noise

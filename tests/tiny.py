@@ -1,0 +1,93 @@
+"""Networks, recipes and pictures so small that tests can train and export them in seconds."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skimage import data
+
+from pellucid.images.files import write_image
+from pellucid.images.picture import Picture
+from pellucid.inference.model import Model
+from pellucid.networks.sigma import SigmaEstimator
+from pellucid.networks.unet import UNet
+from pellucid.training.checkpoint import make_network
+from pellucid.training.export import export_network
+from pellucid.training.recipe import Data, Degrade, EstimatorTable, Recipe, Schedule, UNetTable
+
+UNET = UNetTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
+
+
+def tiny_recipe(
+    *, channels: Literal[1, 3] = 1, network: UNetTable | EstimatorTable = UNET, **schedule: Any
+) -> Recipe:
+    """A recipe for `training_pictures`, in float32; `schedule` names what differs from a short one."""
+    short = {"steps": 12, "batch": 4, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
+    return Recipe(
+        name="tiny",
+        version="1",
+        purpose="Tests",
+        licence="Apache-2.0",
+        trained_on="Pictures that come with scikit-image",
+        data=Data(train=("train",), tune="tune", channels=channels, crop=64, per_picture=16),
+        degrade=Degrade("gaussian:0-75"),
+        network=network,
+        schedule=Schedule(**{**short, "precision": "float32", **schedule}),
+        loss="pinball" if isinstance(network, EstimatorTable) else "charbonnier",
+        loss_floor=0.04,
+    )
+
+
+def training_pictures(folder: Path) -> Path:
+    """Write a folder of pictures for `tiny_recipe`: train (two pictures) and tune (one)."""
+    pictures = {
+        "train/coffee.png": data.coffee()[100:260, 100:300],
+        "train/cat.png": data.cat()[50:200, 100:280],
+        "tune/astronaut.png": data.astronaut()[60:156, 160:288],
+    }
+    for name, samples in pictures.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(folder / name, Picture(samples=np.ascontiguousarray(samples)))
+    return folder
+
+
+def lively_network(recipe: Recipe) -> UNet | SigmaEstimator:
+    """An untrained network whose output depends on everything that it sees, as a trained one's does."""
+    torch.manual_seed(1)
+    network = make_network(recipe)
+    if isinstance(network, UNet):
+        with torch.no_grad():
+            network.tail.weight.mul_(10)  # undo "begin near there is no noise"
+    return network
+
+
+def tiny_file(folder: Path, **options: Any) -> Path:
+    """Export a `lively_network` of `tiny_recipe(**options)`."""
+    recipe = tiny_recipe(**options)
+    path = folder / f"tiny-{recipe.data.channels}.onnx"
+    export_network(lively_network(recipe), recipe, path, steps=0, figures={"made up": 1.5})
+    return path
+
+
+def colours(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
+    """A picture (height, width, 3) of shading and noise, float32, 0 to 1."""
+    shading = np.add.outer(np.linspace(0, 0.4, height), np.linspace(0, 0.4, width))[..., None]
+    noise = np.random.default_rng(seed).random((height, width, 3)) * 0.2
+    return (shading + noise).astype(np.float32)
+
+
+def reach_of(model: Model, channels: int, middle: int) -> int:
+    """How far away the pixel (middle, middle) of a grey or colour picture changes the result, in pixels."""
+    side = 2 * middle + 1
+    even = np.zeros((side, side, channels), np.float32)
+    even[..., 0] = 0.5  # so that a colour picture is no grey one
+    reach = 0
+    for value in (1e4, -1e4):  # so large that no change is rounded away
+        changed = even.copy()
+        changed[middle, middle] = value
+        changed[middle, middle, 0] += 1
+        before, after = (model.denoise(pixels, sigma=0.1).pixels for pixels in (even, changed))
+        reach = max(reach, int(np.abs(np.argwhere(before != after)[:, :2] - middle).max()))
+    return reach

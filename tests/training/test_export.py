@@ -1,0 +1,142 @@
+"""A torch network becomes a file that does the same."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from pellucid.errors import PellucidError
+from pellucid.inference.card import Card
+from pellucid.inference.session import Session
+from pellucid.networks.sigma import SigmaEstimator
+from pellucid.networks.unet import UNet, UNetSettings
+from pellucid.training.export import cost, export_network, receptive_radius
+from pellucid.training.recipe import EstimatorTable, UNetTable, recipe_from_json
+from tests.tiny import colours, lively_network, tiny_recipe
+
+RECIPE = tiny_recipe(channels=3, network=UNetTable((8, 16), (1,), 1, (1,)))
+
+
+@pytest.fixture(scope="module")
+def network() -> UNet:
+    made = lively_network(RECIPE)
+    assert isinstance(made, UNet)
+    return made
+
+
+@pytest.fixture(scope="module")
+def exported(network: UNet, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Card]:
+    path = tmp_path_factory.mktemp("export") / "tiny.onnx"
+    return path, export_network(network, RECIPE, path, steps=7, figures={"made up": 1.5})
+
+
+def test_the_file_does_what_torch_does(exported: tuple[Path, Card], network: UNet) -> None:
+    session, rounded = Session(exported[0]), copy.deepcopy(network).half().float()
+    for height, width, sigma in ((4, 4, 0.0), (20, 64, 0.1), (96, 28, 0.3)):
+        noisy = colours(height, width)
+        with torch.no_grad():
+            batch = torch.from_numpy(noisy.transpose(2, 0, 1)[None])
+            expected = rounded(batch, torch.full((1, 1, 1, 1), sigma))[0].permute(1, 2, 0).numpy()
+        assert np.abs(session.run(noisy, sigma) - expected).max() <= 1e-5
+
+
+def test_half_precision_weights_change_little(exported: tuple[Path, Card], network: UNet) -> None:
+    noisy = colours(64, 64)
+    with torch.no_grad():
+        batch = torch.from_numpy(noisy.transpose(2, 0, 1)[None])
+        expected = network(batch, torch.full((1, 1, 1, 1), 0.1))[0].permute(1, 2, 0).numpy()
+    assert np.abs(Session(exported[0]).run(noisy, 0.1) - expected).max() <= 0.25 / 255
+
+
+def test_the_file_holds_two_bytes_a_weight_and_its_card(exported: tuple[Path, Card], network: UNet) -> None:
+    path, card = exported
+    stored = onnx.load(path).graph.initializer
+    weights = [each for each in stored if len(each.dims) == 4]
+    assert {each.data_type for each in weights} == {onnx.TensorProto.FLOAT16}
+    assert sum(int(np.prod(each.dims)) for each in weights) == card.parameters
+    assert card.parameters == sum(weight.numel() for weight in network.parameters())
+    assert Session(path).card == card
+
+
+def test_the_card_says_what_the_recipe_and_the_run_say(exported: tuple[Path, Card]) -> None:
+    card = exported[1]
+    assert (card.name, card.version, card.licence) == (RECIPE.name, RECIPE.version, RECIPE.licence)
+    assert (card.purpose, card.trained_on) == (RECIPE.purpose, RECIPE.trained_on)
+    assert (card.channels, card.stride, card.steps) == (3, 4, 7)
+    assert card.sigma == pytest.approx((0, 75 / 255))
+    assert card.figures == {"made up": 1.5}
+    assert recipe_from_json(card.recipe) == RECIPE
+    assert card.overlap == card.radius
+
+
+def test_exporting_leaves_the_network_alone_and_only_the_file_behind(
+    network: UNet, exported: tuple[Path, Card]
+) -> None:
+    expected = lively_network(RECIPE)
+    for one, two in zip(network.parameters(), expected.parameters(), strict=True):
+        assert torch.equal(one, two)
+    assert list(exported[0].parent.iterdir()) == [exported[0]]
+
+
+def test_a_network_that_does_not_survive_half_precision_is_never_written(tmp_path: Path) -> None:
+    network = lively_network(RECIPE)
+    with torch.no_grad():
+        next(network.parameters()).mul_(1e9)  # beyond the largest half
+    with pytest.raises(PellucidError, match="differs from torch by"):
+        export_network(network, RECIPE, tmp_path / "broken.onnx", steps=0, figures={})
+    assert not (tmp_path / "broken.onnx").exists()
+
+
+def test_an_estimator_takes_any_number_of_crops(tmp_path: Path) -> None:
+    recipe = tiny_recipe(channels=3, network=EstimatorTable(4))
+    network = lively_network(recipe)
+    card = export_network(network, recipe, tmp_path / "sigma.onnx", steps=0, figures={})
+    assert card.radius == 0
+    session = Session(tmp_path / "sigma.onnx")
+    crops = np.random.default_rng(0).random((7, 3, 96, 96), dtype=np.float32)
+    with torch.no_grad():
+        expected = copy.deepcopy(network).half().float()(torch.from_numpy(crops)).numpy()
+    for count in (1, 7):
+        assert np.abs(session.call(noisy=crops[:count]) - expected[:count]).max() <= 1e-5
+
+
+# ---- what the card counts ------------------------------------------------------------------------
+
+
+def test_multiply_adds_are_those_of_the_formula() -> None:
+    head, down, up, tail = 5 * 4 * 9 / 4, 4 * 8 * 4 / 16, 8 * 4 / 16, 4 * 4 * 9 / 4
+    body, decoder = 2 * 8 * 8 * 9 / 16, 2 * 4 * 4 * 9 / 4
+    network = UNet(UNetSettings(1, widths=(4, 8), encoder=(0,), body=1, decoder=(1,)))
+    assert cost(network, 1)[0] == head + down + body + up + decoder + tail
+
+
+def test_a_wider_network_costs_more_time_and_memory() -> None:
+    narrow, wide = (
+        cost(UNet(UNetSettings(3, widths=(width,), encoder=(), body=1, decoder=())), 3) for width in (8, 16)
+    )
+    assert wide[0] > narrow[0]
+    assert wide[1] > narrow[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "radius"),
+    [
+        # head, tail: one folded pixel each; a pixel in a folded pixel reaches one further
+        (UNetSettings(1, widths=(4,), encoder=(), body=0, decoder=()), 2 * 2 + 1),
+        (UNetSettings(3, widths=(4,), encoder=(), body=0, decoder=()), 2 * 2 + 1),
+        (UNetSettings(1, widths=(4,), encoder=(), body=2, decoder=()), 2 * 6 + 1),
+        (UNetSettings(1, widths=(4,), encoder=(), body=1, decoder=(), unshuffle=4), 4 * 4 + 3),
+        # head, two levels with a block below: from one folded pixel up to two blocks of 4 pixels and a folded one
+        (UNetSettings(1, widths=(4, 8), encoder=(0,), body=0, decoder=(0,)), 2 * 2 + 3),
+    ],
+)
+def test_the_radius_is_that_of_the_graph(settings: UNetSettings, radius: int) -> None:
+    network = UNet(settings)
+    assert receptive_radius(network, settings.channels, network.stride) == radius
+
+
+def test_an_estimator_costs_little() -> None:
+    assert cost(SigmaEstimator(3, 16), 3)[0] < 5000

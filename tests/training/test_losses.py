@@ -1,0 +1,49 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.training.losses import LOSSES, charbonnier, l1, mse, pinball
+
+CLEAN = torch.full((2, 3, 4, 5), 0.5)
+OFF = torch.tensor([0.1, -0.3]).reshape(2, 1, 1, 1)
+
+
+def test_each_picture_has_its_own_loss() -> None:
+    torch.testing.assert_close(l1(CLEAN + OFF, CLEAN), torch.tensor([0.1, 0.3]))
+    torch.testing.assert_close(mse(CLEAN + OFF, CLEAN), torch.tensor([0.01, 0.09]))
+
+
+@given(st.floats(-1, 1, width=32))
+def test_charbonnier_is_a_smooth_absolute_error(error: float) -> None:
+    loss = charbonnier(CLEAN + error, CLEAN)
+    torch.testing.assert_close(loss, ((CLEAN + error - CLEAN)[:, 0, 0, 0] ** 2 + 1e-6).sqrt())
+    assert (loss - abs(error)).abs().max() <= 1.001e-3
+
+
+def test_charbonnier_has_a_gradient_where_there_is_no_error() -> None:
+    denoised = CLEAN.clone().requires_grad_()
+    charbonnier(denoised, CLEAN).sum().backward()
+    assert denoised.grad is not None
+    assert not denoised.grad.any()
+
+
+def test_an_underestimate_counts_one_and_a_half_times_an_overestimate() -> None:
+    truth = torch.tensor([[0.2], [0.2]])
+    low, high = pinball(torch.tensor([[0.1], [0.3]]), truth)
+    assert low.item() == pytest.approx(1.5 * high.item(), rel=1e-5)
+
+
+def test_the_pinball_loss_is_least_at_the_quantile_0_6() -> None:
+    truth = torch.linspace(0, 1, 1001).reshape(-1, 1)
+    guesses = torch.linspace(0, 1, 101)
+    losses = [pinball(guess.expand_as(truth), truth).mean().item() for guess in guesses]
+    assert guesses[losses.index(min(losses))] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_no_error_has_no_loss_and_a_larger_error_a_larger_one(name: str) -> None:
+    loss = LOSSES[name]
+    assert (loss(CLEAN, CLEAN) <= 1.001e-3).all()
+    near, far = loss(CLEAN + OFF / 2, CLEAN), loss(CLEAN + OFF, CLEAN)
+    assert (near < far).all()

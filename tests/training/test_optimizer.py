@@ -1,0 +1,112 @@
+"""Muon for the inner convolutions, AdamW for the first and the last."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.networks.unet import UNet
+from pellucid.training.checkpoint import make_network
+from pellucid.training.optimizer import ConvMuon, as_matrix, make_optimizers
+from pellucid.training.recipe import EstimatorTable
+from tests.tiny import tiny_recipe
+
+
+def network(**options: EstimatorTable) -> nn.Module:
+    torch.manual_seed(0)
+    made = make_network(tiny_recipe(**options))
+    made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to torch, not to its types
+    return made
+
+
+def learn(made: nn.Module, optimizers: list[torch.optim.Optimizer], steps: int = 1) -> None:
+    """Move towards the clean picture for some steps."""
+    for _ in range(steps):
+        made.zero_grad(set_to_none=True)
+        noisy = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+        inputs = (noisy, torch.full((1, 1, 1, 1), 0.1)) if isinstance(made, UNet) else (noisy,)
+        (made(*inputs) - 0.3).square().mean().backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+
+def snapshot(made: nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in made.named_parameters()}
+
+
+def addresses(made: nn.Module) -> list[int]:
+    return [weight.data_ptr() for weight in made.parameters()]
+
+
+def test_a_step_moves_every_weight_where_it_lies() -> None:
+    for made in (network(), network(network=EstimatorTable(4))):
+        optimizers = make_optimizers(made, rate=0.01, weight_decay=0.0)
+        before, places = snapshot(made), addresses(made)
+        learn(made, optimizers)
+        assert addresses(made) == places
+        for name, weight in made.named_parameters():
+            assert not torch.equal(weight, before[name]), name
+
+
+def test_the_matrices_share_the_memory_of_the_weights_even_after_both_were_loaded() -> None:
+    made = network()
+    optimizers = make_optimizers(made, rate=0.01, weight_decay=0.0)
+    learn(made, optimizers, 2)
+    weights = copy.deepcopy(made.state_dict())
+    saved = [copy.deepcopy(optimizer.state_dict()) for optimizer in optimizers]
+    other = network()
+    fresh = make_optimizers(other, rate=0.01, weight_decay=0.0)
+    other.load_state_dict(weights)
+    for optimizer, content in zip(fresh, saved, strict=True):
+        optimizer.load_state_dict(content)
+    muon = fresh[0]
+    assert isinstance(muon, ConvMuon)
+    for matrix, weight in zip(muon.param_groups[0]["params"], muon.weights, strict=True):
+        assert matrix.data_ptr() == weight.data_ptr()
+        assert torch.equal(matrix, as_matrix(weight))
+    learn(made, optimizers)
+    learn(other, fresh)
+    for one, two in zip(made.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_muon_moves_the_inner_convolutions_by_nearly_orthogonal_steps() -> None:
+    made = network()
+    assert isinstance(made, UNet)
+    before = snapshot(made)
+    learn(made, make_optimizers(made, rate=0.01, weight_decay=0.0))
+    step = as_matrix(made.body[0].get_submodule("first").weight - before["body.0.first.weight"])
+    values = torch.linalg.svdvals(step)
+    assert values.min() > 0.3 * values.max()  # all directions learn; a gradient's last ones would not
+    gradient = made.body[0].get_submodule("first").weight.grad
+    assert isinstance(gradient, Tensor)
+    rates = torch.linalg.svdvals(as_matrix(gradient))
+    assert rates.min() < 0.1 * rates.max()
+
+
+def test_muon_takes_steps_as_long_as_adamw_does() -> None:
+    made = network()
+    before = snapshot(made)
+    learn(made, make_optimizers(made, rate=0.01, weight_decay=0.0))
+    for name, weight in made.named_parameters():
+        step = (weight - before[name]).square().mean().sqrt().item()
+        assert 0.001 < step <= 0.0101, (
+            name
+        )  # AdamW's first step is the rate itself, Muon's at most about 0.2 of it
+
+
+def test_weight_decay_shrinks_the_first_and_the_last_layer_only() -> None:
+    made = network()
+    assert isinstance(made, UNet)
+    optimizers = make_optimizers(made, rate=0.01, weight_decay=0.5)
+    assert [group["weight_decay"] for optimizer in optimizers for group in optimizer.param_groups] == [0, 0.5]
+    outer = {id(weight) for weight in optimizers[1].param_groups[0]["params"]}
+    assert outer == {id(made.head.weight), id(made.tail.weight)}
+
+
+def test_a_matrix_holds_the_same_numbers_in_the_same_memory() -> None:
+    weight = torch.rand(3, 5, 2, 2).to(memory_format=torch.channels_last)
+    matrix = as_matrix(weight)
+    assert matrix.shape == (3, 20)
+    assert matrix.data_ptr() == weight.data_ptr()
+    assert torch.equal(matrix.reshape(3, 2, 2, 5).permute(0, 3, 1, 2), weight)
