@@ -70,7 +70,7 @@ class BatchError(PellucidError):
         self.total = total
         super().__init__(
             f"{len(self.failures)} of {total} files failed",
-            "The others are done; mend or leave out the files listed above and run the command again",
+            "What did not fail is done; mend or leave out the files that are listed and run it again",
         )
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pellucid.errors import InputError, UsageError
 from pellucid.images.noise import Gaussian, NumpyRandom, to_8bit
 from pellucid.images.picture import from_float
 from pellucid.inference.index import MODELS, Entry, names, shipped, verify
@@ -19,7 +20,11 @@ from pellucid.training.recipe import load_recipe, recipe_from_json
 from tests.tiny import colours, reach_of
 
 DENOISERS = [entry for entry in shipped() if entry.name != "sigma"]
-BUDGETS = {"gaussian-instant": 6_000, "gaussian-fast": 30_000, "gaussian-best": 200_000}  # multiply-adds a pixel
+BUDGETS = {
+    "gaussian-instant": 6_000,
+    "gaussian-fast": 30_000,
+    "gaussian-best": 200_000,
+}  # multiply-adds a pixel
 
 every_file = pytest.mark.parametrize("entry", shipped(), ids=lambda entry: entry.file)
 every_denoiser = pytest.mark.parametrize("entry", DENOISERS, ids=lambda entry: entry.file)
@@ -84,7 +89,7 @@ def test_shape_and_dtype_stay_at_any_size(entry: Entry, dtype: str) -> None:
     model = model_of(entry)
     for height, width in ((1, 1), (1, 50), (37, 3), (64, 71)):
         pixels = from_float(picture(entry, height, width), dtype)
-        result = model.denoise(pixels, sigma=0.1).pixels if entry.channels == 1 or height > 1 else pixels
+        result = model.denoise(pixels, sigma=0.1).pixels
         assert (result.shape, result.dtype) == (pixels.shape, pixels.dtype)
         assert np.isfinite(result).all()
 
@@ -120,7 +125,7 @@ def test_exact_tiles_equal_the_whole_picture_and_so_do_one_and_two_threads(entry
     @settings(max_examples=5, deadline=None)
     @given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([0, 40, 100]), st.sampled_from([1, 2]))
     def law(height: int, width: int, more: int, threads: int) -> None:
-        pixels = colours(max(height, 2), width)[..., : entry.channels]
+        pixels = picture(entry, height, width)
         side = 2 * card.radius + 3 * card.stride + more
         memory = FIXED_MEMORY + 2 * pixels.nbytes + card.bytes_per_pixel * side**2
         tiled = model_of(entry, exact=True, memory=memory, threads=threads)
@@ -160,6 +165,28 @@ def test_any_size_gives_an_estimate_and_the_same_one_again(size: tuple[int, int]
     assert estimate_sigma(pixels) == estimate
     if channels == 1:
         assert estimate_sigma(pixels[..., 0]) == estimate
+
+
+@pytest.mark.parametrize("shape", [(5,), (0, 5), (5, 5, 2), (5, 5, 5)])
+def test_the_estimate_for_a_wrong_shape_is_refused_with_those_that_are_possible(
+    shape: tuple[int, ...],
+) -> None:
+    with pytest.raises(UsageError, match="A picture cannot have shape"):
+        estimate_sigma(np.zeros(shape, np.uint8))
+
+
+def test_the_estimate_for_nan_or_a_wrong_dtype_is_refused() -> None:
+    with pytest.raises(InputError, match="NaN or infinity"):
+        estimate_sigma(np.full((8, 8), np.nan))
+    with pytest.raises(UsageError, match="uint8, uint16, float32, float64"):
+        estimate_sigma(np.zeros((8, 8), bool))
+
+
+def test_alpha_and_the_two_further_channels_of_grey_do_not_change_the_estimate() -> None:
+    noisy = from_float(colours(100, 120), "uint8")
+    alpha = np.arange(120, dtype=np.uint8) + np.zeros((100, 1), np.uint8)
+    assert estimate_sigma(np.dstack([noisy, alpha])) == estimate_sigma(noisy)
+    assert estimate_sigma(np.repeat(noisy[..., :1], 3, 2)) == estimate_sigma(noisy[..., 0])
 
 
 @grey_and_colour

@@ -20,7 +20,11 @@ from pellucid.training.recipe import (
     recipe_names,
 )
 
-BUDGETS = {"gaussian-instant": 6_000, "gaussian-fast": 30_000, "gaussian-best": 200_000}  # multiply-adds a pixel
+BUDGETS = {
+    "gaussian-instant": 6_000,
+    "gaussian-fast": 30_000,
+    "gaussian-best": 200_000,
+}  # multiply-adds a pixel
 
 every_recipe = pytest.mark.parametrize("name", recipe_names())
 

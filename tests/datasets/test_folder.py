@@ -39,7 +39,7 @@ def test_pictures_are_found_in_all_folders_and_below_in_order(tmp_path: Path) ->
         save(tmp_path / name, numbered())
     (tmp_path / "b" / "notes.txt").write_text("no picture")
     found = picture_files([tmp_path / "b", tmp_path / "a"])
-    assert found == sorted(found[:3]) + [tmp_path / "a/9.webp"]
+    assert found == [*sorted(found[:3]), tmp_path / "a/9.webp"]
     assert set(found) == {tmp_path / name for name in names}
 
 
@@ -130,5 +130,5 @@ def test_a_picture_that_is_too_small_is_left_out_with_a_warning(
 
 def test_when_all_are_too_small_it_is_an_error(tmp_path: Path) -> None:
     small = save(tmp_path / "small.png", numbered())
-    with pytest.raises(UsageError, match="as large as a crop of 17 pixels.*smaller crop"):
+    with pytest.raises(UsageError, match=r"as large as a crop of 17 pixels.*smaller crop"):
         crop_pool([small], channels=1, size=17, per_picture=4)

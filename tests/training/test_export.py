@@ -129,7 +129,7 @@ def test_a_wider_network_costs_more_time_and_memory() -> None:
         (UNetSettings(3, widths=(4,), encoder=(), body=0, decoder=()), 2 * 2 + 1),
         (UNetSettings(1, widths=(4,), encoder=(), body=2, decoder=()), 2 * 6 + 1),
         (UNetSettings(1, widths=(4,), encoder=(), body=1, decoder=(), unshuffle=4), 4 * 4 + 3),
-        # head, two levels with a block below: from one folded pixel up to two blocks of 4 pixels and a folded one
+        # a coarse pixel covers two folded ones, of which the far one sees one more
         (UNetSettings(1, widths=(4, 8), encoder=(0,), body=0, decoder=(0,)), 2 * 2 + 3),
     ],
 )

@@ -99,7 +99,7 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_stays(
 ) -> None:
     shutil.copy(run_folder / "checkpoint.pt", tmp_path)
     before = (tmp_path / "checkpoint.pt").read_bytes()
-    with pytest.raises(UsageError, match="holds a run of another recipe.*Name another folder"):
+    with pytest.raises(UsageError, match=r"holds a run of another recipe.*Name another folder"):
         train(tiny_recipe(learning_rate=1e-3), tmp_path, data_dir=data_dir, device="cpu")
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
@@ -141,7 +141,7 @@ def test_a_folder_without_pictures_and_a_device_that_is_not_there_are_errors(
     with pytest.raises(InputError, match="train holds no pictures"):
         train(tiny_recipe(), tmp_path / "run", data_dir=tmp_path, device="cpu")
     if not torch.cuda.is_available():
-        with pytest.raises(DeviceError, match="No device 'cuda'.*cpu"):
+        with pytest.raises(DeviceError, match=r"No device 'cuda'.*cpu"):
             train(tiny_recipe(), tmp_path / "run", data_dir=data_dir, device="cuda")
 
 

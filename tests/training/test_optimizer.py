@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import make_network
 from pellucid.training.optimizer import ConvMuon, as_matrix, make_optimizers
-from pellucid.training.recipe import EstimatorTable
-from tests.tiny import tiny_recipe
+from pellucid.training.recipe import EstimatorTable, UNetTable
+from tests.tiny import UNET, tiny_recipe
 
 
-def network(**options: EstimatorTable) -> nn.Module:
+def network(table: UNetTable | EstimatorTable = UNET) -> nn.Module:
     torch.manual_seed(0)
-    made = make_network(tiny_recipe(**options))
+    made = make_network(tiny_recipe(network=table))
     made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to torch, not to its types
     return made
 
@@ -39,7 +39,7 @@ def addresses(made: nn.Module) -> list[int]:
 
 
 def test_a_step_moves_every_weight_where_it_lies() -> None:
-    for made in (network(), network(network=EstimatorTable(4))):
+    for made in (network(), network(EstimatorTable(4))):
         optimizers = make_optimizers(made, rate=0.01, weight_decay=0.0)
         before, places = snapshot(made), addresses(made)
         learn(made, optimizers)
@@ -75,12 +75,11 @@ def test_muon_moves_the_inner_convolutions_by_nearly_orthogonal_steps() -> None:
     assert isinstance(made, UNet)
     before = snapshot(made)
     learn(made, make_optimizers(made, rate=0.01, weight_decay=0.0))
-    step = as_matrix(made.body[0].get_submodule("first").weight - before["body.0.first.weight"])
-    values = torch.linalg.svdvals(step)
-    assert values.min() > 0.3 * values.max()  # all directions learn; a gradient's last ones would not
-    gradient = made.body[0].get_submodule("first").weight.grad
-    assert isinstance(gradient, Tensor)
-    rates = torch.linalg.svdvals(as_matrix(gradient))
+    inner = made.get_parameter("body.0.first.weight")
+    values = torch.linalg.svdvals(as_matrix(inner - before["body.0.first.weight"]))
+    assert values.min() > 0.3 * values.max()  # all directions learn; the gradient's last ones would not
+    assert inner.grad is not None
+    rates = torch.linalg.svdvals(as_matrix(inner.grad))
     assert rates.min() < 0.1 * rates.max()
 
 

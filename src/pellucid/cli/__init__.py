@@ -1,5 +1,6 @@
 """The command line: it parses arguments, calls the library and prints; each command is one file."""
 
+import io
 import os
 import signal
 import sys
@@ -73,7 +74,9 @@ def _open_missing_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  it stays open until the end
-        getattr(sys, name).reconfigure(errors="backslashreplace")
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):  # a program that calls main may have put another there
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _stop_on_signals() -> None:

@@ -17,6 +17,7 @@ from pellucid.cli.options import (
     Quiet,
     Threads,
     check_strength,
+    check_threads,
     parse_memory,
     parse_sigma,
 )
@@ -85,6 +86,7 @@ def denoise(
 
     level, limit = parse_sigma(sigma), parse_memory(memory)
     check_strength(strength)
+    check_threads(threads)
     plan = make_plan(inputs, output, in_place=in_place)
     network = _open_model(model, device=device, threads=threads, memory=limit, exact=exact or None)
     work = partial(

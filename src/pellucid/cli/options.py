@@ -65,6 +65,17 @@ def parse_memory(text: str | None) -> int | None:
     return int(float(found[1]) * (10**9 if found[2] == "G" else 10**6))
 
 
+def check_threads(threads: int | None) -> None:
+    """Refuse numbers that no machine has: tens of thousands of threads would take all its memory.
+
+    Raises
+    ------
+    UsageError
+    """
+    if threads is not None and not 1 <= threads <= 1024:
+        raise UsageError(f"--threads is {threads}", "Give a number from 1 to 1024")
+
+
 def check_strength(strength: float) -> None:
     """Refuse a strength that is no share.
 

@@ -45,6 +45,8 @@ def make_plan(inputs: Sequence[str], output: str | None, *, in_place: bool) -> P
         When the options contradict each other or the inputs, two inputs would be written to one output, or
         an output would replace another input.
     """
+    if "" in inputs or output == "":
+        raise UsageError("A path is empty", "Name a file or a folder; a variable of your shell may be unset")
     if in_place and output is not None:
         raise UsageError("--in-place and -o exclude each other", "Give one of them")
     folders = [name for name in inputs if os.path.isdir(name)]
@@ -64,7 +66,7 @@ def make_plan(inputs: Sequence[str], output: str | None, *, in_place: bool) -> P
         elif into:
             plan.jobs.append(Job(source, _writable(into / source.name)))
         else:
-            plan.jobs.append(Job(source, Path(output) if output else default_output(source)))
+            plan.jobs.append(Job(source, default_output(source) if output is None else Path(output)))
     _refuse_collisions(plan.jobs)
     return plan
 

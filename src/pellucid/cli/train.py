@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli.options import Json, Quiet, Threads
+from pellucid.cli.options import Json, Quiet, Threads, check_threads
 from pellucid.cli.output import say, say_json
 from pellucid.errors import UsageError, require
 
@@ -72,8 +72,7 @@ def train(
 def _check(data_dir: Path | None, minutes: float | None, threads: int | None) -> Path:
     if minutes is not None and not 0 < minutes < float("inf"):
         raise UsageError(f"--minutes is {minutes:g}", "Give a number above 0")
-    if threads is not None and threads < 1:
-        raise UsageError(f"--threads is {threads}", "Give a number from 1")
+    check_threads(threads)
     if data_dir is None:
         raise UsageError(
             "Nothing says where the pictures lie", "Name their folder with --data-dir, or set PELLUCID_DATA"

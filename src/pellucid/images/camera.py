@@ -2,33 +2,33 @@
 
 What a camera's file shows is not white noise. The sensor's noise depends on the light, has passed through a
 Bayer mosaic, white balance, colour matrix and tone curve, was smoothed and sharpened in the camera, and went
-into a JPEG: it is coloured, blotchy and stronger in some tones. `shoot` takes a clean picture back to the light
-that such a camera would have seen (Brooks and others 2019), photographs it, and gives the noisy picture with
-its clean target, which went the same way without noise.
+into a JPEG: it is coloured, blotchy and stronger in some tones. `shoot` takes a clean picture back to the
+light that such a camera would have seen [1]_, photographs it, and gives the noisy picture with its clean
+target, which went the same way without noise.
 
-All steps work on planes (n, channels, height, width), in NumPy for pictures and in torch for training, and are
-written once: functions that go by the same name in both libraries, taken from the one that made the array.
+All steps work on planes (n, channels, height, width), NumPy's for pictures and torch's for training, and are
+written once, with functions that both libraries have (see `pellucid.images.arrays`).
 
 References
 ----------
 .. [1] T. Brooks, B. Mildenhall, T. Xue, J. Chen, D. Sharlet, J. Barron, "Unprocessing Images for Learned Raw
-   Denoising", CVPR 2019.
-.. [2] H. Malvar, L. He, R. Cutler, "High-quality linear interpolation for demosaicing of Bayer-patterned color
-   images", ICASSP 2004.
+   Denoising", CVPR 2019, section 3.
+.. [2] H. Malvar, L. He, R. Cutler, "High-Quality Linear Interpolation for Demosaicing of Bayer-Patterned
+   Color Images", ICASSP 2004.
 .. [3] S. Guo, Z. Yan, K. Zhang, W. Zuo, L. Zhang, "Toward Convolutional Blind Denoising of Real Photographs"
    (CBDNet), CVPR 2019: noise must pass through the camera's own processing.
-.. [4] ITU-T T.81, Annex K: the usual quantisation tables of JPEG.
 """
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.images.arrays import beside, library, mix, take
+from pellucid.images.jpeg import RGB, YCBCR, jpeg
 from pellucid.images.noise import Limits, Noise, Parameter, Pixels, Random, to_8bit
 
 _MARGIN = 8
@@ -40,10 +40,10 @@ _MARGIN = 8
 
 @dataclass(frozen=True)
 class Shot:
-    """The settings of one shot; radii are standard deviations of Gaussians, in pixels of the sensor.
+    """The settings of one shot.
 
     Each is a number or an array (n, 1, 1, 1), one value for each picture, unless its line says otherwise.
-    Variances are relative to full scale in linear light.
+    Light runs from 0 to 1, full scale. Radii are standard deviations of Gaussians, in pixels of the sensor.
     """
 
     contrast: Parameter  # share of the S-curve in the tone curve, above 0 and at most 1
@@ -79,7 +79,7 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
         The pictures to be taken: NumPy (height, width, channels) or torch (n, channels, height, width).
     """
     like = _planes(pixels)[:, :1, :1, :1]
-    xp = _library(like)
+    xp = library(like)
     one = xp.ones_like(like)
 
     def draw(low: float, high: float) -> Pixels:  # (n, 1, 1, 1)
@@ -97,11 +97,10 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
     def shared(low: float, high: float) -> float:  # one number for all pictures
         return float(random.between(low, high, like[:1]))
 
-    # One ISO step is 5e-6 to 4e-5 of full scale at ISO 100: a full well of 200,000 to 25,000 electrons.
+    # At ISO 100, 1 / slope is the full well: 170,000 electrons of a large pixel to 17,000 of a small one.
     slope = iso / 100 * draw_log(6e-6, 6e-5)
-    # [1], section 3.1, with a wider spread: cameras differ.
-    read = slope**2.18 * math.e ** (1.2 + draw(-0.7, 0.7))
-    exposure = draw(1.0, 1.6)
+    read = slope**2.18 * math.e ** (1.2 + draw(-0.7, 0.7))  # the line of [1], with a wider spread
+    exposure = draw(1, 1.6)
     size = shared(0, 1)
     coarse, lossless = happens(0.25), happens(0.1)
     quality = coarse * draw_whole(60, 84) + (1 - coarse) * draw_whole(85, 98)
@@ -115,10 +114,11 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
         row=happens(0.5) * draw(0, 0.3) * read**0.5,
         clips=happens(0.5),
         malvar=happens(0.6),
+        # Most cameras smooth nearly all of the noise, luma over a pixel and chroma over many.
         luma_share=happens(0.85) * (1 - draw(0, 0.9) ** 2),
         luma_radius=draw_log(0.4, 2.5),
-        chroma_share=happens(0.9) * (1 - draw(0, 0.7) ** 2),
-        chroma_radius=draw_log(1, 8),
+        chroma_share=happens(0.95) * (1 - draw(0, 0.5) ** 2),
+        chroma_radius=draw_log(1, 10),
         sharpening=happens(0.4) * draw(0, 1),
         sharpening_radius=draw(0.5, 1.2),
         # As it was; shrunk, as for web pages and by phones that bin; enlarged, as by digital zoom.
@@ -138,7 +138,7 @@ def _colour_matrix(draw: Callable[[float, float], Pixels]) -> Pixels:
         [red_green, 1 - red_green - blue_green, blue_green],
         [red_blue, green_blue, 1 - red_blue - green_blue],
     ]
-    xp = _library(saturation)
+    xp = library(saturation)
     return xp.concatenate([entry for row in rows for entry in row], 1).reshape(-1, 3, 3)
 
 
@@ -151,8 +151,8 @@ def shoot(clean: Pixels, shot: Shot, random: Random) -> tuple[Pixels, Pixels]:
     Parameters
     ----------
     clean : array
-        NumPy (height, width), (height, width, 1 or 3) or torch (n, 1 or 3, height, width), float, 0 to 1. Grey
-        is photographed in colour and turned into grey before it is stored.
+        NumPy (height, width), (height, width, 1 or 3) or torch (n, 1 or 3, height, width), float, 0 to 1.
+        Grey is photographed in colour and turned into grey before it is stored.
     shot : Shot
     random : Random
         The source that fits the kind of array.
@@ -160,41 +160,44 @@ def shoot(clean: Pixels, shot: Shot, random: Random) -> tuple[Pixels, Pixels]:
     Returns
     -------
     noisy, target : array
-        Of the same shape, kind and dtype, multiples of 1/255 from 0 to 1. The target went the same way without
-        noise, was smoothed nowhere (a camera's smoothing spares what is no noise) and stored at quality 100: in
-        the mean of many shots the errors of JPEG vanish, while the subsampling of chroma stays.
+        Of the same shape, kind and dtype, multiples of 1/255 from 0 to 1. The target is stored at quality
+        100: in the mean of many shots the errors of JPEG vanish, while the subsampling of chroma stays.
     """
     planes = _planes(clean)
-    light = unprocess(enlarge(planes, shot), shot)
+    colour = planes if planes.shape[1] == 3 else library(planes).concatenate([planes] * 3, 1)
+    light = unprocess(enlarge(colour, shot), shot)
     mosaic = through_bayer_filter(light, shot)
-    noisy, target = (develop(each, shot) for each in (add_sensor_noise(mosaic, shot, random), mosaic))
+    # Demosaicing is linear, so that the noise may pass through it alone. The picture is spared the zipper edges
+    # that these two simple ways leave and cameras' own do not.
+    noise = demosaic(add_sensor_noise(mosaic, shot, random) - mosaic, shot)
+    noisy, target = develop(light + noise, shot), develop(light, shot)
     noisy = reduce_noise(noisy, target, shot)
     size = planes.shape[-2:]
     results = []
     for picture, quality in ((noisy, shot.quality), (target, 100)):
         picture = sharpen(picture, shot)
-        picture = _mix(picture, _YCBCR[:1]) if planes.shape[1] == 1 else picture
+        picture = mix(picture, YCBCR[:1]) if planes.shape[1] == 1 else picture
         picture = jpeg(to_8bit(shrink(picture, size, shot)), quality, shot.subsampling)
         results.append(_unplane(picture, clean))
     return results[0], results[1]
 
 
-def develop(mosaic: Pixels, shot: Shot) -> Pixels:
-    """From the sensor's values (n, 1, h, w) to colours on a screen (n, 3, h, w)."""
-    return tone(_mix(demosaic(mosaic, shot) * shot.gains, shot.matrix), shot)
+def develop(light: Pixels, shot: Shot) -> Pixels:
+    """White balance, colour matrix and tone curve: from the sensor's colours to those of a screen."""
+    return tone(mix(light * shot.gains, shot.matrix), shot)
 
 
 # ---- back to the light ---------------------------------------------------------------------------
 
 
 def unprocess(pixels: Pixels, shot: Shot) -> Pixels:
-    """From colours on a screen to the light behind the sensor's three colour filters ([1], section 3.2-3.5)."""
-    light = _mix(inverse_tone(pixels.clip(0, 1), shot), _library(pixels).linalg.inv(shot.matrix))
+    """From colours on a screen to the light behind the sensor's three colour filters [1]_."""
+    light = mix(inverse_tone(pixels.clip(0, 1), shot), library(pixels).linalg.inv(shot.matrix))
     return (light / shot.gains).clip(0, 1)
 
 
 def tone(light: Pixels, shot: Shot) -> Pixels:
-    """From linear light to the screen: sRGB's curve, mixed with the S-curve 3x^2 - 2x^3 ([1], section 3.1)."""
+    """From linear light to the screen: sRGB's curve, mixed with the S-curve 3x^2 - 2x^3 of [1]_."""
     light = light.clip(0, 1)
     curved = 1.055 * light.clip(0.0031308, 1) ** (1 / 2.4) - 0.055
     curved = curved - 12.92 * (0.0031308 - light).clip(0, 1)
@@ -203,7 +206,7 @@ def tone(light: Pixels, shot: Shot) -> Pixels:
 
 def inverse_tone(pixels: Pixels, shot: Shot) -> Pixels:
     """The inverse of `tone`: the middle root of a cubic, then sRGB's inverse curve."""
-    xp = _library(pixels)
+    xp = library(pixels)
     q = (2 + shot.contrast) / (4 * shot.contrast)
     sine = 3**1.5 * (pixels - 0.5) / (4 * shot.contrast * q**1.5)
     curved = 0.5 + 2 * (q / 3) ** 0.5 * xp.sin(xp.arcsin(sine.clip(-1, 1)) / 3)
@@ -223,7 +226,7 @@ def through_bayer_filter(light: Pixels, shot: Shot) -> Pixels:
 def add_sensor_noise(mosaic: Pixels, shot: Shot, random: Random) -> Pixels:
     """Shot noise, read noise and row noise, and what clipping at black leaves of them.
 
-    The variance is ``slope * light + read`` ([1], equation 2; Foi and others 2008), and row^2 beside it.
+    The variance is ``slope * light + read`` (Foi and others 2008), and the rows' own beside it.
     """
     noisy = mosaic + (shot.slope * mosaic + shot.read) ** 0.5 * random.normal(mosaic)
     noisy = noisy + shot.row * random.normal(mosaic[..., :1])
@@ -233,10 +236,9 @@ def add_sensor_noise(mosaic: Pixels, shot: Shot, random: Random) -> Pixels:
 def demosaic(mosaic: Pixels, shot: Shot) -> Pixels:
     """Fill in the two colours that each pixel lacks, (n, 1, h, w) -> (n, 3, h, w).
 
-    Bilinear, and with Malvar's correction ([2], equations 2 to 7): a part of the Laplacian of the colour that the
-    pixel has. Both are linear.
+    Bilinear, and with Malvar's correction [2]_: a part of the Laplacian of the colour that the pixel has.
     """
-    xp = _library(mosaic)
+    xp = library(mosaic)
 
     def both(planes: Pixels, step: int, axis: int) -> Pixels:  # the sum of two neighbours; wraps round
         return xp.roll(planes, step, axis) + xp.roll(planes, -step, axis)
@@ -273,7 +275,7 @@ def demosaic(mosaic: Pixels, shot: Shot) -> Pixels:
 def _parity(planes: Pixels, shot: Shot) -> tuple[Pixels, Pixels]:
     """0 in rows, and columns, that hold red pixels, and 1 in those that hold blue ones."""
     height, width = planes.shape[-2:]
-    row, column = (_beside(planes, np.arange(length)) for length in (height, width))
+    row, column = (beside(planes, np.arange(length)) for length in (height, width))
     return (row[:, None] + shot.phase[0]) % 2, (column + shot.phase[1]) % 2
 
 
@@ -283,28 +285,31 @@ def _parity(planes: Pixels, shot: Shot) -> tuple[Pixels, Pixels]:
 def reduce_noise(noisy: Pixels, clean: Pixels, shot: Shot) -> Pixels:
     """Smooth the noise as cameras do, luma and chroma apart.
 
-    A camera's filter looks for edges and leaves them. Here the clean picture is known, so that a linear filter of
-    the noise alone has the same effect.
+    A camera's filter looks for edges and spares them. Here the clean picture is known, so that a linear
+    filter of the noise alone has that effect.
     """
-    xp = _library(noisy)
-    noise = _mix(noisy - clean, _YCBCR)
-    luma = (1 - shot.luma_share) * noise[:, :1] + shot.luma_share * _blur(noise[:, :1], shot.luma_radius)
-    chroma = (1 - shot.chroma_share) * noise[:, 1:] + shot.chroma_share * _blur(noise[:, 1:], shot.chroma_radius)
-    return clean + _mix(xp.concatenate([luma, chroma], 1), _RGB)
+
+    def smooth(planes: Pixels, share: Parameter, radius: Parameter) -> Pixels:
+        return planes + share * (_blur(planes, radius) - planes)
+
+    noise = mix(noisy - clean, YCBCR)
+    luma = smooth(noise[:, :1], shot.luma_share, shot.luma_radius)
+    chroma = smooth(noise[:, 1:], shot.chroma_share, shot.chroma_radius)
+    return clean + mix(library(noise).concatenate([luma, chroma], 1), RGB)
 
 
 def sharpen(pixels: Pixels, shot: Shot) -> Pixels:
     """Add an unsharp mask of the luma to all channels."""
-    luma = _mix(pixels, _YCBCR[:1])
+    luma = mix(pixels, YCBCR[:1])
     return pixels + shot.sharpening * (luma - _blur(luma, shot.sharpening_radius))
 
 
 def _blur(planes: Pixels, radius: Parameter) -> Pixels:
-    """Gaussian of standard deviation radius, by Fourier transform: any radius takes the same time; wraps round."""
-    xp = _library(planes)
+    """Blur with a Gaussian by Fourier transform: it wraps round, and any radius takes the same time."""
+    xp = library(planes)
     height, width = planes.shape[-2:]
-    rows = _beside(planes, np.fft.fftfreq(height)[:, None])
-    columns = _beside(planes, np.fft.rfftfreq(width))
+    rows = beside(planes, np.fft.fftfreq(height)[:, None])
+    columns = beside(planes, np.fft.rfftfreq(width))
     exponent = -2 * (math.pi * radius) ** 2
     # norm="ortho": without it NumPy 2.4 transforms float32 in float64, seven times as slow.
     spectrum = xp.fft.rfft2(planes, norm="ortho") * xp.exp(exponent * rows**2) * xp.exp(exponent * columns**2)
@@ -339,10 +344,9 @@ def _resample(planes: Pixels, size: Sequence[int], *, first: float, step: float)
         weights /= weights.sum(axis=1, keepdims=True)
         index = nearest.astype(np.int64) % (2 * length)
         index = np.minimum(index, 2 * length - 1 - index)
-        planes = sum(
-            _beside(planes, weights[:, tap].reshape(-1, *[1] * (-1 - axis))) * _take(planes, index[:, tap], axis)
-            for tap in np.flatnonzero(weights.any(axis=0))
-        )
+        used = np.flatnonzero(weights.any(axis=0))  # one tap only where nothing is resized
+        weights = weights if axis == -1 else weights[:, None]  # one for each row, or for each column
+        planes = sum(beside(planes, weights[..., tap]) * take(planes, index[:, tap], axis) for tap in used)
     return planes
 
 
@@ -352,116 +356,7 @@ def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(distance < 1, near, np.where(distance < 2, far, 0))
 
 
-# ---- the file ------------------------------------------------------------------------------------
-
-# JFIF's luma and chroma, without the offset of chroma.
-_YCBCR = np.array(
-    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], dtype=np.float32
-)
-_RGB = np.linalg.inv(_YCBCR)
-
-# [4], tables K.1 and K.2.
-_LUMA_TABLE = np.array(
-    [
-        [16, 11, 10, 16, 24, 40, 51, 61],
-        [12, 12, 14, 19, 26, 58, 60, 55],
-        [14, 13, 16, 24, 40, 57, 69, 56],
-        [14, 17, 22, 29, 51, 87, 80, 62],
-        [18, 22, 37, 56, 68, 109, 103, 77],
-        [24, 35, 55, 64, 81, 104, 113, 92],
-        [49, 64, 78, 87, 103, 121, 120, 101],
-        [72, 92, 95, 98, 112, 100, 103, 99],
-    ]
-)
-_CHROMA_TABLE = np.full((8, 8), 99)
-_CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
-
-# The cosine transform of eight numbers: one row for each frequency.
-_COSINES = np.cos((2 * np.arange(8) + 1) * np.arange(8)[:, None] * math.pi / 16) / 2
-_COSINES[0] /= math.sqrt(2)
-
-
-def jpeg(pixels: Pixels, quality: Parameter, subsampling: tuple[int, int]) -> Pixels:
-    """What a JPEG of this quality holds: libjpeg's steps in arrays, without the coding, which loses nothing.
-
-    Written out because it must run on a GPU, and because libvips cannot store the subsampling of many cameras,
-    4:2:2.
-    """
-    if pixels.shape[1] == 1:
-        return to_8bit((_quantize(pixels * 255 - 128, quality, _LUMA_TABLE) + 128) / 255)
-    planes = (_mix(pixels, _YCBCR) * 255).round()
-    luma = _quantize(planes[:, :1] - 128, quality, _LUMA_TABLE) + 128
-    chroma = planes[:, 1:]
-    for axis, factor in zip((-2, -1), subsampling, strict=True):
-        chroma = _halve(chroma, axis) if factor == 2 else chroma
-    chroma = _quantize(chroma, quality, _CHROMA_TABLE)
-    for axis, factor in zip((-2, -1), subsampling, strict=True):
-        chroma = _double(chroma, axis, planes.shape[axis]) if factor == 2 else chroma
-    return to_8bit(_mix(_library(pixels).concatenate([luma, chroma], 1), _RGB) / 255)
-
-
-def _quantize(planes: Pixels, quality: Parameter, table: NDArray[np.int64]) -> Pixels:
-    """Round the cosine coefficients of blocks of 8 x 8 to multiples of the table's entries for this quality."""
-    height, width = planes.shape[-2:]
-    for axis, length in enumerate((height, width), -2):
-        if length % 8:  # the last row and column go on to the end of their block
-            planes = _take(planes, np.minimum(np.arange(-(-length // 8) * 8), length - 1), axis)
-    n, c, h, w = planes.shape
-    blocks = planes.reshape(n, c, h // 8, 8, w // 8, 8)
-    # libjpeg's jpeg_quality_scaling, in percent.
-    percent = (quality < 50) * (5000 / quality) + (quality >= 50) * (200 - 2 * quality)
-    steps = ((_beside(planes, table) * percent + 50) // 100).clip(1, 255)  # (8, 8) or (n, 1, 8, 8)
-    steps = steps.reshape(-1, 1, 1, 8, 1, 8)
-    blocks = _transform((_transform(blocks, _COSINES) / steps).round() * steps, _COSINES.T).round()
-    return blocks.reshape(n, c, h, w)[..., :height, :width]
-
-
-def _transform(blocks: Pixels, matrix: NDArray[np.float64]) -> Pixels:
-    """Apply a matrix to rows and columns of blocks (n, c, h/8, 8, w/8, 8)."""
-    for _ in range(2):
-        blocks = (blocks.reshape(-1, 8) @ _beside(blocks, matrix.T)).reshape(blocks.shape).swapaxes(-1, -3)
-    return blocks
-
-
-def _halve(planes: Pixels, axis: int) -> Pixels:
-    """The mean of each two pixels."""
-    even = np.arange(0, planes.shape[axis], 2)
-    odd = np.minimum(even + 1, planes.shape[axis] - 1)
-    return (_take(planes, even, axis) + _take(planes, odd, axis)) / 2
-
-
-def _double(planes: Pixels, axis: int, length: int) -> Pixels:
-    """Three quarters of the nearest value and one of the next, as libjpeg does."""
-    at = np.arange(length)
-    beside = (at // 2 + at % 2 * 2 - 1).clip(0, planes.shape[axis] - 1)
-    return (3 * _take(planes, at // 2, axis) + _take(planes, beside, axis)) / 4
-
-
-# ---- NumPy and torch -----------------------------------------------------------------------------
-
-
-def _library(array: Pixels) -> Any:
-    """NumPy or torch, whichever made the array; torch need not be there."""
-    return sys.modules[type(array).__module__.partition(".")[0]]
-
-
-def _beside(planes: Pixels, values: NDArray[Any]) -> Pixels:
-    """The values in the planes' library, type and place."""
-    return _library(planes).asarray(values, dtype=planes.dtype, device=planes.device)
-
-
-def _take(planes: Pixels, index: NDArray[np.int64], axis: int = -1) -> Pixels:
-    """The rows (axis -2) or columns (axis -1) of these numbers."""
-    index = _library(planes).asarray(index, device=planes.device)
-    return planes[..., index] if axis == -1 else planes[..., index, :]
-
-
-def _mix(planes: Pixels, matrix: Pixels) -> Pixels:
-    """Multiply the channels by a matrix, (3, 3) or (n, 3, 3)."""
-    n, _, h, w = planes.shape
-    if not isinstance(matrix, type(planes)):
-        matrix = _beside(planes, matrix)
-    return (matrix @ planes.reshape(n, -1, h * w)).reshape(n, -1, h, w)
+# ---- in and out ----------------------------------------------------------------------------------
 
 
 def _planes(pixels: Pixels) -> Pixels:
@@ -496,7 +391,7 @@ class Camera(Noise):
         return super().__str__().replace(":", ":iso=")
 
     def draw(self, random: Random, like: Pixels) -> Self:
-        """The same noise with a value drawn from the range, uniform in its logarithm: cameras count in stops."""
+        """The same noise with a value from the range, uniform in its logarithm: cameras count in stops."""
         if not isinstance(self.iso, tuple):
             return self
         low, high = self.iso

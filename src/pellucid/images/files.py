@@ -152,6 +152,22 @@ def check_target(path: str | os.PathLike[str], picture: Picture, *, overwrite: b
         As `write_image`.
     """
     file = Path(path)
+    kind = check_name(file, overwrite=overwrite)
+    problem = _cannot_hold(kind, picture)
+    if problem:
+        others = [NAMES[name] for name in _HOLDS if not _cannot_hold(name, picture)]
+        raise UsageError(f"{file}: {NAMES[kind]} cannot hold {problem}", f"Write {' or '.join(others)}")
+    return kind
+
+
+def check_name(file: Path, *, overwrite: bool = False) -> str:
+    """Find out, before anything is read, whether pictures can be written to a path; return the format's name.
+
+    Raises
+    ------
+    UsageError
+        When the file exists, or the suffix names no format that can be written.
+    """
     kind = SUFFIXES.get(file.suffix.lower())
     if kind == "heic":
         raise UsageError(f"{file}: HEIC is read but not written", "Write AVIF, which is as small")
@@ -161,15 +177,11 @@ def check_target(path: str | os.PathLike[str], picture: Picture, *, overwrite: b
             "Use .png, .jpg, .tif, .webp or .avif",
         )
     _refuse_existing(file, overwrite)
-    problem = _cannot_hold(kind, picture)
-    if problem:
-        others = [NAMES[name] for name in _HOLDS if not _cannot_hold(name, picture)]
-        raise UsageError(f"{file}: {NAMES[kind]} cannot hold {problem}", f"Write {' or '.join(others)}")
     return kind
 
 
 def _refuse_existing(file: Path, overwrite: bool) -> None:
-    if file.exists() and not overwrite:
+    if os.path.exists(file) and not overwrite:  # Path.exists fails on names that are too long
         raise UsageError(
             f"{file} exists already", "Choose another name, or allow it (overwrite, --overwrite)"
         )

@@ -7,7 +7,7 @@ upper end. Any parameter may be a range, ``gaussian:0-50``: each picture then dr
 
 Each formula is written once, with operators that NumPy arrays and torch tensors share. What differs is the
 source of random numbers (`NumpyRandom` here, ``TorchRandom`` beside the training loop). No noise clips or
-rounds, save for JPEG, whose files hold 8 bits: `to_8bit` does, where it is asked for.
+rounds, save for JPEG and the camera, whose files hold 8 bits: `to_8bit` does, where it is asked for.
 """
 
 import dataclasses
@@ -279,6 +279,13 @@ KINDS: Mapping[str, type[Noise]] = {
 }
 
 
+def all_kinds() -> dict[str, type[Noise]]:
+    """`KINDS`, and the camera, whose own file builds on this one."""
+    from pellucid.images.camera import Camera
+
+    return {**KINDS, Camera.kind: Camera}
+
+
 def parse_noise(text: str) -> Noise:
     """Read a noise from its text form.
 
@@ -286,7 +293,8 @@ def parse_noise(text: str) -> Noise:
     ----------
     text : str
         ``kind:value`` or ``kind:value,value``, such as ``gaussian:25``, ``gaussian:0-50``, ``poisson:30``,
-        ``poisson-gaussian:30,5``, ``uniform:0.11``. A sigma of 1 or more counts grey levels of 255.
+        ``poisson-gaussian:30,5``, ``uniform:0.11``, ``camera:iso=3200``. A sigma of 1 or more counts grey
+        levels of 255. The parameter's name may stand before its value.
 
     Raises
     ------
@@ -301,12 +309,13 @@ def parse_noise(text: str) -> Noise:
     'poisson-gaussian:30-60,5'
     """
     name, _, rest = text.strip().lower().partition(":")
-    if name not in KINDS:
-        raise UsageError(f"Unknown noise {text!r}", f"Choose among {', '.join(KINDS)}, as in gaussian:25")
-    kind = KINDS[name]
+    kinds = all_kinds()
+    if name not in kinds:
+        raise UsageError(f"Unknown noise {text!r}", f"Choose among {', '.join(kinds)}, as in gaussian:25")
+    kind = kinds[name]
     try:
-        pairs = zip(rest.split(","), kind.limits().values(), strict=True)
-        return kind(*[_read(part, limits.levels) for part, limits in pairs])
+        pairs = zip(rest.split(","), kind.limits().items(), strict=True)
+        return kind(*[_read(part.removeprefix(f"{name}="), limits.levels) for part, (name, limits) in pairs])
     except (ValueError, ArithmeticError) as exc:  # decimal's errors are arithmetic ones
         raise UsageError(f"{text!r} cannot be read as {name} noise", kind.usage()) from exc
 

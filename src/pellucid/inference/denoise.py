@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
 from pellucid.images.containers import SUFFIXES
-from pellucid.images.files import check_target, copy_file, read_image, write_image
+from pellucid.images.files import check_name, check_target, copy_file, read_image, write_image
 from pellucid.inference.model import Model, Progress, load_model
 
 MODEL = "gaussian-fast"
@@ -131,6 +131,7 @@ def denoise_file(
     """
     source = Path(path)
     target = default_output(source) if output is None else Path(output)
+    check_name(target, overwrite=overwrite)
     picture = read_image(source, max_pixels=max_pixels)
     check_target(target, picture, overwrite=overwrite)
     result = _model(model).denoise(picture.samples, sigma=sigma, strength=strength, progress=progress)

@@ -109,8 +109,8 @@ def check_options(device: str, threads: int | None) -> str:
     """
     import onnxruntime as ort  # slow to load
 
-    if threads is not None and threads < 1:
-        raise UsageError(f"{threads} threads cannot run a network", "Give a number from 1")
+    if threads is not None and not 1 <= threads <= 1024:  # far more than cores only brings the machine down
+        raise UsageError(f"{threads} threads cannot run a network", "Give a number from 1 to 1024")
     return choose_provider(device, ort.get_available_providers())
 
 

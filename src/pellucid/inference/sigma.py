@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pellucid.images.picture import to_float
 from pellucid.images.sigma import wavelet_sigma
 from pellucid.inference import index
+from pellucid.inference.pixels import check_pixels, is_grey
 from pellucid.inference.session import Session
 
 CLEAN = 1 / 255
@@ -23,23 +24,36 @@ def estimate_sigma(pixels: NDArray[Any]) -> float:
 
     Parameters
     ----------
-    pixels : array (h, w), (h, w, 1) or (h, w, 3)
-        uint8, uint16, float32 or float64; integers are scaled so that their largest value is 1.
+    pixels : array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)
+        uint8, uint16, float32 or float64; integers are scaled so that their largest value is 1. A fourth
+        channel is alpha and does not matter.
 
     Returns
     -------
     float
         The noise level, 0 to 1. It errs high rather than low: a denoiser that is told too little leaves
         noise, one that is told a little too much loses little.
+
+    Raises
+    ------
+    UsageError
+        When shape or dtype make no sense.
+    InputError
+        When the array holds NaN or infinity.
     """
-    view = pixels[..., None] if pixels.ndim == 2 else pixels
-    crops = _crops(view)
-    level, trust = _session(view.shape[2]).call(noisy=crops).astype(np.float64).T
+    colour = check_pixels(pixels)[..., :3]
+    return noise_level(colour[..., :1] if is_grey(colour) else colour)
+
+
+def noise_level(colour: NDArray[Any]) -> float:
+    """Do what `estimate_sigma` does for an array (h, w, 1 or 3) that is known to be a picture."""
+    crops = _crops(colour)
+    level, trust = _session(colour.shape[2]).call(noisy=crops).astype(np.float64).T
     weight = np.exp(trust - trust.max())
     learned = (weight * level).sum() / weight.sum()
-    # Patterns that no photograph holds can fool the network, but not so far beyond the wavelet estimate, which
-    # takes texture for noise and so errs high; noise that was clipped makes it err low, hence the factor.
-    bound = 1.5 * wavelet_sigma(crops.transpose(0, 2, 3, 1).reshape(-1, CROP, view.shape[2]))
+    # Patterns that no photograph holds can fool the network, but not so far beyond the wavelet estimate,
+    # which takes texture for noise and so errs high; clipped noise makes it err low, hence the factor.
+    bound = 1.5 * wavelet_sigma(crops.transpose(0, 2, 3, 1).reshape(-1, CROP, colour.shape[2]))
     return float(np.clip(learned, 0, min(bound, 1)))
 
 

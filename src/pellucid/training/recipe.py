@@ -53,6 +53,14 @@ class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
     decoder: tuple[int, ...]
     unshuffle: int = 2
 
+    def __post_init__(self) -> None:
+        if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
+            raise UsageError(
+                f"{len(self.widths)} widths do not fit {len(self.encoder)} numbers in encoder and "
+                f"{len(self.decoder)} in decoder",
+                "Both hold one number less than widths",
+            )
+
 
 class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
     """A noise estimator: `pellucid.networks.sigma.SigmaEstimator`."""
@@ -91,6 +99,13 @@ class Recipe(Table, frozen=True):
     loss_floor: float | None = None  # divide each picture's loss by its noise level plus this; in units of 1
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if max(self.schedule.patch) > self.data.crop:
+            raise UsageError(
+                f"A patch of {max(self.schedule.patch)} pixels does not fit crops of {self.data.crop}",
+                "Set a larger crop or a smaller patch",
+            )
+
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """Read a recipe that comes with Pellucid, by its name, or one's own, by its path.
@@ -110,7 +125,11 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
             f"There is no recipe {str(name_or_path)!r}",
             f"Name a .toml file, or one of {', '.join(recipe_names())}",
         )
-    return parse_recipe(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(f"{path} cannot be read as text: {exc}", "Write it as TOML in UTF-8") from exc
+    return parse_recipe(text, str(path))
 
 
 def recipe_names() -> list[str]:

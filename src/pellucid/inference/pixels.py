@@ -1,0 +1,43 @@
+"""Which arrays are pictures."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError, UsageError
+from pellucid.images.picture import SAMPLE_TYPES
+
+
+def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Give the picture as (h, w, channels), or say why it is none.
+
+    Raises
+    ------
+    UsageError
+        For a wrong shape or dtype.
+    InputError
+        For values that are not finite.
+    """
+    if not isinstance(pixels, np.ndarray) or pixels.dtype.name not in SAMPLE_TYPES:
+        found = pixels.dtype.name if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise UsageError(f"A picture cannot be {found}", f"Give a NumPy array of {', '.join(SAMPLE_TYPES)}")
+    view = pixels[..., None] if pixels.ndim == 2 else pixels
+    if view.ndim != 3 or view.shape[2] not in (1, 3, 4) or 0 in view.shape:
+        raise UsageError(
+            f"A picture cannot have shape {pixels.shape}",
+            "Give (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), with at least one pixel",
+        )
+    if view.dtype.kind == "f" and not np.isfinite(view).all():
+        raise InputError(
+            "The picture holds NaN or infinity",
+            "Replace those values first, for instance with numpy.nan_to_num",
+        )
+    return view
+
+
+def is_grey(colour: NDArray[Any]) -> bool:
+    """Whether red, green and blue are equal everywhere; looks at the first rows before all."""
+    return colour.shape[2] == 3 and all(
+        np.array_equal(part[..., 0], part[..., k]) for part in (colour[:8], colour) for k in (1, 2)
+    )
