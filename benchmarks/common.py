@@ -62,7 +62,7 @@ class Desk:
     def pictures(self, folder: str, channels: int, limit: int | None = None) -> list[Pixels]:
         """Clean pictures, float32 (h, w, c), 0 to 1, of a folder in the data directory."""
         if self.tiny:
-            return small_pictures(channels)
+            return small_pictures(channels)[:limit]
         if self._data is None:
             sys.exit("Say where the pictures are: --data-dir FOLDER, or the variable PELLUCID_DATA")
         files = sorted(picture_files([Path(self._data) / folder]), key=_natural)[:limit]

@@ -55,7 +55,7 @@ def parse() -> argparse.Namespace:
             parser.error(f"unknown {name}: {', '.join(unknown)}")
         setattr(options, name, chosen)
     if options.tiny:
-        options.sets, options.sigmas = ["set12", "cbsd68"], ["25"]
+        options.sets, options.sigmas, options.limit = ["set12", "cbsd68"], ["25"], 1
     return options
 
 
@@ -88,7 +88,7 @@ def measure_time(desk: Desk, options: argparse.Namespace, figures: Figures) -> N
         clean = desk.pictures(f"test/{name}", SETS[name], number)[-1]
         noisy = add_noise(clean, 25, clipped=False)
         calls = {method: partial(methods()[method], noisy, 25 / 255) for method in options.methods}
-        best = best_times(calls, rounds=2 if options.tiny else 9)
+        best = best_times(calls, rounds=1 if options.tiny else 9)
         seconds[kind] = {method: float(f"{best[method].cpu / megapixels([noisy]):.3g}") for method in calls}
     figures["timing"] = {"facts": facts(), "seconds": seconds}
     desk.write(figures)

@@ -281,13 +281,17 @@ def test_a_strength_outside_0_to_1_is_refused(strength: float, model: Model) -> 
 
 
 def test_a_grey_network_refuses_colour_in_words(grey_model: Model) -> None:
-    with pytest.raises(UsageError, match="is for grey pictures and this one is colour"):
+    with pytest.raises(UsageError, match="is for grey pictures and this one has colours"):
         grey_model.denoise(picture((8, 8, 3), "uint8"), sigma=0.1)
 
 
-def test_a_colour_network_refuses_a_grey_picture_in_words(colour_file: Path) -> None:
-    with pytest.raises(UsageError, match="is for colour pictures and this one is grey"):
-        load_model(colour_file).denoise(picture((8, 8), "uint8"), sigma=0.1)
+def test_a_colour_network_denoises_grey_pictures_and_keeps_them_grey(colour_file: Path) -> None:
+    grey = picture((20, 30), "uint8")
+    alone = load_model(colour_file).denoise(grey, sigma=0.1)
+    in_rgb = load_model(colour_file).denoise(np.stack([grey] * 3, axis=2), sigma=0.1)
+    assert alone.changed
+    for channel in range(3):
+        np.testing.assert_array_equal(in_rgb.pixels[..., channel], alone.pixels)
 
 
 # ---- loading -------------------------------------------------------------------------------------

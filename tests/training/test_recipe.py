@@ -90,6 +90,7 @@ def test_a_misspelt_key_is_an_error_that_names_it(right: str, wrong: str, words:
         ("name", "loss = 'huber'\nname", "huber.*loss"),
         ("encoder = [0]", "encoder = [0, 1]", "2 widths do not fit 2 numbers in encoder and 1 in decoder"),
         ("steps = 12", "steps = 12\npatch = [64, 160]", "patch of 160 pixels does not fit crops of 128"),
+        ("steps = 12", "steps = 12\npatch = [64, 65]", "65.* do not fit a network of stride 4"),
     ],
 )
 def test_a_wrong_or_missing_value_is_an_error_that_names_it(right: str, wrong: str, words: str) -> None:
@@ -124,7 +125,9 @@ def test_an_unknown_recipe_is_refused_with_the_list(name: str) -> None:
     st.fixed_dictionaries(
         {
             "steps": st.integers(1, 10**9),
-            "patch": st.lists(st.integers(1, 64), min_size=1, max_size=4).map(tuple),
+            "patch": st.lists(st.integers(1, 16), min_size=1, max_size=4).map(
+                lambda sides: tuple(4 * n for n in sides)
+            ),
             "learning_rate": st.floats(1e-9, 1),
             "precision": st.sampled_from(["float32", "bfloat16"]),
         }

@@ -97,8 +97,8 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
     def shared(low: float, high: float) -> float:  # one number for all pictures
         return float(random.between(low, high, like[:1]))
 
-    # At ISO 100, 1 / slope is the full well: 170,000 electrons of a large pixel to 17,000 of a small one.
-    slope = iso / 100 * draw_log(6e-6, 6e-5)
+    # At ISO 100, 1 / slope is the full well: 125,000 electrons of a large pixel to 12,500 of a small one.
+    slope = iso / 100 * draw_log(8e-6, 8e-5)
     read = slope**2.18 * math.e ** (1.2 + draw(-0.7, 0.7))  # the line of [1], with a wider spread
     exposure = draw(1, 1.6)
     size = shared(0, 1)
@@ -122,7 +122,7 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
         sharpening=happens(0.4) * draw(0, 1),
         sharpening_radius=draw(0.5, 1.2),
         # As it was; shrunk, as for web pages and by phones that bin; enlarged, as by digital zoom.
-        scale=1.0 if size < 0.65 else shared(1, 1.6) if size < 0.9 else shared(0.7, 1),
+        scale=1.0 if size < 0.7 else shared(1, 1.5) if size < 0.9 else shared(0.7, 1),
         quality=lossless * 100 + (1 - lossless) * quality,
         subsampling=((1, 1), (1, 2), (2, 2))[int(shared(0, 3))],
     )
@@ -167,7 +167,7 @@ def shoot(clean: Pixels, shot: Shot, random: Random) -> tuple[Pixels, Pixels]:
     colour = planes if planes.shape[1] == 3 else library(planes).concatenate([planes] * 3, 1)
     light = unprocess(enlarge(colour, shot), shot)
     mosaic = through_bayer_filter(light, shot)
-    # Demosaicing is linear, so that the noise may pass through it alone. The picture is spared the zipper edges
+    # Demosaicing is linear: the noise passes through it alone, and the picture is spared the zipper edges
     # that these two simple ways leave and cameras' own do not.
     noise = demosaic(add_sensor_noise(mosaic, shot, random) - mosaic, shot)
     noisy, target = develop(light + noise, shot), develop(light, shot)
@@ -192,8 +192,7 @@ def develop(light: Pixels, shot: Shot) -> Pixels:
 
 def unprocess(pixels: Pixels, shot: Shot) -> Pixels:
     """From colours on a screen to the light behind the sensor's three colour filters [1]_."""
-    light = mix(inverse_tone(pixels.clip(0, 1), shot), library(pixels).linalg.inv(shot.matrix))
-    return (light / shot.gains).clip(0, 1)
+    return mix(inverse_tone(pixels.clip(0, 1), shot), library(pixels).linalg.inv(shot.matrix)) / shot.gains
 
 
 def tone(light: Pixels, shot: Shot) -> Pixels:
@@ -217,9 +216,12 @@ def inverse_tone(pixels: Pixels, shot: Shot) -> Pixels:
 
 
 def through_bayer_filter(light: Pixels, shot: Shot) -> Pixels:
-    """Of three colours (n, 3, h, w) leave the one (n, 1, h, w) that each pixel's filter lets through."""
+    """Of three colours (n, 3, h, w) leave the one (n, 1, h, w) that each pixel's filter lets through.
+
+    Colours that the sensor cannot see have negative light here: they count as black.
+    """
     row, column = _parity(light, shot)
-    red, green, blue = light[:, :1], light[:, 1:2], light[:, 2:]
+    red, green, blue = (light[:, channel : channel + 1].clip(0, 1) for channel in range(3))
     return green + (1 - row) * (1 - column) * (red - green) + row * column * (blue - green)
 
 
@@ -254,22 +256,13 @@ def demosaic(mosaic: Pixels, shot: Shot) -> Pixels:
 
     row, column = _parity(mosaic, shot)
     at_red, at_blue = (1 - row) * (1 - column), row * column
-    at_green_beside_red, at_green_beside_blue = (1 - row) * column, row * (1 - column)
-    at_green = at_green_beside_red + at_green_beside_blue
-    return xp.concatenate(
-        [
-            at_red * mosaic
-            + at_blue * corner
-            + at_green_beside_red * same_row
-            + at_green_beside_blue * same_column,
-            at_green * mosaic + (1 - at_green) * green,
-            at_blue * mosaic
-            + at_red * corner
-            + at_green_beside_blue * same_row
-            + at_green_beside_red * same_column,
-        ],
-        1,
-    )
+    beside_red, beside_blue = (1 - row) * column, row * (1 - column)  # at green, in the same row
+    planes = [
+        at_red * mosaic + at_blue * corner + beside_red * same_row + beside_blue * same_column,
+        (beside_red + beside_blue) * mosaic + (at_red + at_blue) * green,
+        at_blue * mosaic + at_red * corner + beside_blue * same_row + beside_red * same_column,
+    ]
+    return xp.concatenate(planes, 1)
 
 
 def _parity(planes: Pixels, shot: Shot) -> tuple[Pixels, Pixels]:
@@ -283,7 +276,7 @@ def _parity(planes: Pixels, shot: Shot) -> tuple[Pixels, Pixels]:
 
 
 def reduce_noise(noisy: Pixels, clean: Pixels, shot: Shot) -> Pixels:
-    """Smooth the noise as cameras do, luma and chroma apart.
+    """Smooth the noise as cameras do before they store it [3]_, luma and chroma apart.
 
     A camera's filter looks for edges and spares them. Here the clean picture is known, so that a linear
     filter of the noise alone has that effect.

@@ -1,6 +1,7 @@
 """Denoise arrays with a trained network."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ class Model:
 
     def card(self, channels: int) -> Card:
         """The card of the network for grey (1) or colour (3) pictures."""
-        return self._session(channels).card
+        return self._session_for(channels).card
 
     def denoise(
         self,
@@ -142,11 +143,16 @@ class Model:
         progress: Progress | None,
     ) -> None:
         """Denoise `colour` (h, w, 1 or 3) tile by tile into the colour channels of `out`."""
-        session = self._session(colour.shape[2])
+        session = self._session_for(colour.shape[2])
         channels = min(out.shape[2], 3)
+        as_colour = session.card.channels > colour.shape[2]
 
         def read(rows: slice, columns: slice) -> NDArray[np.float32]:
             return to_float(colour[rows, columns])
+
+        def run(tile: NDArray[np.float32]) -> NDArray[np.float32]:
+            clean = session.run(tile.repeat(3, axis=2) if as_colour else tile, sigma)
+            return np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
 
         def write(
             rows: slice, columns: slice, noisy: NDArray[np.float32], clean: NDArray[np.float32]
@@ -154,19 +160,17 @@ class Model:
             blend = clean if strength == 1 else noisy + np.float32(strength) * (clean - noisy)
             out[rows, columns, :channels] = from_float(blend, out.dtype)
 
-        run_tiled(
-            self._tiles(session.card, colour), read, lambda tile: session.run(tile, sigma), write, progress
-        )
+        run_tiled(self._tiles(session.card, colour), read, run, write, progress)
 
     def _tiles(self, card: Card, colour: NDArray[Any]) -> Tiles:
         height, width = colour.shape[:2]
         largest = LARGEST_TILE
         if self._memory is not None:
             room = self._memory - FIXED_MEMORY - 2 * colour.nbytes
-            largest = min(largest, int(max(room, 0) / card.bytes_per_pixel) ** 0.5 // 1)
+            largest = min(largest, math.isqrt(max(room, 0) // card.bytes_per_pixel))
         halo = card.radius if self._wants_exact(card) else card.overlap
         try:
-            return plan(height, width, stride=card.stride, halo=halo, largest=int(largest))
+            return plan(height, width, stride=card.stride, halo=halo, largest=largest)
         except UsageError as exc:
             raise LimitError(
                 f"{self._memory} bytes of memory are too few for a picture of {width} x {height} pixels",
@@ -179,14 +183,14 @@ class Model:
         halo = -(-card.radius // card.stride) * card.stride
         return (LARGEST_TILE / (LARGEST_TILE - 2 * halo)) ** 2 < 1.3
 
-    def _session(self, channels: int) -> Session:
-        if channels not in self.channels:
-            kinds = {1: "grey", 3: "colour"}
+    def _session_for(self, channels: int) -> Session:
+        """The network for pictures of so many channels; a colour network serves grey pictures too."""
+        if channels == 3 and 3 not in self.channels:
             raise UsageError(
-                f"{self.name} is for {kinds[self.channels[0]]} pictures and this one is {kinds[channels]}",
-                "Convert the picture, or name a model that has both kinds",
+                f"{self.name} is for grey pictures and this one has colours",
+                "Convert the picture, or name a model for colour",
             )
-        return self._open(channels)
+        return self._open(channels if channels in self.channels else 3)
 
 
 def load_model(

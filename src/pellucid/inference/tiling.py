@@ -65,7 +65,7 @@ def plan(height: int, width: int, *, stride: int, halo: int, largest: int) -> Ti
     """
     halo = -(-halo // stride) * stride
     largest = largest // stride * stride
-    if largest < 2 * halo + stride:
+    if largest < min(2 * halo + stride, max(height, width)):
         raise UsageError(
             f"Tiles of {largest} pixels are too small for a halo of {halo}",
             f"Allow at least {2 * halo + stride} pixels a side",

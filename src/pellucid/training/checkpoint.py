@@ -15,7 +15,7 @@ from pellucid.errors import UsageError
 from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.unet import UNet, UNetSettings
 from pellucid.training.optimizer import make_optimizers
-from pellucid.training.recipe import EstimatorTable, Recipe, recipe_from_json, recipe_json
+from pellucid.training.recipe import EstimatorTable, Recipe, recipe_json
 
 Network = UNet | SigmaEstimator
 
@@ -52,7 +52,7 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     path = folder / "checkpoint.pt"
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
-        if recipe_from_json(saved["recipe"]) != recipe:
+        if saved["recipe"] != recipe_json(recipe):
             raise UsageError(
                 f"{folder} holds a run of another recipe", "Name another folder, or delete this one"
             )

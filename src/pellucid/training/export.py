@@ -81,9 +81,13 @@ def export_network(
     model = to_onnx(network, channels)
     store_halves(model)
     onnx.helper.set_model_props(model, write_card(card))
-    path.with_suffix(".tmp").write_bytes(model.SerializeToString())
-    check_parity(network, path.with_suffix(".tmp"), channels)
-    path.with_suffix(".tmp").replace(path)
+    temporary = path.with_suffix(".tmp")
+    try:
+        temporary.write_bytes(model.SerializeToString())
+        check_parity(network, temporary, channels)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return card
 
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pellucid.datasets.folder import crop_pool, picture_files, read_samples
-from pellucid.errors import DeviceError
+from pellucid.errors import DeviceError, UsageError
 from pellucid.images.noise import Gaussian, parse_noise, to_8bit
 from pellucid.networks.sigma import SigmaEstimator
 from pellucid.training.checkpoint import State, resume, save, write_log
@@ -78,6 +78,11 @@ def train(
         When the device is not there.
     """
     processes, rank, where = join_processes(device)
+    if recipe.schedule.batch % processes:
+        raise UsageError(
+            f"A batch of {recipe.schedule.batch} cannot be shared by {processes} processes",
+            f"Start another number of processes, or set a batch that {processes} divides",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     state = resume(recipe, folder, where)
     pool = load_pool(recipe, data_dir, where)

@@ -61,6 +61,11 @@ class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
                 "Both hold one number less than widths",
             )
 
+    @property
+    def stride(self) -> int:
+        """What patches must be multiples of."""
+        return self.unshuffle << (len(self.widths) - 1)  # each level halves the size
+
 
 class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
     """A noise estimator: `pellucid.networks.sigma.SigmaEstimator`."""
@@ -104,6 +109,12 @@ class Recipe(Table, frozen=True):
             raise UsageError(
                 f"A patch of {max(self.schedule.patch)} pixels does not fit crops of {self.data.crop}",
                 "Set a larger crop or a smaller patch",
+            )
+        stride = self.network.stride if isinstance(self.network, UNetTable) else 1
+        if any(patch % stride for patch in self.schedule.patch):
+            raise UsageError(
+                f"Patches of {self.schedule.patch} pixels do not fit a network of stride {stride}",
+                f"Set multiples of {stride}",
             )
 
 
