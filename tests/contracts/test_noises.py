@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
-from pellucid.images.noise import KINDS, Noise, NumpyRandom, parse_noise
+from pellucid.images.noise import Noise, NumpyRandom, all_kinds, parse_noise
+
+KINDS = all_kinds()
 
 NOISES = [
     parse_noise(text)
@@ -23,6 +25,7 @@ NOISES = [
         "uniform:0.11",
         "rician:10-20",
         "jpeg:30",
+        "camera:iso=3200",
     )
 ]
 
@@ -108,5 +111,5 @@ def test_drawing_leaves_no_range_and_stays_within_it(noise: Noise) -> None:
 )
 def test_values_that_cannot_be_are_refused_with_what_can(kind: str, values: str) -> None:
     names = ",".join(KINDS[kind].limits()).upper()
-    with pytest.raises(UsageError, match=f"{kind}:{names} with [A-Z]+ from [0-9.e-]+ to [0-9]+"):
+    with pytest.raises(UsageError, match=f"{kind}:(iso=)?{names} with [A-Z]+ from [0-9.e-]+ to [0-9]+"):
         parse_noise(f"{kind}:{values}")

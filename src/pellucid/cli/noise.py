@@ -16,7 +16,8 @@ Examples:
 \b
 Kinds: gaussian:SIGMA, poisson:PEAK, poisson-gaussian:PEAK,SIGMA,
 speckle:SIGMA, salt-and-pepper:SHARE, uniform:SHARE, rician:SIGMA,
-jpeg:QUALITY. A range such as gaussian:0-50 draws a value from it.
+jpeg:QUALITY, camera:iso=ISO. A range such as gaussian:0-50 draws a
+value from it.
 """
 
 
