@@ -7,9 +7,9 @@ import json
 import os
 import platform
 import re
-import resource
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -175,22 +175,28 @@ class Child(NamedTuple):
     megabytes: float  # at its peak
 
 
+# A process inherits the peak memory of the one that starts it, so a small one stands between.
+LAUNCH = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+done = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+figures = [used.ru_utime + used.ru_stime, time.perf_counter() - start, used.ru_maxrss]
+open(sys.argv[1], "w").write(json.dumps(figures))
+sys.exit(done.returncode)
+"""
+
+
 def run_command(command: Sequence[str]) -> Child:
     """Run a command to its end; it must succeed."""
-    with tempfile.TemporaryFile() as output:
-        start = time.perf_counter()
-        streams = [(os.POSIX_SPAWN_DUP2, output.fileno(), number) for number in (1, 2)]
-        process = os.posix_spawn(command[0], [*command], os.environ, file_actions=streams)
-        _, status, used = os.wait4(process, 0)
-        wall = time.perf_counter() - start
-        output.seek(0)
-        if status:
-            sys.exit(f"{shlex.join(command)} failed:\n{output.read().decode()}")
-    return Child(used.ru_utime + used.ru_stime, wall, _peak(used) / 1e6)
-
-
-def _peak(used: resource.struct_rusage) -> int:
-    return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # bytes; Linux counts in KiB
+    with tempfile.NamedTemporaryFile("r") as figures:
+        launch = [sys.executable, "-S", "-c", LAUNCH, figures.name, *command]
+        done = subprocess.run(launch, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
+        cpu, wall, peak = json.load(figures)
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes; Linux counts in KiB
+    return Child(cpu, wall, peak * unit / 1e6)
 
 
 def table(header: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:

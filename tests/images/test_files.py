@@ -1,7 +1,6 @@
 import io
 import logging
 import os
-import signal
 import stat
 import struct
 import subprocess
@@ -137,21 +136,17 @@ def test_a_decompression_bomb_is_refused_from_its_header_alone(tmp_path: Path) -
     bomb, packer = tmp_path / "bomb.png", zlib.compressobj(9)
     rows = b"".join(packer.compress(bytes(20_001 * 100)) for _ in range(200)) + packer.flush()
     bomb.write_bytes(png_bytes(20_000, 20_000, rows))
+    # The picture would take 400 MB, and libvips a good part of the 1 GB that all of the process may address.
     script = (
-        "import resource, sys, time\n"
+        "import resource, sys\n"
         "from pellucid.errors import LimitError\n"
         "from pellucid.images.files import read_image\n"
-        "start = time.perf_counter()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\n"
         "try: read_image(sys.argv[1], max_pixels=100_000_000)\n"
         "except LimitError as exc: print(exc)\n"
-        "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
     )
     result = subprocess.run([sys.executable, "-c", script, bomb], capture_output=True, text=True, check=True)
-    words, figures = result.stdout.splitlines()
-    seconds, megabytes = map(float, figures.split())
-    assert "20000 x 20000 pixels, more than the limit of 100,000,000" in words
-    assert seconds < 0.3
-    assert megabytes < 200
+    assert "20000 x 20000 pixels, more than the limit of 100,000,000" in result.stdout
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".avif"])
@@ -294,14 +289,17 @@ def test_without_space_the_old_file_stays_and_nothing_else_is_left(suffix: str, 
 def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "out.png"
     path.write_bytes(b"precious")
-    samples = np.random.default_rng(0).integers(0, 65536, (1500, 1500, 3), dtype=np.uint16)
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        with pytest.raises(KeyboardInterrupt):
-            write_image(path, Picture(samples=samples), overwrite=True)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    script = (
+        "import signal, sys, numpy\n"
+        "from pellucid.images.files import write_image\n"
+        "from pellucid.images.picture import Picture\n"
+        "samples = numpy.random.default_rng(0).integers(0, 65536, (1500, 1500, 3), dtype=numpy.uint16)\n"
+        "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.05)\n"
+        "try: write_image(sys.argv[1], Picture(samples=samples), overwrite=True)\n"
+        "except KeyboardInterrupt: print('interrupted')\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=True)
+    assert result.stdout == "interrupted\n"
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b"precious"

@@ -19,7 +19,7 @@ from pellucid.inference.session import Session, check_options
 from pellucid.inference.sigma import CLEAN, noise_level
 from pellucid.inference.tiling import Tiles, plan, run_tiled
 
-LARGEST_TILE = 1152  # pixels a side; larger tiles only cost memory, as benchmarks/tiles.py shows
+LARGEST_TILE = 1152  # pixels a side; larger tiles only cost memory, as benchmarks/overlap.py shows
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
 Progress = Callable[[int, int], None]
