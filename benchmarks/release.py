@@ -1,19 +1,34 @@
-"""Take the networks of finished runs into the package: files, and the table with their checksums.
+"""Take the networks of finished runs into the package: files, cards, and the table with their checksums.
 
-    python benchmarks/release.py RUNS    # a folder with one run folder for each network
+    python -m benchmarks.release RUNS    # a folder with one run folder for each network
 
-A run's folder is named like its recipe and holds NAME.onnx.
+A run's folder is named like its recipe and holds NAME.onnx. The overlaps that benchmarks/overlap.py measured
+are written into the cards.
 """
 
 import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
 
+import msgspec
+import onnx
+
+from pellucid.inference.card import write_card
 from pellucid.inference.index import MODELS
 from pellucid.inference.session import Session
 
 HEAD = "# The networks that ship. Written by benchmarks/release.py.\n"
+OVERLAPS = Path(__file__).parent / "results" / "overlap.json"
+
+
+def set_overlap(path: Path, overlap: int) -> None:
+    card = msgspec.structs.replace(Session(path).card, overlap=overlap)
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, write_card(card))
+    onnx.save(model, path)
 
 
 def row(path: Path) -> str:
@@ -29,6 +44,9 @@ def row(path: Path) -> str:
 def main(runs: Path) -> None:
     for path in sorted(runs.glob("*/*.onnx")):
         shutil.copy(path, MODELS / path.name)
+    measured = json.loads(OVERLAPS.read_text())["overlap"] if OVERLAPS.exists() else {}
+    for name, found in measured.items():
+        set_overlap(MODELS / f"{name}.onnx", found["overlap"])
     rows = [row(path) for path in sorted(MODELS.glob("*.onnx"))]
     (MODELS / "index.toml").write_text(HEAD + "".join(rows), encoding="utf-8")
 
