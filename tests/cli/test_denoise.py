@@ -255,11 +255,38 @@ def test_warnings_are_plain_lines_on_standard_error(pellucid: Run, picture: Save
     assert done.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("text", ["25", "25.0", repr(25 / 255)])
-def test_sigma_counts_grey_levels_or_units_of_1(pellucid: Run, picture: Save, text: str) -> None:
+@pytest.mark.parametrize("text", ["25", "25.0", "0.5", "1"])
+def test_sigma_counts_grey_levels(pellucid: Run, picture: Save, text: str) -> None:
     picture("photo.png")
     (row,) = pellucid("denoise", "photo.png", "--sigma", text, "--json").json["files"]
-    assert row["sigma"] == pytest.approx(25 / 255)
+    assert row["sigma"] == pytest.approx(float(text) / 255)
+
+
+def test_noise_beyond_what_a_model_knows_is_taken_as_the_most_it_knows(pellucid: Run, picture: Save) -> None:
+    folder = picture("photo.png").parent
+    done = pellucid("denoise", "photo.png", "--sigma", "200", "-o", "much.png")
+    assert done.err.startswith("warning: noise 200 is taken as 75")
+    pellucid("denoise", "photo.png", "--sigma", "75", "-o", "most.png")
+    assert (folder / "much.png").read_bytes() == (folder / "most.png").read_bytes()
+
+
+def test_a_picture_by_another_name_is_not_replaced_by_what_its_name_says(
+    pellucid: Run, picture: Save
+) -> None:
+    path = picture("shot.png")
+    path = path.rename(path.with_suffix(".jpg"))
+    before = path.read_bytes()
+    done = pellucid("denoise", "shot.jpg", "--in-place", *TOLD, code=2)
+    assert "is a PNG by another name" in done.err
+    assert path.read_bytes() == before
+
+
+def test_a_value_that_is_no_number_is_told_with_the_name_of_its_file(pellucid: Run, tmp_path: Path) -> None:
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "nan.tif", np.full((20, 20), np.nan, np.float32))
+    done = pellucid("denoise", "nan.tif", *TOLD, code=3)
+    assert "nan.tif: The picture holds NaN" in done.err
 
 
 @pytest.mark.parametrize("text", ["1000", "1000M", "1g", "1.5GB"])

@@ -176,7 +176,7 @@ def test_the_estimate_for_a_wrong_shape_is_refused_with_those_that_are_possible(
 
 
 def test_the_estimate_for_nan_or_a_wrong_dtype_is_refused() -> None:
-    with pytest.raises(InputError, match="NaN or infinity"):
+    with pytest.raises(InputError, match="NaN, infinity"):
         estimate_sigma(np.full((8, 8), np.nan))
     with pytest.raises(UsageError, match="uint8, uint16, float32, float64"):
         estimate_sigma(np.zeros((8, 8), bool))

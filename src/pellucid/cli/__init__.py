@@ -30,7 +30,8 @@ def main() -> NoReturn:
         interrupted = PellucidError("Interrupted", "Every file that was written is whole")
         _report(interrupted, {"type": "Interrupted", "exit_code": code})
     except Exception as exc:
-        code = _failed(exc)
+        # A signal that arrives while a C extension loads comes out as an error of its import.
+        code = exc.__context__.exit_code if isinstance(exc.__context__, Stopped) else _failed(exc)
     _leave(code)
 
 

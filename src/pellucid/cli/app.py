@@ -28,7 +28,8 @@ Examples:
 
 \b
 Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 an input that cannot be used,
-4 some of several inputs failed, 5 a limit or a resource, 130 interrupted.
+4 some of several inputs failed, 5 a limit or a resource, 130 interrupted
+(128 and its number for any other signal).
 """
 
 

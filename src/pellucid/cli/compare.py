@@ -8,7 +8,7 @@ import typer
 
 from pellucid.cli.options import MAX_PIXELS, Json, MaxPixels
 from pellucid.cli.output import say, say_json, table
-from pellucid.errors import UsageError
+from pellucid.errors import InputError, UsageError
 
 EXAMPLES = """\b
 Examples:
@@ -27,6 +27,8 @@ def compare(
 
     White counts as 1 in both, whatever their bit depth. SSIM needs at least 11 pixels a side.
     """
+    import numpy as np
+
     from pellucid.images.files import read_image
     from pellucid.images.metrics import mse, psnr, ssim
 
@@ -36,6 +38,9 @@ def compare(
             f"{first} has {_size(a.shape)} and {second} has {_size(b.shape)}",
             "Compare two pictures of one size and one kind",
         )
+    for path, pixels in ((first, a), (second, b)):
+        if not np.isfinite(pixels).all():
+            raise InputError(f"{path} holds NaN or infinity", "Compare pictures of finite values")
     decibels, error = psnr(a, b, data_range=1.0), mse(a, b)
     similarity = ssim(a, b, data_range=1.0) if min(a.shape[:2]) >= 11 else None
     if as_json:

@@ -46,8 +46,8 @@ def noise(
     from pellucid.images.picture import from_float
 
     noises = [parse_noise(text) for text in add]
-    target = output or source.with_name(f"{source.stem}-noisy{source.suffix}")
     picture = read_image(source, max_pixels=max_pixels)
+    target = output or source.with_name(f"{source.stem}-noisy{source.suffix}")
     check_target(target, picture, overwrite=overwrite)
     pixels, random = picture.pixels, NumpyRandom(seed)
     for each in noises:

@@ -26,27 +26,22 @@ MAX_PIXELS = 1_000_000_000
 
 
 def parse_sigma(text: str) -> float | None:
-    """Read ``auto`` as None and ``25`` as 25/255; a number below 1 is in units of 1, as in noises.
+    """Read ``auto`` as None and ``25`` as 25/255.
 
     Raises
     ------
     UsageError
         For anything else.
     """
-    from pellucid.images.noise import parse_noise
-
     if text == "auto":
         return None
     try:
-        sigma = vars(parse_noise(f"gaussian:{text}"))["sigma"]
-    except UsageError:
-        sigma = None
-    if not isinstance(sigma, float):
-        raise UsageError(
-            f"--sigma is {text!r}",
-            "Give auto, or a number from 0 to 255: 25 means 25/255, and below 1 white counts as 1",
-        )
-    return sigma
+        levels = float(text)
+    except ValueError:
+        levels = -1.0
+    if not 0 <= levels <= 255:
+        raise UsageError(f"--sigma is {text!r}", "Give auto, or a number from 0 to 255: 25 means 25/255")
+    return levels / 255
 
 
 def parse_memory(text: str | None) -> int | None:

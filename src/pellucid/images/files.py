@@ -123,6 +123,10 @@ def write_image(path: str | os.PathLike[str], picture: Picture, *, overwrite: bo
     LimitError
         When there is no space.
     """
+    if not isinstance(picture, Picture):
+        raise UsageError(
+            f"A {type(picture).__name__} is no picture", "Give a Picture: read_image(...).with_samples(array)"
+        )
     file = Path(os.path.realpath(path))  # a link stays a link
     kind = check_target(file, picture, overwrite=overwrite)
     with _whole_or_nothing(file, overwrite) as temporary:

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pellucid.errors import UsageError
+from pellucid.errors import InputError, UsageError
 from pellucid.images.containers import SUFFIXES
 from pellucid.images.files import check_name, check_target, copy_file, read_image, write_image
 from pellucid.inference.model import Model, Progress, load_model
@@ -134,10 +134,18 @@ def denoise_file(
     check_name(target, overwrite=overwrite)
     picture = read_image(source, max_pixels=max_pixels)
     check_target(target, picture, overwrite=overwrite)
-    result = _model(model).denoise(picture.samples, sigma=sigma, strength=strength, progress=progress)
+    if SUFFIXES[target.suffix.lower()] != picture.format and target.exists() and target.samefile(source):
+        raise UsageError(
+            f"{source} is a {picture.format.upper()} by another name, and would become what its name says",
+            "Rename it, or write the result to another file",
+        )
+    try:
+        result = _model(model).denoise(picture.samples, sigma=sigma, strength=strength, progress=progress)
+    except InputError as exc:
+        raise InputError(f"{source}: {exc.problem}", exc.remedy) from exc
     if result.changed:
         write_image(target, picture.with_samples(result.pixels), overwrite=overwrite)
-    elif SUFFIXES[target.suffix.lower()] == picture.format:
+    elif source.suffix.lower() == target.suffix.lower() or SUFFIXES[target.suffix.lower()] == picture.format:
         copy_file(source, target, overwrite=overwrite)
     else:
         write_image(target, picture, overwrite=overwrite)

@@ -47,7 +47,7 @@ def entries(name: str) -> list[Entry]:
     UsageError
         When no network has this name.
     """
-    found = [entry for entry in shipped() if entry.name == name]
+    found = [entry for entry in shipped() if name in (entry.name, Path(entry.file).stem)]
     if not found:
         raise unknown(name)
     return found

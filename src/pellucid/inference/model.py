@@ -1,7 +1,9 @@
 """Denoise arrays with a trained network."""
 
 import functools
+import logging
 import math
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,8 @@ from pellucid.inference.pixels import check_pixels, is_grey
 from pellucid.inference.session import Session, check_options
 from pellucid.inference.sigma import CLEAN, noise_level
 from pellucid.inference.tiling import Tiles, plan, run_tiled
+
+log = logging.getLogger("pellucid")
 
 LARGEST_TILE = 1152  # pixels a side; larger tiles only cost memory, as benchmarks/overlap.py shows
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
@@ -130,6 +134,14 @@ class Model:
             level = noise_level(colour)
         if strength == 0 or level < (CLEAN if sigma is None else 1e-6):
             return Result(pixels.copy(), level, changed=False)
+        white = max(1.0, float(view.max())) if view.dtype.kind == "f" else 1.0
+        highest = white * self._session_for(colour.shape[2]).card.sigma[1]
+        if level > highest:
+            # Far outside its training a network tints and blurs; a lower level only leaves some noise.
+            log.warning(
+                "noise %.0f is taken as %.0f, the most %s knows", 255 * level, 255 * highest, self.name
+            )
+            level = highest
         out = view.copy()
         self._run(colour, out, level, strength, progress)
         return Result(out.reshape(pixels.shape), level, changed=True)
@@ -173,7 +185,7 @@ class Model:
             return plan(height, width, stride=card.stride, halo=halo, largest=largest)
         except UsageError as exc:
             raise LimitError(
-                f"{self._memory} bytes of memory are too few for a picture of {width} x {height} pixels",
+                f"{(self._memory or 0) / 1e6:.0f} MB are too few for a picture of {width} x {height} pixels",
                 "Allow more with --memory, or leave it out",
             ) from exc
 
@@ -240,17 +252,21 @@ def load_model(
                 f"{path} estimates noise and does not denoise", f"Name one of {', '.join(index.names())}"
             )
         return Model(str(path), {session.card.channels: path}, **options)
-    if str(name_or_path) not in index.names():
-        raise index.unknown(str(name_or_path))
     files = {}
     for entry in index.entries(str(name_or_path)):
+        if entry.name not in index.names():
+            raise index.unknown(str(name_or_path))
         index.verify(entry)
         files[entry.channels] = entry.path
     return Model(str(name_or_path), files, **options)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def _check_numbers(sigma: float | None, strength: float) -> None:
-    if sigma is not None and not 0 <= sigma <= 1:
+    if sigma is not None and not (_is_number(sigma) and 0 <= sigma <= 1):
         raise UsageError(f"sigma is {sigma}", "Give a standard deviation from 0 to 1, such as 25 / 255")
-    if not 0 <= strength <= 1:
+    if not (_is_number(strength) and 0 <= strength <= 1):
         raise UsageError(f"strength is {strength}", "Give a number from 0 (the picture as it is) to 1")

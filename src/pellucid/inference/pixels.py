@@ -1,5 +1,6 @@
 """Which arrays are pictures."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
 from pellucid.images.picture import SAMPLE_TYPES
+
+log = logging.getLogger("pellucid")
 
 
 def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -28,11 +31,15 @@ def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
             f"A picture cannot have shape {pixels.shape}",
             "Give (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), with at least one pixel",
         )
-    if view.dtype.kind == "f" and not np.isfinite(view).all():
-        raise InputError(
-            "The picture holds NaN or infinity",
-            "Replace those values first, for instance with numpy.nan_to_num",
-        )
+    if view.dtype.kind == "f":
+        largest = float(np.abs(view).max())  # NaN and infinity included
+        if not largest < 1e30:
+            raise InputError(
+                "The picture holds NaN, infinity or values beyond 1e30",
+                "Replace those values first, for instance with numpy.nan_to_num",
+            )
+        if largest > 16:
+            log.warning("the picture holds values up to %g; in floats, white should be 1", largest)
     return view
 
 

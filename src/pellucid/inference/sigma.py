@@ -48,12 +48,15 @@ def estimate_sigma(pixels: NDArray[Any]) -> float:
 def noise_level(colour: NDArray[Any]) -> float:
     """Do what `estimate_sigma` does for an array (h, w, 1 or 3) that is known to be a picture."""
     crops = _crops(colour)
+    crops = crops[np.ptp(crops, axis=(1, 2, 3)) > 0]  # margins and letterboxes say nothing
+    if not len(crops):
+        return 0.0
     level, trust = _session(colour.shape[2]).call(noisy=crops).astype(np.float64).T
     weight = np.exp(trust - trust.max())
     learned = (weight * level).sum() / weight.sum()
     # Patterns that no photograph holds can fool the network, but not so far beyond the wavelet estimate,
     # which takes texture for noise and so errs high; clipped noise makes it err low, hence the factor.
-    bound = 1.5 * wavelet_sigma(crops.transpose(0, 2, 3, 1).reshape(-1, CROP, colour.shape[2]))
+    bound = 1.5 * max(wavelet_sigma(crop) for crop in crops.transpose(0, 2, 3, 1))
     return float(np.clip(learned, 0, min(bound, 1)))
 
 
@@ -61,7 +64,7 @@ def noise_level(colour: NDArray[Any]) -> float:
 def _session(channels: int) -> Session:
     (entry,) = (entry for entry in index.entries("sigma") if entry.channels == channels)
     index.verify(entry)
-    return Session(entry.path)
+    return Session(entry.path, threads=1)  # so small that a second thread only costs
 
 
 def _crops(view: NDArray[Any]) -> NDArray[np.float32]:

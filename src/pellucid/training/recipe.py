@@ -6,7 +6,7 @@ network again.
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -91,7 +91,7 @@ class Schedule(Table, frozen=True):
 class Recipe(Table, frozen=True):
     """One trained network."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # also names the files
     version: str
     purpose: str  # one sentence: what the network is for
     licence: str
