@@ -7,7 +7,6 @@ Then each clean picture is denoised with nothing told, and its output compared w
 """
 
 import itertools
-import math
 from functools import partial
 from typing import Any
 
@@ -49,10 +48,9 @@ def left_alone(model: str, pictures: list[Any]) -> dict[str, Any]:
     network = load_model(model)
     results = [network.denoise(np.rint(clean * 255).astype(np.uint8)) for clean in pictures]
     pairs = zip(results, pictures, strict=True)
-    kept = [psnr(result.pixels / 255, clean, data_range=1.0) for result, clean in pairs]
-    changed = [value for value in kept if value < math.inf]
+    changed = [psnr(result.pixels / 255, clean, data_range=1.0) for result, clean in pairs if result.changed]
     return {
-        "pictures": len(kept),
+        "pictures": len(results),
         "changed": len(changed),
         "worst": round(min(changed), 2) if changed else None,
         "below 45 dB": sum(value < 45 for value in changed),
