@@ -12,6 +12,7 @@ rounds, save for JPEG and the camera, whose files hold 8 bits: `to_8bit` does, w
 
 import dataclasses
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -93,7 +94,7 @@ QUALITY = {"limits": Limits(1.0, 100.0)}
 
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(ABC):
     """The base of all noises: their limits, their text form and the drawing of ranges.
 
     Raises
@@ -158,9 +159,9 @@ class Noise:
         """
         return self.draw(random, pixels).formula(pixels, random)
 
+    @abstractmethod
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
         """Do what `apply` does once every range has become a value."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
