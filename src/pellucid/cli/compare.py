@@ -25,7 +25,8 @@ def compare(
 ) -> None:
     """Tell how far apart two pictures are: PSNR, SSIM and MSE.
 
-    White counts as 1 in both, whatever their bit depth. SSIM needs at least 11 pixels a side.
+    White counts as 1 in both, whatever their bit depth. Transparency is not compared. SSIM needs at least
+    11 pixels a side.
     """
     import numpy as np
 

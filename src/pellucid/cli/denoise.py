@@ -114,8 +114,10 @@ def _work_on_all(plan: "Plan", work: Callable[..., "FileResult"], *, silent: boo
     """Work on one picture after another; give a row for each, and add failures to the plan."""
     files = []
     with progress_bar(len(plan.jobs), quiet=silent) as step:
+        several = len(plan.jobs) + len(plan.failures) > 1  # the error of a single one is told at the end
         for name, error in plan.failures:
-            complain(f"error: {error}")
+            if several:
+                complain(f"error: {error}")
             files.append({"input": name, "error": error_document(error)})
         for number, job in enumerate(plan.jobs):
             began = time.perf_counter()
@@ -126,7 +128,7 @@ def _work_on_all(plan: "Plan", work: Callable[..., "FileResult"], *, silent: boo
                 error = explain(exc)
                 plan.failures.append((str(job.source), error))
                 files.append({"input": str(job.source), "error": error_document(error)})
-                if len(plan.jobs) > 1:
+                if several:
                     complain(f"error: {error}")
                 continue
             row = _row(result, time.perf_counter() - began)
