@@ -25,7 +25,7 @@ Examples:
 
 NEEDED = ("numpy", "onnxruntime", "pyvips", "pyvips-binary", "msgspec", "typer", "rich")
 EXTRAS = {
-    "lab": ("torch", "onnx", "matplotlib", "jinja2", "pooch", "scikit-image", "scikit-learn"),
+    "lab": ("torch", "onnx", "onnxscript", "matplotlib", "jinja2", "pooch", "scikit-image", "scikit-learn"),
     "heic": ("pi-heif",),
 }
 

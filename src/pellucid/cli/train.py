@@ -56,7 +56,7 @@ def train(
     pictures = _check(data_dir, minutes, threads)
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is imported
-    for package in ("torch", "onnx"):
+    for package in ("torch", "onnx", "onnxscript"):
         require(package, "lab", "to train a network")
     from pellucid.training.loop import train as run
 
