@@ -73,6 +73,18 @@ def test_sixteen_bits_are_rounded_to_eight(tmp_path: Path) -> None:
     assert read_samples(path, 1).ravel().tolist() == [0, 0, 1, 1, 255]
 
 
+def test_floating_point_values_beyond_black_and_white_are_clipped(tmp_path: Path) -> None:
+    path = save(tmp_path / "float.tif", np.array([[-0.1, 0, 0.5, 1, 3e5]], np.float32)[..., None])
+    assert read_samples(path, 1).ravel().tolist() == [0, 0, 128, 255, 255]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    path = save(tmp_path / "float.tif", np.full((2, 2, 1), value, np.float32))
+    with pytest.raises(InputError, match=r"float\.tif has values that are infinite or not a number"):
+        read_samples(path, 1)
+
+
 # ---- crops ---------------------------------------------------------------------------------------
 
 

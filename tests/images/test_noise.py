@@ -36,6 +36,18 @@ def test_gaussian_noise_has_mean_0_and_the_asked_standard_deviation(sigma: float
     assert noisy.std() == pytest.approx(sigma, rel=0.01)
 
 
+def test_a_mean_moves_gaussian_noise_and_leaves_the_rest_of_it() -> None:
+    centred, moved = noisy_grey(Gaussian(0.5), 0.25), noisy_grey(Gaussian(0.5, mean=0.5), 0.25)
+    np.testing.assert_allclose(moved, centred + 0.5, atol=1e-6)
+
+
+def test_each_picture_draws_its_own_mean_from_a_range() -> None:
+    random, flat = NumpyRandom(0), np.zeros((1, 1, 1), np.float32)
+    means = [Gaussian(0, mean=(0.2, 0.4)).apply(flat, random).item() for _ in range(200)]
+    assert 0.2 <= min(means) < 0.21
+    assert 0.39 < max(means) <= 0.4
+
+
 def test_gaussian_noise_is_white() -> None:
     noise = noisy_grey(Gaussian(0.1), 0.5) - 0.5
     neighbours = (noise[1:, :, 0], noise[:-1, :, 0]), (noise[:, 1:, 0], noise[:, :-1, 0])
@@ -142,6 +154,11 @@ def test_noise_is_neither_clipped_nor_rounded_until_asked() -> None:
         ("gaussian:0.5-50", Gaussian((0.5 / 255, 50 / 255))),
         ("gaussian:0.1-0.3", Gaussian((0.1, 0.3))),
         ("gaussian:1e-05-2e-05", Gaussian((1e-5, 2e-5))),
+        ("gaussian:25", Gaussian(25 / 255, mean=0)),
+        ("gaussian:0.5,mean=0.5", Gaussian(0.5, mean=0.5)),
+        ("gaussian:25,mean=10", Gaussian(25 / 255, mean=10 / 255)),
+        ("gaussian:0-50,mean=0-0.5", Gaussian((0, 50 / 255), mean=(0, 0.5))),
+        ("gaussian:25,mean=255", Gaussian(25 / 255, mean=1)),
         ("poisson:30", Poisson(30)),
         ("poisson-gaussian:30-60,5", PoissonGaussian((30, 60), 5 / 255)),
         ("speckle:1", Speckle(1.0)),
@@ -156,6 +173,23 @@ def test_text_means_what_its_readers_expect(text: str, noise: Noise) -> None:
 
 def test_spaces_and_capitals_do_not_matter() -> None:
     assert parse_noise(" Gaussian: 25 ") == Gaussian(25 / 255)
+    assert parse_noise("gaussian:0.5, Mean=0.5") == Gaussian(0.5, mean=0.5)
+
+
+def test_a_name_before_a_value_changes_nothing() -> None:
+    assert parse_noise("gaussian:sigma=25,mean=0") == Gaussian(25 / 255)
+
+
+@pytest.mark.parametrize("values", ["2,5", "0.5,mean=", "0.5,mean", "mean=0.5", "25,sigma=30", "25,mean=-5"])
+def test_a_mean_must_be_named_and_follow_a_sigma(values: str) -> None:
+    with pytest.raises(UsageError, match="Write gaussian:SIGMA or gaussian:SIGMA,mean=MEAN with SIGMA from"):
+        parse_noise(f"gaussian:{values}")
+
+
+@pytest.mark.parametrize("mean", [2, -0.1, float("nan"), (0.2, 0.1)])
+def test_a_mean_outside_0_to_1_is_refused(mean: object) -> None:
+    with pytest.raises(UsageError, match=r"gaussian: MEAN is .* MEAN from 0 to 1"):
+        Gaussian(0.5, mean)
 
 
 @pytest.mark.parametrize("text", ["", "grain:3", "25", ":25"])

@@ -16,7 +16,6 @@ from pellucid.cli.options import (
     Overwrite,
     Quiet,
     Threads,
-    check_strength,
     check_threads,
     parse_memory,
     parse_sigma,
@@ -52,15 +51,26 @@ def denoise(
     overwrite: Overwrite = False,
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs themselves.")] = False,
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME|FILE", help="See: pellucid models. Or an .onnx file.")
-    ] = "gaussian-fast",
+        str,
+        typer.Option(
+            "--model", metavar="NAME|FILE", help="auto chooses. See: pellucid models. Or an .onnx file."
+        ),
+    ] = "auto",
     sigma: Annotated[
         str,
         typer.Option(metavar="auto|N", help="How much noise: its standard deviation. 25 means 25/255."),
     ] = "auto",
     strength: Annotated[
-        float, typer.Option(metavar="0..1", help="How much of the noise to take away.")
+        float,
+        typer.Option(
+            metavar="0..2", help="How much of the noise to take away; above 1, more than seems to be there."
+        ),
     ] = 1.0,
+    luma: Annotated[
+        float | None,
+        typer.Option(metavar="0..2", help="Another strength for brightness, as 0.4 to keep grain."),
+    ] = None,
+    chroma: Annotated[float | None, typer.Option(metavar="0..2", help="Another strength for colour.")] = None,
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda, coreml or directml.")
     ] = "auto",
@@ -85,7 +95,6 @@ def denoise(
     from pellucid.inference.denoise import denoise_file
 
     level, limit = parse_sigma(sigma), parse_memory(memory)
-    check_strength(strength)
     check_threads(threads)
     plan = make_plan(inputs, output, in_place=in_place)
     network = _open_model(model, device=device, threads=threads, memory=limit, exact=exact or None)
@@ -94,9 +103,12 @@ def denoise(
         model=network,
         sigma=level,
         strength=strength,
+        luma=luma,
+        chroma=chroma,
         overwrite=overwrite or in_place,
         max_pixels=max_pixels,
     )
+    network.check(level, strength, luma, chroma)
     began = time.perf_counter()
     files = _work_on_all(plan, work, silent=quiet or as_json)
     _finish(plan, files, time.perf_counter() - began, as_json=as_json, quiet=quiet)
@@ -165,6 +177,8 @@ def _row(result: "FileResult", seconds: float) -> dict[str, Any]:
         "output": str(result.output),
         "sigma": result.sigma,
         "changed": result.changed,
+        "model": result.model,
+        "why": result.why,
         "width": result.width,
         "height": result.height,
         "seconds": round(seconds, 3),
@@ -172,7 +186,8 @@ def _row(result: "FileResult", seconds: float) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    what = f"noise {row['sigma'] * 255:.1f}" if row["changed"] else "left as it is"
+    noise = f"noise {row['sigma'] * 255:.1f}" if row["changed"] else "left as it is"
+    what = f"{row['model']}: {row['why']}" if row["why"] else noise
     where = "in place" if row["input"] == row["output"] else row["output"]
     return f"{row['input']} -> {where}  ({what}, {row['seconds']:.1f} s)"
 

@@ -69,16 +69,3 @@ def check_threads(threads: int | None) -> None:
     """
     if threads is not None and not 1 <= threads <= 1024:
         raise UsageError(f"--threads is {threads}", "Give a number from 1 to 1024")
-
-
-def check_strength(strength: float) -> None:
-    """Refuse a strength that is no share.
-
-    Raises
-    ------
-    UsageError
-    """
-    if not 0 <= strength <= 1:
-        raise UsageError(
-            f"--strength is {strength:g}", "Give a number from 0 (the picture as it is) to 1 (all the noise)"
-        )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, UsageError
 from pellucid.images.containers import SUFFIXES
 from pellucid.images.files import read_image
+from pellucid.images.picture import from_float
 from pellucid.images.resize import shrink
 
 log = logging.getLogger("pellucid")
@@ -40,11 +41,19 @@ def picture_files(folders: Sequence[Path]) -> list[Path]:
 
 
 def read_samples(path: Path, channels: int) -> NDArray[np.uint8]:
-    """One picture as uint8 (height, width, channels), made grey when ``channels`` is 1."""
+    """One picture as uint8 (height, width, channels), made grey when ``channels`` is 1.
+
+    Raises
+    ------
+    InputError, LimitError
+        As `read_image`; and when a value of a floating-point picture is infinite or not a number.
+    """
     pixels = read_image(path).pixels
+    if not np.isfinite(pixels).all():
+        raise InputError(f"{path} has values that are infinite or not a number", "Replace them")
     if channels == 1 and pixels.shape[2] == 3:
         pixels = pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)  # luma of ITU-R BT.601
-    return np.rint(np.broadcast_to(pixels, (*pixels.shape[:2], channels)) * 255).astype(np.uint8)
+    return from_float(np.broadcast_to(pixels, (*pixels.shape[:2], channels)), np.uint8)
 
 
 def crop_pool(
@@ -53,10 +62,11 @@ def crop_pool(
     channels: int,
     size: int,
     per_picture: int,
-    shrink_to: float = 1.0,
+    shrunk: float = 0.0,
+    scales: tuple[float, float] = (0.6, 1.0),
     seed: int = 0,
 ) -> NDArray[np.uint8]:
-    """Cut random crops from pictures, half of them at the picture's own size and half from shrunk copies.
+    """Cut random crops from pictures, some at the picture's own size and some from shrunk copies.
 
     Parameters
     ----------
@@ -67,8 +77,10 @@ def crop_pool(
         Height and width of a crop in pixels.
     per_picture : int
         Crops from each picture.
-    shrink_to : float
-        The smallest scale; each copy's own is uniform between this and 1. 1 never shrinks.
+    shrunk : float
+        The share of the crops that come from shrunk copies, 0 to 1.
+    scales : (float, float)
+        Each copy's scale is uniform between these, but never so small that no crop fits.
     seed : int
 
     Returns
@@ -88,21 +100,26 @@ def crop_pool(
         if min(samples.shape[:2]) < size:
             log.warning("%s is smaller than a crop of %d pixels and is left out", path, size)
             continue
-        crops += list(_crops(samples, size, per_picture, shrink_to, rng))
+        crops += list(_crops(samples, size, per_picture, shrunk, scales, rng))
     if not crops:
         raise UsageError(f"No picture is as large as a crop of {size} pixels", "Set a smaller crop")
     return np.stack(crops)
 
 
 def _crops(
-    samples: NDArray[np.uint8], size: int, count: int, shrink_to: float, rng: np.random.Generator
+    samples: NDArray[np.uint8],
+    size: int,
+    count: int,
+    shrunk: float,
+    scales: tuple[float, float],
+    rng: np.random.Generator,
 ) -> Iterator[NDArray[np.uint8]]:
     """`count` crops (channels, size, size), eight from each random scale."""
-    smallest = max(shrink_to, size / min(samples.shape[:2]))
+    low, high = (max(scale, size / min(samples.shape[:2])) for scale in scales)
     for start in range(0, count, 8):
         scaled = samples
-        if shrink_to < 1 and rng.random() < 0.5:
-            scaled = shrink(samples, rng.uniform(smallest, 1))
+        if rng.random() < shrunk:
+            scaled = shrink(samples, rng.uniform(low, high))
         for _ in range(min(8, count - start)):
             row, column = (rng.integers(extent - size + 1) for extent in scaled.shape[:2])
             yield scaled[row : row + size, column : column + size].transpose(2, 0, 1)

@@ -3,7 +3,8 @@
 ``Gaussian(25 / 255)`` is ``gaussian:25``. Pixels run from 0 to 1, and so does every standard deviation
 (sigma) in Python. In text, a sigma of 1 or more counts grey levels of 255 and one below 1 is in units of
 1, so that ``gaussian:25`` and ``gaussian:0.1`` mean what their readers expect; a range is read by its
-upper end. Any parameter may be a range, ``gaussian:0-50``: each picture then draws its own value.
+upper end. Any parameter may be a range, ``gaussian:0-50``: each picture then draws its own value. One that
+has a default may be left out and is named when it is not, ``gaussian:0.5,mean=0.5``.
 
 Each formula is written once, with operators that NumPy arrays and torch tensors share. What differs is the
 source of random numbers (`NumpyRandom` here, ``TorchRandom`` beside the training loop). No noise clips or
@@ -16,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import accumulate, islice
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -87,7 +89,7 @@ class Limits(NamedTuple):
     levels: bool = False
 
 
-SIGMA = {"limits": Limits(0.0, 1.0, levels=True)}
+SIGMA = MEAN = {"limits": Limits(0.0, 1.0, levels=True)}
 SHARE = SPREAD = {"limits": Limits(0.0, 1.0)}
 PEAK = {"limits": Limits(1e-3, 1e9)}  # CUDA draws Poisson counts in 32 bits
 QUALITY = {"limits": Limits(1.0, 100.0)}
@@ -111,15 +113,23 @@ class Noise(ABC):
         return {each.name: each.metadata["limits"] for each in dataclasses.fields(cls)}
 
     @classmethod
+    def defaults(cls) -> dict[str, float]:
+        """The parameters that may be left out, with what they are then."""
+        fields = dataclasses.fields(cls)
+        return {each.name: each.default for each in fields if each.default is not dataclasses.MISSING}
+
+    @classmethod
     def usage(cls) -> str:
         """How to write this noise, in words."""
-        names = {name.upper(): limits for name, limits in cls.limits().items()}
         ranges = [
-            f"{name} from {lowest:g} to {highest:g}"
+            f"{name.upper()} from {lowest:g} to {highest:g}"
             + (" (in text, 1 or more counts grey levels of 255)" if levels else "")
-            for name, (lowest, highest, levels) in names.items()
+            for name, (lowest, highest, levels) in cls.limits().items()
         ]
-        return f"Write {cls.kind}:{','.join(names)} with {' and '.join(ranges)}, or a rising range LOW-HIGH"
+        needed = [name.upper() for name in cls.limits() if name not in cls.defaults()]
+        options = [f",{name}={name.upper()}" for name in cls.defaults()]
+        forms = " or ".join(accumulate([f"{cls.kind}:{','.join(needed)}", *options]))
+        return f"Write {forms} with {' and '.join(ranges)}, or a rising range LOW-HIGH"
 
     def __post_init__(self) -> None:
         for name, (lowest, highest, _) in self.limits().items():
@@ -133,8 +143,13 @@ class Noise(ABC):
             object.__setattr__(self, name, numbers if len(numbers) == 2 else numbers[0])
 
     def __str__(self) -> str:
-        values = [_write(getattr(self, name), limits.levels) for name, limits in self.limits().items()]
-        return f"{self.kind}:{','.join(values)}"
+        defaults = self.defaults()
+        texts = [
+            (f"{name}=" if name in defaults else "") + _write(getattr(self, name), limits.levels)
+            for name, limits in self.limits().items()
+            if getattr(self, name) != defaults.get(name)
+        ]
+        return f"{self.kind}:{','.join(texts)}"
 
     def draw(self, random: Random, like: Pixels) -> Self:
         """The same noise with a value drawn from each range, one for each picture of ``like``."""
@@ -166,14 +181,15 @@ class Noise(ABC):
 
 @dataclass(frozen=True)
 class Gaussian(Noise):
-    """Additive white Gaussian noise of standard deviation sigma."""
+    """Additive white Gaussian noise of standard deviation sigma; a mean brightens the whole picture."""
 
     kind = "gaussian"
     sigma: Parameter = field(metadata=SIGMA)
+    mean: Parameter = field(default=0.0, metadata=MEAN)
 
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
-        """``y = x + sigma n``, with n standard normal."""
-        return pixels + self.sigma * random.normal(pixels)
+        """``y = x + mean + sigma n``, with n standard normal."""
+        return pixels + self.mean + self.sigma * random.normal(pixels)
 
 
 @dataclass(frozen=True)
@@ -295,7 +311,8 @@ def parse_noise(text: str) -> Noise:
     text : str
         ``kind:value`` or ``kind:value,value``, such as ``gaussian:25``, ``gaussian:0-50``, ``poisson:30``,
         ``poisson-gaussian:30,5``, ``uniform:0.11``, ``camera:iso=3200``. A sigma of 1 or more counts grey
-        levels of 255. The parameter's name may stand before its value.
+        levels of 255. The parameter's name may stand before its value, and must where the parameter may be
+        left out: ``gaussian:0.5,mean=0.5``.
 
     Raises
     ------
@@ -305,7 +322,7 @@ def parse_noise(text: str) -> Noise:
     Examples
     --------
     >>> parse_noise("gaussian:51")
-    Gaussian(sigma=0.2)
+    Gaussian(sigma=0.2, mean=0.0)
     >>> str(parse_noise("poisson-gaussian:30-60,5"))
     'poisson-gaussian:30-60,5'
     """
@@ -314,11 +331,23 @@ def parse_noise(text: str) -> Noise:
     if name not in kinds:
         raise UsageError(f"Unknown noise {text!r}", f"Choose among {', '.join(kinds)}, as in gaussian:25")
     kind = kinds[name]
+    parts, limits, defaults = rest.split(","), kind.limits(), kind.defaults()
+    given = islice(limits, max(len(parts), len(limits) - len(defaults)))
     try:
-        pairs = zip(rest.split(","), kind.limits().items(), strict=True)
-        return kind(*[_read(part.removeprefix(f"{name}="), limits.levels) for part, (name, limits) in pairs])
+        pairs = [
+            (each, _value(part, each, each in defaults)) for part, each in zip(parts, given, strict=True)
+        ]
+        return kind(**{each: _read(value, limits[each].levels) for each, value in pairs})
     except (ValueError, ArithmeticError) as exc:  # decimal's errors are arithmetic ones
         raise UsageError(f"{text!r} cannot be read as {name} noise", kind.usage()) from exc
+
+
+def _value(part: str, name: str, must_be_named: bool) -> str:
+    """The value of ``value`` or ``name=value``; ``gaussian:2,5`` may mean 2.5, so it is no mean of 5."""
+    value = part.strip().removeprefix(f"{name}=")
+    if must_be_named and value == part.strip():
+        raise ValueError(part)
+    return value
 
 
 def _numbers(value: Parameter) -> tuple[Any, ...]:

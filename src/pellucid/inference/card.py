@@ -9,6 +9,15 @@ from pellucid.errors import InputError
 KEY = "pellucid.card"
 
 
+class Layer(msgspec.Struct, frozen=True):
+    """One layer of a network, as tables and drawings show it."""
+
+    part: str  # "encoder" or "decoder"; "network" where there is no code between the two
+    name: str  # in plain words, such as "convolution 3x3, ReLU"
+    shape: tuple[int, ...]  # of one picture's output: (channels, height, width) or (numbers,)
+    parameters: int
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """What a network says about itself."""
 
@@ -21,13 +30,16 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     stride: int  # height and width must be multiples of this
     radius: int  # how many pixels away an input pixel can still change an output pixel
     overlap: int  # what neighbouring tiles need to share so that no seam is seen; at most `radius`
-    sigma: tuple[float, float]  # the noise levels it was trained on, 0 to 1
+    sigma: tuple[float, float] | None  # the noise levels it can be told, 0 to 1; None: it is told none
     bytes_per_pixel: int  # memory that a run needs for each pixel of a tile
     multiply_adds: int  # a pixel
     parameters: int
     steps: int  # of training
     recipe: str  # the recipe, as JSON
     figures: dict[str, float]  # measured while training, on the tune pictures
+    size: tuple[int, int] | None = None  # the only height and width it takes; None: any multiple of `stride`
+    code: tuple[int, ...] | None = None  # shape of one picture's code; None: it has no code
+    layers: tuple[Layer, ...] = ()  # from the picture that goes in to the picture that comes out
 
 
 def read_card(metadata: Mapping[str, str], source: str) -> Card:

@@ -13,8 +13,8 @@ from pellucid.images.containers import SUFFIXES
 from pellucid.images.files import check_name, check_target, copy_file, read_image, write_image
 from pellucid.inference.model import Model, Progress, load_model
 
-MODEL = "gaussian-fast"
-"""The network that is used when none is named."""
+MODEL = "auto"
+"""When no network is named, one is chosen for each picture."""
 
 _load = functools.lru_cache(maxsize=2)(load_model)  # repeated calls must not load the weights again
 
@@ -25,6 +25,8 @@ def denoise(
     model: str | Path | Model = MODEL,
     sigma: float | None = None,
     strength: float = 1.0,
+    luma: float | None = None,
+    chroma: float | None = None,
 ) -> NDArray[Any]:
     """Take the noise out of an array.
 
@@ -34,12 +36,15 @@ def denoise(
         uint8, uint16, float32 or float64. The largest value of an integer type is white; floats run from 0
         to 1 and are clipped neither on the way in nor out. A fourth channel is alpha and stays as it is.
     model : str, Path or Model
-        A name that ``pellucid models`` lists, an ``.onnx`` file, or what `load_model` gave.
+        A name that ``pellucid models`` lists, an ``.onnx`` file, or what `load_model` gave. By default the
+        network for photographs or that for white noise, whichever fits the picture.
     sigma : float, optional
         Standard deviation of the noise, 0 to 1, such as 25 / 255. By default it is estimated, and a picture
         without noise comes back as it was.
     strength : float
-        From 0 (the picture as it is) to 1 (all the noise that the network finds).
+        From 0 (the picture as it is) over 1 (all the noise that the network finds) to 2 (more).
+    luma, chroma : float, optional
+        Other strengths for brightness and for colour: chroma=1 and luma=0.4 keep the grain.
 
     Returns
     -------
@@ -60,7 +65,8 @@ def denoise(
     >>> bool(denoise(noisy, sigma=0.1).std() < 0.02)
     True
     """
-    return _model(model).denoise(pixels, sigma=sigma, strength=strength).pixels
+    network = _model(model)
+    return network.denoise(pixels, sigma=sigma, strength=strength, luma=luma, chroma=chroma).pixels
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class FileResult:
         The noise level that was told or estimated, 0 to 1.
     changed : bool
         False when there was nothing to take away and the output shows the very same picture.
+    model, why : str
+        The network, and why it was chosen, in words; empty where the user named it.
     width, height : int
         In pixels.
     """
@@ -82,6 +90,8 @@ class FileResult:
     output: Path
     sigma: float
     changed: bool
+    model: str
+    why: str
     width: int
     height: int
 
@@ -93,6 +103,8 @@ def denoise_file(
     model: str | Path | Model = MODEL,
     sigma: float | None = None,
     strength: float = 1.0,
+    luma: float | None = None,
+    chroma: float | None = None,
     overwrite: bool = False,
     max_pixels: int = 1_000_000_000,
     progress: Progress | None = None,
@@ -107,7 +119,7 @@ def denoise_file(
         PNG, JPEG, TIFF, WebP, AVIF or HEIC.
     output : path, optional
         Its suffix says the format. By default ``photo-denoised.jpg`` beside ``photo.jpg``.
-    model, sigma, strength
+    model, sigma, strength, luma, chroma
         As for `denoise`.
     overwrite : bool
         Replace an output that exists.
@@ -140,7 +152,9 @@ def denoise_file(
             "Rename it, or write the result to another file",
         )
     try:
-        result = _model(model).denoise(picture.samples, sigma=sigma, strength=strength, progress=progress)
+        result = _model(model).denoise(
+            picture.samples, sigma=sigma, strength=strength, luma=luma, chroma=chroma, progress=progress
+        )
     except InputError as exc:
         raise InputError(f"{source}: {exc.problem}", exc.remedy) from exc
     if result.changed:
@@ -150,7 +164,7 @@ def denoise_file(
     else:
         write_image(target, picture, overwrite=overwrite)
     height, width = picture.samples.shape[:2]
-    return FileResult(source, target, result.sigma, result.changed, width, height)
+    return FileResult(source, target, result.sigma, result.changed, result.model, result.why, width, height)
 
 
 def default_output(source: Path) -> Path:

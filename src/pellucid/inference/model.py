@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
+from pellucid.images.jpeg import YCBCR
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
 from pellucid.inference.card import Card
@@ -41,11 +42,17 @@ class Result:
         The noise level that was told or estimated, 0 to 1.
     changed : bool
         False when the picture was left as it was, because there was nothing to take away.
+    model : str
+        The name of the network.
+    why : str
+        Why this network, or none, in words; empty where the user named it.
     """
 
     pixels: NDArray[Any]
     sigma: float
     changed: bool
+    model: str
+    why: str = ""
 
 
 class Model:
@@ -95,6 +102,8 @@ class Model:
         *,
         sigma: float | None = None,
         strength: float = 1.0,
+        luma: float | None = None,
+        chroma: float | None = None,
         progress: Progress | None = None,
     ) -> Result:
         """Take the noise out of a picture.
@@ -106,9 +115,12 @@ class Model:
             0 to 1 and are not clipped. A fourth channel is alpha and comes back untouched.
         sigma : float, optional
             Standard deviation of the noise, 0 to 1 (25 / 255, not 25). By default it is estimated, and a
-            picture without noise comes back as it was.
+            picture without noise comes back as it was. Networks for photographs find it for themselves.
         strength : float
-            0 gives the picture back, 1 what the network says, and values between a blend.
+            0 gives the picture back, 1 what the network says, and values between a blend. Above 1, up to 2,
+            the network is told that there is so many times more noise than there seems to be.
+        luma, chroma : float, optional
+            Other strengths for brightness and for colour.
         progress : function of (done, total), optional
             Called after each tile.
 
@@ -126,32 +138,74 @@ class Model:
             When the memory does not suffice.
         """
         view = check_pixels(pixels)
-        _check_numbers(sigma, strength)
-        colour, level = view[..., :3], sigma
+        strengths = self.check(sigma, strength, luma, chroma)
+        colour = view[..., :3]
         if is_grey(colour):
             colour = colour[..., :1]
+        session = self._session_for(colour.shape[2])
+        level = sigma
         if level is None:
-            level = noise_level(colour)
-        if strength == 0 or level < (CLEAN if sigma is None else 1e-6):
-            return Result(pixels.copy(), level, changed=False)
+            level = noise_level(colour).total
+        # A network with one input is an autoencoder, which makes its picture whatever it sees.
+        clean = level < (CLEAN if sigma is None else 1e-6) and len(session.inputs) > 1
+        if max(strengths) == 0 or clean:
+            return Result(pixels.copy(), level, changed=False, model=self.name)
+        out = view.copy()
+        self._run(colour, out, self._told(session, level, strengths, view), strengths, progress)
+        return Result(out.reshape(pixels.shape), level, changed=True, model=self.name)
+
+    def check(
+        self, sigma: float | None, strength: float, luma: float | None, chroma: float | None
+    ) -> tuple[float, float]:
+        """Give the strengths for luma and chroma.
+
+        Raises
+        ------
+        UsageError
+            When a number is out of its range, or the network cannot be told sigma.
+        """
+        if sigma is not None and not (_is_number(sigma) and 0 <= sigma <= 1):
+            raise UsageError(f"sigma is {sigma}", "Give a standard deviation from 0 to 1, such as 25 / 255")
+        if sigma is not None and not self.is_told:
+            raise UsageError(
+                f"{self.name} finds the noise for itself and cannot be told sigma",
+                "Leave sigma out, or set the strength",
+            )
+        for name, value in {"strength": strength, "luma": luma, "chroma": chroma}.items():
+            if value is not None and not (_is_number(value) and 0 <= value <= 2):
+                raise UsageError(
+                    f"{name} is {value}", "Give a number from 0 (the picture as it is) over 1 to 2 (more)"
+                )
+        return strength if luma is None else luma, strength if chroma is None else chroma
+
+    @property
+    def is_told(self) -> bool:
+        """Whether a noise level can be told."""
+        return self.card(self.channels[-1]).sigma is not None
+
+    def _told(
+        self, session: Session, level: float, strengths: tuple[float, float], view: NDArray[Any]
+    ) -> tuple[float, ...]:
+        """What the network is told beside the picture: gains for its own levels, or a level."""
+        more = tuple(max(1.0, each) for each in strengths)
+        if session.card.sigma is None:
+            return more[: session.card.channels]  # luma alone for grey pictures
+        level *= max(more)
         white = max(1.0, float(view.max())) if view.dtype.kind == "f" else 1.0
-        highest = white * self._session_for(colour.shape[2]).card.sigma[1]
+        highest = white * session.card.sigma[1]
         if level > highest:
             # Far outside its training a network tints and blurs; a lower level only leaves some noise.
             log.warning(
                 "noise %.0f is taken as %.0f, the most %s knows", 255 * level, 255 * highest, self.name
             )
-            level = highest
-        out = view.copy()
-        self._run(colour, out, level, strength, progress)
-        return Result(out.reshape(pixels.shape), level, changed=True)
+        return (min(level, highest),)
 
     def _run(
         self,
         colour: NDArray[Any],
         out: NDArray[Any],
-        sigma: float,
-        strength: float,
+        told: tuple[float, ...],
+        strengths: tuple[float, float],
         progress: Progress | None,
     ) -> None:
         """Denoise `colour` (h, w, 1 or 3) tile by tile into the colour channels of `out`."""
@@ -163,14 +217,13 @@ class Model:
             return to_float(colour[rows, columns])
 
         def run(tile: NDArray[np.float32]) -> NDArray[np.float32]:
-            clean = session.run(tile.repeat(3, axis=2) if as_colour else tile, sigma)
+            clean = session.run(tile.repeat(3, axis=2) if as_colour else tile, told)
             return np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
 
         def write(
             rows: slice, columns: slice, noisy: NDArray[np.float32], clean: NDArray[np.float32]
         ) -> None:
-            blend = clean if strength == 1 else noisy + np.float32(strength) * (clean - noisy)
-            out[rows, columns, :channels] = from_float(blend, out.dtype)
+            out[rows, columns, :channels] = from_float(_blend(noisy, clean, *strengths), out.dtype)
 
         run_tiled(self._tiles(session.card, colour), read, run, write, progress)
 
@@ -180,6 +233,9 @@ class Model:
         if self._memory is not None:
             room = self._memory - FIXED_MEMORY - 2 * colour.nbytes
             largest = min(largest, math.isqrt(max(room, 0) // card.bytes_per_pixel))
+        if card.size is not None and card.size != (height, width):
+            right = f"{card.size[1]} x {card.size[0]}"
+            raise UsageError(f"{self.name} takes {right} pixels, not {width} x {height}", "Name another model")
         halo = card.radius if self._wants_exact(card) else card.overlap
         try:
             return plan(height, width, stride=card.stride, halo=halo, largest=largest)
@@ -206,7 +262,7 @@ class Model:
 
 
 def load_model(
-    name_or_path: str | Path = "gaussian-fast",
+    name_or_path: str | Path = "auto",
     *,
     device: str = "auto",
     threads: int | None = None,
@@ -218,8 +274,8 @@ def load_model(
     Parameters
     ----------
     name_or_path : str or Path
-        Such as ``gaussian-fast``; one name serves grey and colour. Or an ``.onnx`` file that
-        ``pellucid train`` wrote.
+        Such as ``gaussian-fast``; one name serves grey and colour. ``auto`` chooses for each picture. Or an
+        ``.onnx`` file that ``pellucid train`` wrote.
     device, threads, memory, exact
         As for `Model`.
 
@@ -239,6 +295,10 @@ def load_model(
     >>> load_model("gaussian-fast").channels
     (1, 3)
     """
+    if name_or_path == "auto":
+        from pellucid.inference.auto import Auto  # which builds on this module
+
+        return Auto(device=device, threads=threads, memory=memory, exact=exact)
     options: dict[str, Any] = {"device": device, "threads": threads, "memory": memory, "exact": exact}
     if Path(name_or_path).suffix == ".onnx":
         path = Path(name_or_path)
@@ -247,7 +307,7 @@ def load_model(
                 f"There is no file {path}", f"Check the path, or name one of {', '.join(index.names())}"
             )
         session = Session(path, device=device, threads=threads)
-        if "sigma" not in session.inputs:
+        if "denoised" not in session.outputs:
             raise InputError(
                 f"{path} estimates noise and does not denoise", f"Name one of {', '.join(index.names())}"
             )
@@ -261,12 +321,19 @@ def load_model(
     return Model(str(name_or_path), files, **options)
 
 
+def _blend(
+    noisy: NDArray[np.float32], clean: NDArray[np.float32], luma: float, chroma: float
+) -> NDArray[np.float32]:
+    """Take away the named shares, at most all, of the noise in luma and in chroma."""
+    luma, chroma = min(luma, 1.0), min(chroma, 1.0)
+    if luma == chroma == 1:
+        return clean
+    change = clean - noisy
+    if luma == chroma or noisy.shape[2] == 1:
+        return noisy + np.float32(luma) * change
+    grey = (change @ YCBCR[0])[..., None]  # the same in all channels: it changes luma alone
+    return noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _check_numbers(sigma: float | None, strength: float) -> None:
-    if sigma is not None and not (_is_number(sigma) and 0 <= sigma <= 1):
-        raise UsageError(f"sigma is {sigma}", "Give a standard deviation from 0 to 1, such as 25 / 255")
-    if not (_is_number(strength) and 0 <= strength <= 1):
-        raise UsageError(f"strength is {strength}", "Give a number from 0 (the picture as it is) to 1")

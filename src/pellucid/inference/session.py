@@ -58,30 +58,31 @@ class Session:
         if self._session.get_providers()[0] != provider:
             raise DeviceError(f"The network does not run on {device!r} here", "Use --device cpu")
         self.inputs = [each.name for each in self._session.get_inputs()]
+        self.outputs = [each.name for each in self._session.get_outputs()]
         self.card: Card = read_card(self._session.get_modelmeta().custom_metadata_map, str(path))
 
-    def run(self, noisy: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    def run(self, noisy: NDArray[np.float32], told: float | tuple[float, ...]) -> NDArray[np.float32]:
         """Denoise one tile.
 
         Parameters
         ----------
         noisy : float32 array (height, width, channels), 0 to 1
             Height and width are multiples of the card's stride.
-        sigma : float
-            The noise level, 0 to 1.
+        told : float or tuple of float
+            The noise level, 0 to 1, or the gains of the levels that the network finds for itself.
 
         Returns
         -------
         float32 array (height, width, channels)
         """
-        denoised: NDArray[np.float32] = self.call(
-            noisy=noisy.transpose(2, 0, 1)[None],  # (h, w, c) -> (1, c, h, w)
-            sigma=np.full((1, 1, 1, 1), sigma, np.float32),
-        )[0].transpose(1, 2, 0)  # (1, c, h, w) -> (h, w, c)
+        feeds = {"noisy": noisy.transpose(2, 0, 1)[None]}  # (h, w, c) -> (1, c, h, w)
+        for name in self.inputs[1:]:
+            feeds[name] = np.array(told, np.float32).reshape(1, -1, 1, 1)
+        denoised: NDArray[np.float32] = self.call(**feeds)[0].transpose(1, 2, 0)  # (1, c, h, w) -> (h, w, c)
         return denoised
 
     def call(self, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run the network on named inputs; give its one output.
+        """Run the network on named inputs; give its first output.
 
         Raises
         ------
@@ -90,7 +91,7 @@ class Session:
         """
         try:
             feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
-            output: NDArray[np.float32] = self._session.run(None, feeds)[0]
+            output: NDArray[np.float32] = self._session.run(self.outputs[:1], feeds)[0]
         except Exception as exc:
             raise LimitError(
                 f"The network stopped: {_first_line(exc)}", "Give it less at a time, as with --memory 500M"

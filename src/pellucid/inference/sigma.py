@@ -1,7 +1,8 @@
 """How much noise is in a picture, as a small network sees it."""
 
 import functools
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,22 +43,34 @@ def estimate_sigma(pixels: NDArray[Any]) -> float:
         When the array holds NaN or infinity.
     """
     colour = check_pixels(pixels)[..., :3]
-    return noise_level(colour[..., :1] if is_grey(colour) else colour)
+    return noise_level(colour[..., :1] if is_grey(colour) else colour).total
 
 
-def noise_level(colour: NDArray[Any]) -> float:
+class Levels(NamedTuple):
+    """How much noise of each kind is in a picture: standard deviations, 0 to 1."""
+
+    white: float  # the same at all places and in all frequencies
+    camera: float  # what a camera's sensor, processing and JPEG left
+
+    @property
+    def total(self) -> float:
+        """Both together."""
+        return math.hypot(self.white, self.camera)
+
+
+def noise_level(colour: NDArray[Any]) -> Levels:
     """Do what `estimate_sigma` does for an array (h, w, 1 or 3) that is known to be a picture."""
     crops = _crops(colour)
     crops = crops[np.ptp(crops, axis=(1, 2, 3)) > 0]  # margins and letterboxes say nothing
     if not len(crops):
-        return 0.0
-    level, trust = _session(colour.shape[2]).call(noisy=crops).astype(np.float64).T
+        return Levels(0.0, 0.0)
+    *levels, trust = _session(colour.shape[2]).call(noisy=crops).astype(np.float64).T
     weight = np.exp(trust - trust.max())
-    learned = (weight * level).sum() / weight.sum()
+    white, camera = (max(0.0, float((weight * each).sum() / weight.sum())) for each in levels)
     # Patterns that no photograph holds can fool the network, but not so far beyond the wavelet estimate,
     # which takes texture for noise and so errs high; clipped noise makes it err low, hence the factor.
     bound = 1.5 * max(wavelet_sigma(crop) for crop in crops.transpose(0, 2, 3, 1))
-    return float(np.clip(learned, 0, min(bound, 1)))
+    return Levels(min(white, bound, 1.0), min(camera, 1.0))
 
 
 @functools.cache

@@ -32,6 +32,7 @@ class UNetSettings:
     body: int  # residual blocks at the coarsest level
     decoder: tuple[int, ...]  # residual blocks at each level on the way up, from the finest
     unshuffle: int = 2  # how many pixels a side are folded into channels
+    maps: int = 1  # noise levels told for each place
 
 
 class Residual(nn.Module):
@@ -67,7 +68,7 @@ class UNet(nn.Module):
         folded = settings.channels * settings.unshuffle**2
         pairs = list(pairwise(widths))
         self.stride = settings.unshuffle * 2 ** len(pairs)
-        self.head = nn.Conv2d(folded + 1, widths[0], 3, padding=1, bias=False)
+        self.head = nn.Conv2d(folded + settings.maps, widths[0], 3, padding=1, bias=False)
         self.encoder = nn.ModuleList(map(residuals, settings.encoder, widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in pairs)
         self.body = residuals(settings.body, widths[-1])
@@ -83,14 +84,15 @@ class UNet(nn.Module):
         Parameters
         ----------
         noisy : tensor (n, c, h, w), 0 to 1
-        sigma : tensor (n, 1, 1, 1), or a map (n, 1, h / unshuffle, w / unshuffle), 0 to 1
+        sigma : tensor (n, maps, 1, 1), or a level for each place (n, maps, h / unshuffle, w / unshuffle)
+            0 to 1
 
         Returns
         -------
         tensor (n, c, h, w)
         """
         x = F.pixel_unshuffle(noisy, self.unshuffle)  # (n, c, h, w) -> (n, 4c, h/2, w/2)
-        sigma_map = sigma.expand(x.shape[0], 1, x.shape[2], x.shape[3])
+        sigma_map = sigma.expand(x.shape[0], -1, x.shape[2], x.shape[3])
         with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round the pixels themselves
             x = self.head(torch.cat([x, sigma_map], 1))
         skips = []

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor
 
 from pellucid.errors import UsageError
+from pellucid.inference import index
+from pellucid.networks.photo import PhotoUNet, maps_for
 from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.unet import UNet, UNetSettings
 from pellucid.training.optimizer import make_optimizers
-from pellucid.training.recipe import EstimatorTable, Recipe, recipe_json
+from pellucid.training.recipe import EstimatorTable, PhotoTable, Recipe, recipe_json
 
-Network = UNet | SigmaEstimator
+Network = UNet | PhotoUNet | SigmaEstimator
 
 log = logging.getLogger("pellucid")
 
@@ -38,13 +42,51 @@ def make_network(recipe: Recipe) -> Network:
     table, channels = recipe.network, recipe.data.channels
     if isinstance(table, EstimatorTable):
         return SigmaEstimator(channels, table.width)
-    return UNet(UNetSettings(channels, **msgspec.structs.asdict(table)))
+    settings = msgspec.structs.asdict(table)
+    if isinstance(table, PhotoTable):
+        width = settings.pop("estimator")
+        return PhotoUNet(UNetSettings(channels, **settings, maps=maps_for(channels)), width)
+    return UNet(UNetSettings(channels, **settings))
+
+
+@torch.no_grad()
+def take_over(network: Network, start: str) -> None:
+    """Begin with the weights that another network has under the same names.
+
+    A wider network begins as the very same function: what the old channels compute does not depend on the
+    new ones, and the new ones begin at random, so that they learn (Chen and others 2016, Net2Net). A denoiser
+    of photographs takes over a U-Net.
+
+    Raises
+    ------
+    UsageError
+        When there is no such network, or no weight of it fits.
+    """
+    path = Path(start) if start.endswith(".onnx") else index.entries(start)[0].path
+    if not path.is_file():
+        raise UsageError(f"There is no file {path} to start from", "Name a network that is there")
+    stored = {each.name.removesuffix("_half"): each for each in onnx.load(path).graph.initializer}
+    weights = {name: torch.tensor(numpy_helper.to_array(each)).float() for name, each in stored.items()}
+    taken = 0
+    for name, weight in network.named_parameters():
+        found = weights.get(name, weights.get(name.removeprefix("unet.")))
+        if found is not None and found.ndim == weight.ndim:
+            common = tuple(slice(min(sizes)) for sizes in zip(found.shape, weight.shape, strict=True))
+            weight[: len(found)] = 0
+            weight[common] = found[common]
+            taken += 1
+    if not taken:
+        raise UsageError(f"No weight of {start} fits this network", "Start from one of the same kind")
+    log.info("%d of %d weights are those of %s", taken, len(list(network.parameters())), start)
 
 
 def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     """The state in the folder's checkpoint, or a new one."""
     torch.manual_seed(recipe.seed)
-    network = make_network(recipe).to(device)
+    network = make_network(recipe)
+    if recipe.start is not None:
+        take_over(network, recipe.start)
+    network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to torch, not to its types
     schedule = recipe.schedule
     optimizers = make_optimizers(network, rate=schedule.learning_rate, weight_decay=schedule.weight_decay)

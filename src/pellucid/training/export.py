@@ -18,11 +18,11 @@ from pellucid.errors import PellucidError
 from pellucid.images.noise import Gaussian, parse_noise
 from pellucid.inference.card import Card, write_card
 from pellucid.inference.sigma import CROP
+from pellucid.networks.photo import PhotoUNet, maps_for
 from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.unet import UNet
+from pellucid.training.checkpoint import Network
 from pellucid.training.recipe import Recipe, recipe_json
-
-Network = UNet | SigmaEstimator
 
 PARITY = 1e-5  # largest difference to torch, in units of white
 
@@ -57,7 +57,8 @@ def export_network(
     """
     network = copy.deepcopy(network).cpu().half().float().eval()
     stride, channels = network.stride, recipe.data.channels
-    sigma = cast(Gaussian, parse_noise(recipe.degrade.noise)).sigma
+    told = isinstance(network, UNet)  # photographs say themselves how noisy they are
+    sigma = cast(Gaussian, parse_noise(recipe.degrade.noise)).sigma if told and recipe.degrade.noise else None
     radius = 0 if isinstance(network, SigmaEstimator) else receptive_radius(network, channels, stride)
     multiply_adds, bytes_per_pixel = cost(network, channels)
     card = Card(
@@ -70,7 +71,7 @@ def export_network(
         stride=stride,
         radius=radius,
         overlap=radius,
-        sigma=sigma if isinstance(sigma, tuple) else (sigma, sigma),
+        sigma=(sigma, sigma) if isinstance(sigma, float) else sigma,
         bytes_per_pixel=bytes_per_pixel,
         multiply_adds=multiply_adds,
         parameters=sum(weight.numel() for weight in network.parameters()),
@@ -92,9 +93,22 @@ def export_network(
 
 
 def example(network: Network, channels: int, height: int, width: int) -> tuple[Tensor, ...]:
-    """A picture (1, c, h, w) of random pixels and, for a denoiser, a noise level (1, 1, 1, 1)."""
+    """A random picture (1, c, h, w) and, for a denoiser, a noise level or the gains (1, n, 1, 1)."""
     noisy = torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(0))
-    return (noisy,) if isinstance(network, SigmaEstimator) else (noisy, torch.full((1, 1, 1, 1), 0.1))
+    if isinstance(network, SigmaEstimator):
+        return (noisy,)
+    if isinstance(network, PhotoUNet):
+        return noisy, torch.full((1, maps_for(channels), 1, 1), 1.5)
+    return noisy, torch.full((1, 1, 1, 1), 0.1)
+
+
+def names(network: Network) -> tuple[list[str], list[str]]:
+    """What the inputs and the outputs are called."""
+    if isinstance(network, SigmaEstimator):
+        return ["noisy"], ["levels"]
+    if isinstance(network, PhotoUNet):
+        return ["noisy", "gain"], ["denoised", "levels"]
+    return ["noisy", "sigma"], ["denoised"]
 
 
 def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
@@ -118,7 +132,8 @@ def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
                 inputs
                 if len(shapes) > 1
                 else (inputs[0].expand(2, -1, -1, -1),),  # 1 would be taken as fixed
-                input_names=["noisy", "sigma"][: len(inputs)],
+                input_names=names(network)[0],
+                output_names=names(network)[1],
                 dynamic_shapes=shapes,
                 dynamo=True,
                 verbose=False,
@@ -165,10 +180,12 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
     for height, width in sizes:
         inputs = example(network, channels, height, width)
         with torch.no_grad():
-            expected = network(*inputs).numpy()
-        names = [each.name for each in session.get_inputs()]
-        (got,) = session.run(None, {name: each.numpy() for name, each in zip(names, inputs, strict=True)})
-        difference = float(np.abs(got - expected).max())
+            result = network(*inputs)
+        expected = result if isinstance(result, tuple) else (result,)
+        feeds = {name: each.numpy() for name, each in zip(names(network)[0], inputs, strict=True)}
+        got = session.run(None, feeds)
+        differences = [np.abs(a - b.numpy()).max() for a, b in zip(got, expected, strict=True)]
+        difference = float(max(differences))
         if not difference <= PARITY:
             raise PellucidError(
                 f"The exported network differs from torch by {difference:g}",
@@ -176,7 +193,7 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
             )
 
 
-def receptive_radius(network: UNet, channels: int, stride: int) -> int:
+def receptive_radius(network: UNet | PhotoUNet, channels: int, stride: int) -> int:
     """How far away an input pixel can still change an output pixel, in pixels, read off the gradient.
 
     Weights of one sign cannot cancel, so with positive weights the gradient of an output pixel is positive
@@ -186,9 +203,11 @@ def receptive_radius(network: UNet, channels: int, stride: int) -> int:
     with torch.no_grad():
         for weight in network.parameters():
             weight.fill_(1 / weight[0].numel())
-    centre = 16 * stride
+    centre = 24 * stride
     noisy = torch.ones(1, channels, 2 * centre, 2 * centre, dtype=torch.float64, requires_grad=True)
-    out = network(noisy, torch.ones(1, 1, 1, 1, dtype=torch.float64))
+    maps = example(network, channels, stride, stride)[1]
+    out = network(noisy, torch.ones_like(maps, dtype=torch.float64))
+    out = out[0] if isinstance(out, tuple) else out
     radius = 0
     for offset in range(stride):
         pixel = out[0, 0, centre + offset, centre + offset]
@@ -207,9 +226,8 @@ def cost(network: Network, channels: int) -> tuple[int, int]:
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal multiply_adds
         sizes.append(output.numel())
-        weight = getattr(layer, "weight", None)
-        if weight is not None:
-            multiply_adds += weight.numel() * output.shape[2] * output.shape[3]
+        if isinstance(layer, nn.Conv2d):
+            multiply_adds += layer.weight.numel() * output.shape[2] * output.shape[3]
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules() if not list(layer.children())]
     with torch.no_grad():

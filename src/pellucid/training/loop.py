@@ -13,11 +13,10 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -26,18 +25,37 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pellucid.datasets.folder import crop_pool, picture_files, read_samples
 from pellucid.errors import DeviceError, UsageError
-from pellucid.images.noise import Gaussian, parse_noise, to_8bit
-from pellucid.networks.sigma import SigmaEstimator
 from pellucid.training.checkpoint import State, resume, save, write_log
+from pellucid.training.denoising import Denoising
+from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
-from pellucid.training.figures import FIGURES
-from pellucid.training.losses import LOSSES
+from pellucid.training.photographs import Photographs
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import Recipe, Schedule
+from pellucid.training.recipe import EstimatorTable, PhotoTable, Recipe, Schedule, Table, UNetTable
 
 log = logging.getLogger("pellucid")
+
+
+class Task(Protocol):
+    """What a network learns from, and how it is judged."""
+
+    def __init__(self, recipe: Recipe, data_dir: Path, device: torch.device) -> None: ...
+
+    def losses(
+        self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
+    ) -> Tensor:
+        """The loss (count,) of each picture of a batch; `progress` runs from 0 to 1."""
+
+    def judge(self, network: Any) -> dict[str, float]:
+        """Figures on pictures that do not train."""
+
+
+TASKS: Mapping[type[Table], type[Task]] = {
+    UNetTable: Denoising,
+    PhotoTable: Photographs,
+    EstimatorTable: Estimating,
+}
 
 
 def train(
@@ -85,11 +103,14 @@ def train(
         )
     folder.mkdir(parents=True, exist_ok=True)
     state = resume(recipe, folder, where)
-    pool = load_pool(recipe, data_dir, where)
-    tune = [read_samples(path, recipe.data.channels) for path in picture_files([data_dir / recipe.data.tune])]
+    task = TASKS[type(recipe.network)](recipe, data_dir, where)
     network = DistributedDataParallel(state.network) if processes > 1 else state.network
-    schedule, loss_of = recipe.schedule, LOSSES[recipe.loss]
-    estimates, judge = isinstance(state.network, SigmaEstimator), FIGURES[type(state.network)]
+    schedule = recipe.schedule
+
+    def forward(*inputs: Tensor) -> Any:
+        with autocast(schedule, where):
+            return network(*inputs)
+
     generator = torch.Generator(where)
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
@@ -97,17 +118,8 @@ def train(
     with bar(enabled=rank == 0) as show:
         while (progress := share_done(state, schedule, minutes, where, processes)) < 1:
             generator.manual_seed((recipe.seed * 1_000_003 + state.step) * processes + rank)
-            noisy, sigma, told, clean = make_batch(
-                pool, recipe, progress, random, schedule.batch // processes
-            )
-            with autocast(schedule, where):
-                if estimates:
-                    losses = loss_of(network(noisy)[:, :1], sigma.flatten(1))
-                else:
-                    losses = loss_of(network(noisy, told), clean)
-            if recipe.loss_floor is not None:
-                losses = losses / (sigma.flatten() + recipe.loss_floor)
-            loss = losses.mean()
+            count = schedule.batch // processes
+            loss = task.losses(forward, random, step=state.step, progress=progress, count=count).mean()
 
             set_learning_rate(state, schedule, progress)
             state.network.zero_grad(set_to_none=True)
@@ -122,14 +134,14 @@ def train(
             if rank == 0:
                 show(progress, float(loss.detach()) if state.step % 20 == 0 else None)
                 if state.step % schedule.check_every == 0:
-                    write_log(folder, state, loss, judge(state.average, tune, where))
+                    write_log(folder, state, loss, task.judge(state.average))
                 if time.monotonic() - saved > save_every_s:
                     save(state, recipe, folder)
                     saved = time.monotonic()
 
     target = folder / f"{recipe.name}.onnx"
     if rank == 0:
-        figures = judge(state.average, tune, where)
+        figures = task.judge(state.average)
         save(state, recipe, folder)
         write_log(folder, state, None, figures)
         export_network(state.average, recipe, target, steps=state.step, figures=figures)
@@ -152,55 +164,6 @@ def join_processes(device: str) -> tuple[int, int, torch.device]:
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     where = torch.device("cuda", local) if device.startswith("cuda") else torch.device("cpu")
     return processes, dist.get_rank(), where
-
-
-def load_pool(recipe: Recipe, data_dir: Path, device: torch.device) -> Tensor:
-    """All clean crops as one uint8 tensor (n, c, size, size) on the device."""
-    data = recipe.data
-    crops = crop_pool(
-        picture_files([data_dir / name for name in data.train]),
-        channels=data.channels,
-        size=data.crop,
-        per_picture=data.per_picture,
-        shrink_to=data.shrink_to,
-        seed=recipe.seed,
-    )
-    return torch.from_numpy(crops).to(device)
-
-
-def make_batch(
-    pool: Tensor, recipe: Recipe, progress: float, random: TorchRandom, count: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Noisy pictures (n, c, h, w), their noise levels (n, 1, 1, 1), the levels told, the clean pictures."""
-    clean = random_patches(pool, patch_now(recipe.schedule, progress), count, random.generator)
-    noise = cast(Gaussian, parse_noise(recipe.degrade.noise)).draw(random, clean)
-    is_noisy = random.between(0, 1, clean) >= recipe.degrade.clean
-    sigma = torch.as_tensor(noise.sigma, device=clean.device) * is_noisy  # (n, 1, 1, 1)
-    noisy = replace(noise, sigma=sigma).formula(clean, random)
-    clipped = random.between(0, 1, clean) < recipe.degrade.clipped
-    noisy = torch.where(clipped, to_8bit(noisy), noisy).contiguous(memory_format=torch.channels_last)
-    told = sigma * (1 + recipe.degrade.jitter * random.normal(sigma))
-    return noisy, sigma, told.clip(0), clean
-
-
-def random_patches(pool: Tensor, size: int, count: int, generator: torch.Generator) -> Tensor:
-    """`count` patches (n, c, size, size) in [0, 1], each flipped and turned in one of the eight ways."""
-
-    def draw(high: int) -> list[int]:
-        drawn: list[int] = torch.randint(high, (count,), generator=generator, device=pool.device).tolist()
-        return drawn
-
-    room = pool.shape[-1] - size + 1
-    patches = []
-    for index, row, column, turn in zip(draw(len(pool)), draw(room), draw(room), draw(8), strict=True):
-        patch = torch.rot90(pool[index, :, row : row + size, column : column + size], turn % 4, (1, 2))
-        patches.append(patch.flip(1) if turn >= 4 else patch)
-    return torch.stack(patches).float() / 255
-
-
-def patch_now(schedule: Schedule, progress: float) -> int:
-    """Pixels a side at this share of the training."""
-    return schedule.patch[int(progress * len(schedule.patch))]
 
 
 def autocast(schedule: Schedule, device: torch.device) -> AbstractContextManager[Any]:

@@ -37,10 +37,13 @@ def as_matrix(weight: Tensor) -> Tensor:
 
 
 def make_optimizers(network: nn.Module, *, rate: float, weight_decay: float) -> list[torch.optim.Optimizer]:
-    """The optimizers that together move all weights of a network with layers `head` and `tail`."""
+    """The optimizers that together move all weights of a network.
+
+    Muon is for wide layers: not the first and the last, called `head` and `tail`, nor a small `estimator`.
+    """
 
     def is_inner(name: str, weight: nn.Parameter) -> bool:
-        return weight.ndim == 4 and not name.startswith(("head", "tail"))
+        return weight.ndim == 4 and not {"head", "tail", "estimator"} & set(name.split("."))
 
     inner = [weight for name, weight in network.named_parameters() if is_inner(name, weight)]
     outer = [weight for name, weight in network.named_parameters() if not is_inner(name, weight)]

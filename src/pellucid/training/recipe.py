@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pellucid.errors import InputError, UsageError
+from pellucid.images.camera import Camera
 from pellucid.images.noise import Gaussian, parse_noise
 
 RECIPES = Path(__file__).parent.parent / "recipes"
@@ -28,20 +29,31 @@ class Data(Table, frozen=True):
     channels: Literal[1, 3]
     crop: int = 128  # pixels a side of the crops kept in memory
     per_picture: int = 128  # crops cut from each picture
-    shrink_to: float = 0.6  # half of the crops come from copies shrunk to a scale between this and 1
+    shrunk: float = 0.5  # share of the crops that come from shrunk copies
+    scales: tuple[float, float] = (0.6, 1.0)  # to what scale these are shrunk
+    without: tuple[str, ...] = ()  # names of pictures that are kept for judging
+    graphics: int = 0  # drawn pages, screenshots and drawings, beside the photographs a camera takes
+    soft: float = 0.0  # share of the photographs that are enlarged before a camera takes them
+    pairs: int = 2048  # crops that a camera takes at a time ...
+    renew: int = 512  # ... and after how many steps it takes others
 
 
 class Degrade(Table, frozen=True):
     """What is done to a clean picture."""
 
-    noise: str  # its text form, such as gaussian:0-75
+    noise: str | None = None  # its text form, such as gaussian:0-75
+    camera: str | None = None  # such as camera:iso=100-25600
+    graphics: float = (
+        0.0  # share of what the camera takes that are drawn pages; half of them stay as they are
+    )
     clean: float = 0.0  # share of the pictures that get no noise at all
     clipped: float = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
     jitter: float = 0.05  # relative standard deviation of the error in the noise level told to the network
 
     def __post_init__(self) -> None:
-        if not isinstance(parse_noise(self.noise), Gaussian):
-            raise UsageError(f"Networks are not trained on {self.noise} yet", "Write gaussian:LOW-HIGH")
+        for text, kind in ((self.noise, Gaussian), (self.camera, Camera)):
+            if text is not None and not isinstance(parse_noise(text), kind):
+                raise UsageError(f"Networks are not trained on {text}", f"Write {kind.usage()}")
 
 
 class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
@@ -65,6 +77,17 @@ class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
     def stride(self) -> int:
         """What patches must be multiples of."""
         return self.unshuffle << (len(self.widths) - 1)  # each level halves the size
+
+
+class PhotoTable(UNetTable, frozen=True, tag_field="kind", tag="photo"):
+    """A denoiser of photographs: `pellucid.networks.photo.PhotoUNet`."""
+
+    estimator: int = 16  # width of the part that estimates the noise
+
+    @property
+    def stride(self) -> int:
+        """What patches must be multiples of."""
+        return max(8, super().stride)
 
 
 class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
@@ -98,10 +121,11 @@ class Recipe(Table, frozen=True):
     trained_on: str  # the pictures, and their terms
     data: Data
     degrade: Degrade
-    network: UNetTable | EstimatorTable
+    network: UNetTable | PhotoTable | EstimatorTable
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "pinball"] = "charbonnier"  # pinball for estimators
     loss_floor: float | None = None  # divide each picture's loss by its noise level plus this; in units of 1
+    start: str | None = None  # a shipped network, or an .onnx file, whose weights are the first ones
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -110,6 +134,10 @@ class Recipe(Table, frozen=True):
                 f"A patch of {max(self.schedule.patch)} pixels does not fit crops of {self.data.crop}",
                 "Set a larger crop or a smaller patch",
             )
+        needed = {"unet": ["noise"], "photo": ["camera"], "estimator": ["noise", "camera"]}
+        for name in needed[self.network.__struct_config__.tag]:
+            if getattr(self.degrade, name) is None:
+                raise UsageError(f"The recipe's [degrade] has no {name}", f"Say what {name} there is")
         stride = self.network.stride if isinstance(self.network, UNetTable) else 1
         if any(patch % stride for patch in self.schedule.patch):
             raise UsageError(

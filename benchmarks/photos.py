@@ -1,0 +1,395 @@
+"""How well photographs are cleaned, and whether what is clean stays as it is.
+
+    python -m benchmarks.photos                                # everything; most of an hour, for BM3D
+    python -m benchmarks.photos --methods photo-fast,photo-instant
+    python -m benchmarks.photos --crops 26 --methods run/run.onnx    # while choosing: keeps no figures
+    python -m benchmarks.photos --gallery FOLDER               # crops side by side; measures nothing
+
+PolyU's 100 crops of real photographs come as the camera wrote them, and clean as the mean of many shots.
+Every method takes and gives 8 bits and is told nothing, save for BM3D: it tries several sigmas and the best
+one for each crop counts, which is an upper bound. Because it is slow, it runs on every tenth crop only.
+`--crops` takes some of the 26 that may be looked at while choosing.
+
+Then pictures that are clean already go through our own networks: the tune photos, ten of `photos/open` that
+no network was trained on, and graphics. Each run adds its figures to those in results/photos.json.
+"""
+
+import argparse
+import functools
+import resource
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from benchmarks.common import DOCS, HERE, Desk, arguments, facts, megapixels, small_pictures, table
+from benchmarks.peers import (
+    OURS,
+    Levels,
+    PhotoMethod,
+    bm3d_8bit,
+    photo_methods,
+    photo_network,
+    use_one_thread,
+)
+from pellucid.datasets.folder import picture_files, read_samples
+from pellucid.datasets.graphics import draw_page
+from pellucid.images.camera import draw_shot, shoot
+from pellucid.images.files import write_image
+from pellucid.images.metrics import psnr, ssim
+from pellucid.images.noise import NumpyRandom
+from pellucid.images.picture import Picture, from_float, to_float
+
+Figures: TypeAlias = dict[str, Any]
+
+NOISY, BM3D = "noisy", "bm3d"
+SIGMAS = (5, 8, 12, 20, 30, 45)  # that BM3D tries, in grey levels
+EVERY = 10  # the crops that BM3D gets
+LABELS = {BM3D: "bm3d, best sigma for each crop"}
+CAMERAS = {
+    "Canon5D2": "Canon 5D Mark II",
+    "Canon600D": "Canon 600D",
+    "Canon80D": "Canon 80D",
+    "NikonD800": "Nikon D800",
+    "Sony": "Sony",
+}
+LOOKED_AT = ("Canon600D", "Canon80D")  # their crops may be looked at while choosing
+
+BLOCK = 64  # pixels a side
+GRAPHICS = ("page", "screenshot", "drawing")
+SEED = 1000  # of the first canvas of each kind; training must not use it, nor the nine after it
+
+SHOWN = ("opencv-nlm-5", "gaussian-fast", "photo-fast")
+WINDOW, CONTEXT = 160, 352  # pixels a side: what a gallery shows, and what the methods see around it
+# Pictures under CC0 that no network was trained on, an ISO, and the left upper corner of what is taken.
+SCENES = (
+    ("jad-limcaco-183877", 1600, (400, 0)),
+    ("chelsea", 6400, (0, 20)),  # from scikit-image
+    ("sebastien-gabriel-232361", 12800, (360, 574)),
+)
+
+
+class Crop(NamedTuple):
+    """A photograph as the camera wrote it, and without its noise."""
+
+    name: str
+    noisy: Levels
+    clean: Levels
+
+
+# ---- the options ---------------------------------------------------------------------------------
+
+
+def parse() -> argparse.Namespace:
+    parser = arguments(__doc__)
+    known = (*photo_methods(), BM3D)
+    parser.add_argument("--methods", default=",".join(known), help="(default: %(default)s)")
+    parser.add_argument("--crops", type=int, help="so many crops of the 26; keeps no figures")
+    parser.add_argument("--gallery", type=Path, metavar="FOLDER", help="draw crops side by side")
+    options = parser.parse_args()
+    options.methods = [NOISY, *(name for name in options.methods.split(",") if name != NOISY)]
+    files = {name for name in options.methods if name.endswith(".onnx")}
+    if unknown := set(options.methods) - set(known) - files:
+        parser.error(f"unknown methods: {', '.join(sorted(unknown))}")
+    if files and not options.crops:
+        parser.error("only with --crops may a network be tried that does not ship")
+    if options.data_dir is None and not options.tiny:
+        parser.error("say where the pictures are: --data-dir FOLDER, or the variable PELLUCID_DATA")
+    if options.gallery and options.gallery.resolve().is_relative_to(HERE.parent.resolve()):
+        parser.error("PolyU's licence keeps its crops out of the repository: name another folder")
+    return options
+
+
+# ---- real photographs ----------------------------------------------------------------------------
+
+
+def read_crops(options: argparse.Namespace) -> Iterator[Crop]:
+    """The crops in the order of their names."""
+    if options.tiny:
+        yield from tiny_crops()
+        return
+    files = sorted((options.data_dir / "real" / "polyu").glob("*_real.JPG"))
+    if options.crops:
+        seen = [file for file in files if file.name.startswith(LOOKED_AT)]
+        files = seen[:: max(1, len(seen) // options.crops)][: options.crops]
+    for file in files:
+        clean = file.with_name(file.name.replace("_real", "_mean"))
+        yield Crop(file.stem.removesuffix("_real"), read_samples(file, 3), read_samples(clean, 3))
+
+
+def tiny_crops() -> Iterator[Crop]:
+    """A small picture for each camera, all of them simulated."""
+    for number, (camera, clean) in enumerate(zip(CAMERAS, 3 * small_pictures(3), strict=False)):
+        yield take(f"{camera}_{number}", from_float(clean, np.uint8), 3200, number)
+
+
+def take(name: str, clean: Levels, iso: float, seed: int) -> Crop:
+    """Photograph a picture as the noise `camera:iso=ISO` does; the target goes the same way without noise."""
+    pixels, random = to_float(clean), NumpyRandom(seed)
+    noisy, target = shoot(pixels, draw_shot(iso, random, pixels), random)
+    return Crop(name, from_float(noisy, np.uint8), from_float(target, np.uint8))
+
+
+def measure_crops(options: argparse.Namespace, figures: Figures) -> None:
+    """Add each method's scores on each crop, all methods in turns so that a busy machine hurts all alike."""
+    run, names = facts(), []
+    scores: dict[str, dict[str, list[float]]] = {method: {} for method in options.methods}
+    for number, crop in enumerate(read_crops(options)):
+        names.append(crop.name)
+        for method in options.methods:
+            if method != BM3D or number % EVERY == 0:
+                for measure, value in score(method, crop).items():
+                    scores[method].setdefault(measure, []).append(value)
+        print(number + 1, crop.name, flush=True)
+    figures["crops"] = names
+    figures.setdefault("runs", {})[run["date"]] = run
+    for method, each in scores.items():
+        # The median, since the first call also loads libraries and weights.
+        cpu = float(f"{np.median(each.pop('cpu')):.3g}")
+        figures.setdefault("real", {})[method] = {**each, "cpu": cpu, "run": run["date"]}
+
+
+def score(name: str, crop: Crop) -> dict[str, float]:
+    """What one method reaches on one crop; of BM3D's sigmas the best, in grey levels, is told too."""
+    if name != BM3D:
+        return judge(method_for(name), crop)
+    tries = [{**judge(partial(bm3d_8bit, sigma=sigma), crop), "sigma": sigma} for sigma in SIGMAS]
+    return max(tries, key=lambda each: each["psnr"])
+
+
+@functools.cache
+def method_for(name: str) -> PhotoMethod:
+    return photo_network(name) if name.endswith(".onnx") else photo_methods()[name]
+
+
+def judge(method: PhotoMethod, crop: Crop) -> dict[str, float]:
+    """PSNR in dB, SSIM, and CPU seconds a megapixel."""
+    start = cpu_seconds()
+    denoised = method(crop.noisy)
+    seconds = cpu_seconds() - start
+    return {
+        "psnr": round(psnr(denoised, crop.clean, data_range=255), 3),
+        "ssim": round(ssim(denoised, crop.clean, data_range=255), 4),
+        "cpu": seconds / megapixels([crop.noisy]),
+    }
+
+
+def cpu_seconds() -> float:
+    """Of this process, and of the commands that it ran to their ends."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+# ---- clean pictures ------------------------------------------------------------------------------
+
+
+def clean_sets(options: argparse.Namespace) -> Iterator[tuple[str, list[Levels]]]:
+    """Pictures from which there is nothing to take away."""
+    count, size = (1, 96) if options.tiny else (10, 512)
+    if options.tiny:
+        yield "photos", [from_float(each, np.uint8) for each in small_pictures(3)]
+    else:
+        tune, unseen = (picture_files([options.data_dir / "photos" / name]) for name in ("tune", "open"))
+        yield "tune photos", [read_samples(file, 3) for file in tune]
+        yield "open photos", [read_samples(file, 3) for file in unseen[::3][:count]]
+    for kind in GRAPHICS:
+        yield f"{kind}s", [draw_page(np.random.default_rng(SEED + i), size, kind) for i in range(count)]
+
+
+def measure_clean(options: argparse.Namespace, figures: Figures) -> None:
+    """Add what each of our networks does to each set of clean pictures."""
+    ours = [name for name in options.methods if name.startswith(OURS) or name.endswith(".onnx")]
+    figures.setdefault("clean", {}).update({name: {} for name in ours})
+    for title, pictures in clean_sets(options) if ours else ():
+        for name in ours:
+            figures["clean"][name][title] = found = closeness(method_for(name), pictures)
+            print(title, name, found, flush=True)
+
+
+def closeness(method: PhotoMethod, pictures: Sequence[Levels]) -> Figures:
+    """PSNR of output to input in dB over the pictures that it changes, and by how much it tints a block."""
+    results = [method(picture) for picture in pictures]
+    pairs = list(zip(results, pictures, strict=True))
+    changed = [psnr(*pair, data_range=255) for pair in pairs if not np.array_equal(*pair)]
+    return {
+        "pictures": len(pictures),
+        "unchanged": len(pictures) - len(changed),
+        "mean": round(float(np.mean(changed)), 2) if changed else None,
+        "worst": round(min(changed), 2) if changed else None,
+        "block": round(max(largest_block(*pair) for pair in pairs), 3),
+    }
+
+
+def largest_block(after: Levels, before: Levels) -> float:
+    """By how many grey levels a channel's mean over any block differs at most."""
+    moved = np.subtract(after, before, dtype=np.float64)
+    side = min(BLOCK, *moved.shape[:2])
+    sums = np.pad(moved, ((1, 0), (1, 0), (0, 0))).cumsum(axis=0).cumsum(axis=1)  # of all above and left
+    rows = sums[side:] - sums[:-side]
+    return float(abs(rows[:, side:] - rows[:, :-side]).max() / side**2)
+
+
+# ---- crops side by side --------------------------------------------------------------------------
+
+
+def draw_galleries(options: argparse.Namespace, desk: Desk) -> None:
+    """Of PolyU into the folder that was named, and of open pictures into the documentation."""
+    if desk.tiny:
+        draw_gallery(list(tiny_crops()), desk.scratch / "photos.png")
+        return
+    crops = list(read_crops(options))
+    options.gallery.mkdir(parents=True, exist_ok=True)
+    draw_gallery(crops[6::12], options.gallery / "polyu.png")  # eight, which nobody chose
+    draw_gallery(list(scenes(options)), DOCS / "pictures" / "photos.png")
+
+
+def scenes(options: argparse.Namespace) -> Iterator[Crop]:
+    from skimage import data
+
+    for name, iso, (row, column) in SCENES:
+        file = options.data_dir / "photos" / "open" / f"{name}.jpg"
+        clean = read_samples(file, 3) if file.exists() else data.chelsea()
+        part = clean[row : row + CONTEXT, column : column + CONTEXT]
+        yield take(f"{name}, simulated camera at ISO {iso}", part, iso, 0)
+
+
+def draw_gallery(crops: Sequence[Crop], path: Path) -> None:
+    """A row of windows for each crop: noisy, each method, clean; a pixel is a square of two."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = [name for name in SHOWN if name in photo_methods()]
+    side, gap, line = 2 * WINDOW, 8, 20
+    row = side + 2 * line + gap
+    width, height = (len(shown) + 2) * (side + gap) - gap, len(crops) * row
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="white")
+    for i, crop in enumerate(crops):
+        top = height - i * row  # from below, as matplotlib counts
+        figure.text(0, (top - line / 2) / height, crop.name, va="center", size=9, weight="bold")
+        pictures = {NOISY: crop.noisy, **{name: method_for(name)(crop.noisy) for name in shown}}
+        for k, (name, picture) in enumerate({**pictures, "clean": crop.clean}.items()):
+            window, clean = centre(picture), centre(crop.clean)
+            words = name if name == "clean" else f"{name}, {psnr(window, clean, data_range=255):.2f} dB"
+            x = k * (side + gap)
+            figure.text(x / width, (top - 1.5 * line) / height, words, va="center", size=9)
+            figure.figimage(window.repeat(2, 0).repeat(2, 1), x, top - 2 * line - 2 * len(window))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    samples = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    write_image(path, Picture(samples=samples), overwrite=True)
+
+
+def centre(picture: Levels) -> Levels:
+    """The window that a gallery shows."""
+    top, left = (max(0, (extent - WINDOW) // 2) for extent in picture.shape[:2])
+    return picture[top : top + WINDOW, left : left + WINDOW]
+
+
+# ---- the tables ----------------------------------------------------------------------------------
+
+
+def tables(figures: Figures) -> str:
+    known = [*photo_methods(), BM3D]
+    order = sorted(
+        figures["real"], key=lambda name: (known.index(name) if name in known else len(known), name)
+    )
+    text = f"All {len(figures['crops'])} crops, 8 bit in and out:\n\n" + real_table(figures, order)
+    for measure, words, digits in (("psnr", "PSNR in dB", 2), ("ssim", "SSIM", 4)):
+        text += f"\n{words}, by camera:\n\n" + group_table(figures, order, measure, digits)
+    return text + "\nClean pictures, output to input:\n\n" + clean_table(figures)
+
+
+def by_crop(figures: Figures, method: str, measure: str) -> dict[str, float]:
+    """A method's scores by the names of the crops; BM3D's are of some only."""
+    names, values = figures["crops"], figures["real"][method][measure]
+    return dict(zip(names if len(values) == len(names) else names[::EVERY], values, strict=True))
+
+
+def real_table(figures: Figures, order: Sequence[str]) -> str:
+    noisy, rows = by_crop(figures, NOISY, "psnr"), []
+    for method in order:
+        quality = by_crop(figures, method, "psnr")
+        losses = [noisy[name] - value for name, value in quality.items()]
+        worse = sum(loss > 0 for loss in losses)
+        means = [mean(by_crop(figures, method, each), noisy, n) for each, n in (("psnr", 2), ("ssim", 4))]
+        loss = f"{max(losses):.2f}" if worse else "–"
+        cpu = "–" if method == NOISY else figures["real"][method]["cpu"]
+        rows.append([LABELS.get(method, method), *means, f"{worse} of {len(losses)}", loss, cpu])
+    columns = ("PSNR, dB", "SSIM", "crops made worse", "at most by, dB", "CPU seconds a megapixel")
+    return table(("Method", *columns), rows)
+
+
+def group_table(figures: Figures, order: Sequence[str], measure: str, digits: int) -> str:
+    parts = groups(figures["crops"])
+    scores = {method: by_crop(figures, method, measure) for method in order}
+    rows = [
+        [LABELS.get(method, method), *(mean(scores[method], part, digits) for part in parts.values())]
+        for method in order
+    ]
+    return table(("Method", *(f"{title} ({len(part)})" for title, part in parts.items())), rows)
+
+
+def groups(names: Sequence[str]) -> dict[str, list[str]]:
+    """The crops that may be looked at while choosing, the others, all, each camera's, and BM3D's."""
+    seen = [name for name in names if name.startswith(LOOKED_AT)]
+    parts = {
+        "looked at": seen,
+        "not looked at": [name for name in names if name not in seen],
+        "all": [*names],
+    }
+    for camera, title in CAMERAS.items():
+        parts[title] = [name for name in names if name.startswith(f"{camera}_")]
+    parts["every tenth"] = [*names[::EVERY]]
+    return {title: part for title, part in parts.items() if part}
+
+
+def mean(scores: Mapping[str, float], names: Iterable[str], digits: int) -> str:
+    """The mean over these crops, if all of them were measured."""
+    values = [scores[name] for name in names if name in scores]
+    return f"{np.mean(values):.{digits}f}" if len(values) == len([*names]) else "–"
+
+
+def clean_table(figures: Figures) -> str:
+    measures = ("pictures", "unchanged", "mean", "worst", "block")
+    rows = [
+        [name, title, *("–" if found[each] is None else found[each] for each in measures)]
+        for name, sets in figures["clean"].items()
+        for title, found in sets.items()
+    ]
+    columns = ("unchanged", "PSNR of the others, mean", "worst", "a block's mean moved by at most")
+    return table(("Network", "pictures", "number", *columns), rows)
+
+
+def main() -> None:
+    options = parse()
+    use_one_thread()
+    desk = Desk("photos", options)
+    if options.gallery or options.tiny:
+        draw_galleries(options, desk)
+    if options.gallery:
+        return
+    if options.crops:
+        desk.results = desk.scratch / "photos.json"  # a trial keeps nothing
+    figures = desk.read()
+    measure_crops(options, figures)
+    desk.write(figures)
+    measure_clean(options, figures)
+    forget_old_runs(figures)
+    desk.write(figures)
+    if options.crops:
+        print(tables(figures))
+    else:
+        desk.publish(tables(figures))
+
+
+def forget_old_runs(figures: Figures) -> None:
+    """Keep the facts only of runs from which a figure is left."""
+    used = {entry["run"] for entry in figures["real"].values()}
+    figures["runs"] = {date: run for date, run in figures["runs"].items() if date in used}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The classical denoisers that a network has to beat.
+
+None is told how much noise there is. Each has one parameter, and the value that serves it best on validation
+pictures with the same noise is the one that is judged: a baseline is as good as it can be without having
+seen the test pictures.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.evaluation.pictures import Batch, Corruption, Samples
+
+Pixels = NDArray[Any]
+
+CHOSEN_ON = 200  # validation pictures
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A classical denoiser with one parameter.
+
+    Parameters
+    ----------
+    name : str
+    parameter : str
+        What it is called, for tables.
+    tries : tuple of float
+        The values among which it is chosen.
+    denoise : function of (noisy, value) to denoised
+        Takes and gives float32 (n, height, width, channels), 0 to 1.
+    images : int, optional
+        How many of the first test pictures it is judged on, because it is slow; None: all.
+    needs : str, optional
+        A package without which it is left out.
+    """
+
+    name: str
+    parameter: str
+    tries: tuple[float, ...]
+    denoise: Callable[[Batch, float], Batch]
+    images: int | None = None
+    needs: str | None = None
+
+
+def median(noisy: Batch, side: float) -> Batch:
+    """The median of a square window in each channel; side in pixels."""
+    from skimage.filters import median as filtered
+
+    window = np.ones((1, int(side), int(side), 1), bool)
+    return np.asarray(filtered(noisy, window, behavior="ndimage", mode="reflect"), np.float32)
+
+
+def gaussian(noisy: Batch, width: float) -> Batch:
+    """A Gaussian mean; its width is a standard deviation in pixels."""
+    from skimage.filters import gaussian as filtered
+
+    return np.asarray(filtered(noisy, (0, width, width, 0), mode="reflect", preserve_range=True), np.float32)
+
+
+def wavelet(noisy: Batch, sigma: float) -> Batch:
+    """Soft BayesShrink with sym4 (Chang, Yu and Vetterli 2000), colour in YCbCr."""
+    import pywt  # type: ignore[import-untyped]
+    from skimage.restoration import denoise_wavelet
+
+    levels = pywt.dwt_max_level(min(noisy.shape[1:3]), "sym4")
+    options = {"sigma": sigma, "wavelet": "sym4", "wavelet_levels": min(4, max(1, levels))}
+    return _one_by_one(
+        denoise_wavelet, noisy, convert2ycbcr=noisy.shape[3] == 3, rescale_sigma=True, **options
+    )
+
+
+def total_variation(noisy: Batch, weight: float) -> Batch:
+    """The picture of least total variation near the noisy one (Chambolle 2004)."""
+    from skimage.restoration import denoise_tv_chambolle
+
+    return _one_by_one(denoise_tv_chambolle, noisy, weight=weight)
+
+
+def non_local_means(noisy: Batch, sigma: float) -> Batch:
+    """The mean of similar patches of 5 x 5 pixels up to 6 pixels away (Buades, Coll and Morel 2005)."""
+    from skimage.restoration import denoise_nl_means
+
+    return _one_by_one(denoise_nl_means, noisy, h=0.6 * sigma, sigma=sigma, patch_size=5, patch_distance=6)
+
+
+def bm3d(noisy: Batch, sigma: float) -> Batch:
+    """Block matching and 3-D filtering, the authors' own package (Dabov and others 2007)."""
+    import bm3d as package
+
+    denoise = package.bm3d if noisy.shape[3] == 1 else package.bm3d_rgb
+    each = [np.asarray(denoise(picture, sigma), np.float32).reshape(picture.shape) for picture in noisy]
+    return np.stack(each)
+
+
+def _one_by_one(denoise: Callable[..., Pixels], noisy: Batch, **options: Any) -> Batch:
+    """Call a function of scikit-image; its grey pictures are (h, w)."""
+    if noisy.shape[3] == 1:
+        each = [denoise(picture[..., 0], channel_axis=None, **options)[..., None] for picture in noisy]
+    else:
+        each = [denoise(picture, channel_axis=2, **options) for picture in noisy]
+    return np.stack(each).astype(np.float32)
+
+
+SIGMAS = (0.02, 0.035, 0.05, 0.08, 0.13, 0.2, 0.35, 0.55, 0.9)
+
+BASELINES = (
+    Baseline("median filter", "side", (3, 5, 7), median),
+    Baseline("Gaussian filter", "width", (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2), gaussian),
+    Baseline("wavelets", "sigma", SIGMAS, wavelet, 200, "pywt"),
+    Baseline("total variation", "weight", SIGMAS, total_variation, 200),
+    Baseline("non-local means", "sigma", SIGMAS, non_local_means, 200),
+    Baseline("BM3D", "sigma", SIGMAS, bm3d, 50, "bm3d"),
+)
+
+
+def installed_baselines() -> list[Baseline]:
+    """The baselines whose packages are there."""
+    return [each for each in BASELINES if each.needs is None or find_spec(each.needs)]
+
+
+def choose_parameter(baseline: Baseline, pictures: Sequence[Samples], corruption: Corruption) -> float:
+    """Find the value with the least squared error over all pixels of validation pictures.
+
+    Parameters
+    ----------
+    baseline : Baseline
+    pictures : sequence of uint8 arrays (height, width, channels)
+        Of these the first 200 are used, or as many as the baseline is judged on.
+    corruption : Corruption
+        That of the test pictures; another seed is used.
+    """
+    few = pictures[: min(CHOSEN_ON, baseline.images or CHOSEN_ON)]
+    batches = list(replace(corruption, seed=corruption.seed + 1).batches(few))
+
+    def error(value: float) -> float:
+        squares = [np.square(baseline.denoise(noisy, value) - clean) for clean, noisy in batches]
+        return sum(float(each.sum(dtype=np.float64)) for each in squares)
+
+    return min(baseline.tries, key=error)

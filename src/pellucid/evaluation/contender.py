@@ -1,0 +1,220 @@
+"""The networks that are judged: by name, as ``.onnx`` files, or from run folders."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.errors import InputError, UsageError
+from pellucid.evaluation.pictures import LARGEST_BATCH, Batch
+from pellucid.inference.card import Card
+from pellucid.inference.model import Model, load_model
+from pellucid.inference.session import Session
+from pellucid.inference.sigma import CLEAN, noise_level
+
+MEMORY = 2**28  # bytes that one batch may need, by the card
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A network to be judged.
+
+    Parameters
+    ----------
+    name : str
+        What tables call it.
+    cards : mapping of int to Card
+        By the number of channels of the pictures that each is for.
+    denoise : function of (noisy, sigma) to denoised
+        Takes and gives float32 (n, height, width, channels), 0 to 1. Sigma is the noise level from 0 to 1,
+        or None when nobody knows it; a network that takes none does not see it.
+    run : Path, optional
+        The run folder it comes from, where its log lies.
+    """
+
+    name: str
+    cards: Mapping[int, Card]
+    denoise: Callable[[Batch, float | None], Batch]
+    run: Path | None = None
+
+    def card(self, channels: int) -> Card:
+        """The card of the network that pictures with so many channels go through.
+
+        Raises
+        ------
+        UsageError
+            When it takes no such pictures.
+        """
+        card = self.cards.get(channels)
+        if card is None and self.is_told:
+            card = self.cards.get(3)  # a denoiser for colour serves grey pictures too
+        if card is None:
+            words = {1: "grey pictures", 3: "colour pictures"}
+            kinds = " and ".join(words[each] for each in self.cards)
+            raise UsageError(
+                f"{self.name} is for {kinds}, and these are {words[channels]}",
+                "Name another set, or another network",
+            )
+        return card
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the network is told a noise level."""
+        return any(card.sigma for card in self.cards.values())
+
+    def note(self, channels: int, sigma: float | None) -> str:
+        """What the network is told about the noise, in words; empty when it takes no level."""
+        limits = self.card(channels).sigma
+        if limits is None:
+            return ""
+        if sigma is None:
+            return "estimates the noise level"
+        if sigma > limits[1]:
+            return f"told sigma {limits[1]:.3g}, the most it knows"
+        return f"told sigma {sigma:.3g}"
+
+
+def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) -> list[Contender]:
+    """Load networks.
+
+    Parameters
+    ----------
+    names : sequence of str or Path
+        Names as in ``pellucid models``, ``.onnx`` files, and folders that ``pellucid train`` wrote.
+    threads : int, optional
+        By default as many as the machine has cores.
+
+    Raises
+    ------
+    UsageError
+        When a name means nothing, or is given twice.
+    InputError
+        When a file or folder holds no network.
+    """
+    texts = [str(name) for name in names]
+    if twice := [text for text in texts if texts.count(text) > 1]:
+        raise UsageError(f"{twice[0]} is named twice", "Name each network once")
+    labels = [Path(text).stem if text.endswith(".onnx") else Path(text).name or text for text in texts]
+    # Two runs in folders of one name are told apart by their paths.
+    shown = [text if labels.count(label) > 1 else label for text, label in zip(texts, labels, strict=True)]
+    return [_open(text, label, threads) for text, label in zip(texts, shown, strict=True)]
+
+
+def _open(text: str, label: str, threads: int | None) -> Contender:
+    run = Path(text) if Path(text).is_dir() else None
+    path = _network_of(run) if run else text
+    if str(path).endswith(".onnx") and Path(path).is_file():
+        session = Session(Path(path), threads=threads)
+        if session.inputs == ["noisy"]:
+            denoise = partial(_untold, session)
+            return Contender(label, {session.card.channels: session.card}, denoise, run)
+    model = load_model(path, threads=threads)
+    cards = {channels: model.card(channels) for channels in model.channels}
+    return Contender(label, cards, partial(denoise_each, model), run)
+
+
+def _network_of(run: Path) -> Path:
+    """The one network in a run folder."""
+    found = sorted(run.glob("*.onnx"))
+    if not found:
+        raise InputError(
+            f"{run} holds no .onnx file", "Name a folder in which pellucid train has ended, or an .onnx file"
+        )
+    if len(found) > 1:
+        raise UsageError(f"{run} holds several networks", f"Name one of {', '.join(map(str, found))}")
+    return found[0]
+
+
+def _untold(session: Session, noisy: Batch, sigma: float | None) -> Batch:
+    return denoise_batch(session, noisy)
+
+
+def denoise_batch(session: Session, noisy: Batch) -> Batch:
+    """Run a network that takes many pictures at once and is told no noise level, as autoencoders are.
+
+    Parameters
+    ----------
+    session : Session
+        A network whose one input is free in its first axis.
+    noisy : float32 array (n, height, width, channels), 0 to 1
+        Height and width are reflected at the lower and right border up to multiples of the card's stride.
+
+    Returns
+    -------
+    float32 array (n, height, width, channels)
+        Not clipped.
+
+    Raises
+    ------
+    UsageError
+        When the network takes other sizes or channels.
+    InputError
+        When the network does not give pictures.
+    """
+    n, height, width, _ = noisy.shape
+    card = session.card
+    _check_size(card, noisy.shape)
+    below, right = -height % card.stride, -width % card.stride
+    padded = np.pad(noisy, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
+    planes = padded.transpose(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
+    count = max(1, min(LARGEST_BATCH, MEMORY // (card.bytes_per_pixel * height * width)))
+    parts = [session.call(noisy=planes[start : start + count]) for start in range(0, n, count)]
+    denoised = np.concatenate(parts)
+    if denoised.shape != planes.shape:
+        raise InputError(f"{card.name} gives no pictures", "Name a network that denoises")
+    return denoised.transpose(0, 2, 3, 1)[:, :height, :width]  # (n, c, h, w) -> (n, h, w, c)
+
+
+def _check_size(card: Card, shape: tuple[int, ...]) -> None:
+    _, height, width, channels = shape
+    if channels != card.channels:
+        raise UsageError(
+            f"{card.name} takes pictures of {card.channels} channels, and these have {channels}",
+            "Name another set, or another network",
+        )
+    if card.size and card.size != (height, width):
+        raise UsageError(
+            f"{card.name} takes pictures of {card.size[1]} x {card.size[0]} pixels,"
+            f" and these have {width} x {height}",
+            "Name another set, or another network",
+        )
+
+
+def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
+    """Run a denoiser on one picture after the other.
+
+    Parameters
+    ----------
+    model : Model
+    noisy : float32 array (n, height, width, channels), 0 to 1
+    sigma : float, optional
+        The noise level, 0 to 1; by default that of each picture is estimated. A level beyond what the
+        network knows is lowered to the most it knows.
+
+    Returns
+    -------
+    float32 array (n, height, width, channels)
+        Not clipped.
+
+    Raises
+    ------
+    UsageError
+        When the network takes no such pictures.
+    """
+    channels = noisy.shape[3]
+    limits = model.card(channels if channels in model.channels else 3).sigma
+    if limits is None:
+        return np.stack([model.denoise(each).pixels for each in noisy])
+    # Model.denoise would do the same, and warn of each picture.
+    levels = (_level(each) if sigma is None else sigma for each in noisy)
+    told = (min(level, limits[1]) for level in levels)
+    return np.stack(
+        [model.denoise(each, sigma=level).pixels for each, level in zip(noisy, told, strict=True)]
+    )
+
+
+def _level(pixels: Batch) -> float:
+    level = noise_level(pixels)
+    return level if level >= CLEAN else 0.0

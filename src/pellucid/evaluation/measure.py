@@ -1,0 +1,262 @@
+"""From networks, pictures and noises to figures.
+
+Every method gets the same noisy pictures, and each figure is a mean over pictures. So PSNR is the mean of the
+pictures' PSNR, as the field has it; the PSNR of the mean MSE, which tutorials may give, is lower.
+"""
+
+import datetime
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+import pellucid
+from pellucid.errors import InputError
+from pellucid.evaluation.baselines import choose_parameter, installed_baselines
+from pellucid.evaluation.contender import Contender
+from pellucid.evaluation.gallery import make_gallery
+from pellucid.evaluation.pictures import Batch, Corruption, PictureSet, Samples, read_corruption
+from pellucid.evaluation.results import Curve, Evaluation, Gallery, Network, Row, SetFacts
+from pellucid.evaluation.scores import compare, summarize
+from pellucid.images.noise import Gaussian
+
+CURVE_SIGMAS = tuple(step / 10 for step in range(1, 11))
+CURVE_IMAGES, CURVE_PIXELS = 1000, 4_000_000  # at most so many pictures, and so many pixels in all
+GALLERY_BYTES = 1_500_000  # of all pictures in a report
+
+T = TypeVar("T")
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Method:
+    """What makes a row of a table; it is judged on the first `images` test pictures, or on all."""
+
+    name: str
+    kind: str
+    denoise: Callable[[Batch], Batch]
+    note: str = ""
+    images: int | None = None
+
+
+class Scores(NamedTuple):
+    """MSE, PSNR and SSIM of each picture, float64 (pictures, 3), and what it took."""
+
+    values: NDArray[np.float64]
+    seconds: float
+    cpu_seconds: float
+
+
+def evaluate(
+    contenders: Sequence[Contender],
+    sets: Sequence[PictureSet],
+    noises: Sequence[str],
+    *,
+    baselines: bool = True,
+    seed: int = 0,
+    clip: bool = True,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Judge networks on every set with every noise.
+
+    Parameters
+    ----------
+    contenders : sequence of Contender
+        At least one.
+    sets : sequence of PictureSet
+    noises : sequence of str
+        In text form, such as ``gaussian:0.5``, without ranges.
+    baselines : bool
+        Judge classical denoisers too.
+    seed : int
+        Of the noise.
+    clip : bool
+        Clip noisy pictures to [0, 1], as whatever stores them would. They are not rounded.
+    progress : function of (text, float), optional
+        Called with what comes now, and how many of the tables (a set with a noise) are done.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    UsageError
+        When a noise cannot be read, or a network does not take the pictures of a set.
+    InputError
+        When a network does not denoise.
+    """
+    corruptions = [read_corruption(text, seed=seed, clip=clip) for text in noises]
+    for contender, pictures in product(contenders, sets):
+        _try(contender, pictures)
+    tables = list(product(sets, corruptions))
+    rows: list[Row] = []
+    galleries: list[Gallery] = []
+    for done, (pictures, corruption) in enumerate(tables):
+        tell = partial(_tell, progress, done, f"{pictures.name}, {corruption.noise}")
+        methods = _methods(contenders, pictures, corruption, tell, baselines=baselines)
+        measured = {method: score(method, pictures.test, corruption) for method in methods}
+        rows += [_row(pictures, corruption, *each) for each in measured.items()]
+        best = max(contenders, key=lambda each: _psnr(measured, each.name).mean())
+        order = np.argsort(_psnr(measured, best.name), kind="stable")
+        room = GALLERY_BYTES // len(tables)
+        galleries.append(
+            make_gallery(contenders, pictures, corruption, order, chosen_by=best.name, room=room)
+        )
+    curves: list[Curve] = []
+    for pictures in sets:
+        _tell(progress, len(tables), pictures.name, "noise levels")
+        curves += noise_curves(contenders, pictures, seed=seed, clip=clip)
+    return Evaluation(
+        pellucid=pellucid.__version__,
+        date=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
+        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        seed=seed,
+        clipped=clip,
+        networks=tuple(
+            Network(name=each.name, cards=tuple(each.cards.values()), run=str(each.run) if each.run else None)
+            for each in contenders
+        ),
+        sets=tuple(
+            SetFacts(name=each.name, images=len(each.test), channels=each.channels, note=each.note)
+            for each in sets
+        ),
+        rows=tuple(rows),
+        curves=tuple(curves),
+        galleries=tuple(galleries),
+    )
+
+
+def _try(contender: Contender, pictures: PictureSet) -> None:
+    """Denoise one picture, so that what does not fit is told at once, and everything is loaded."""
+    contender.card(pictures.channels)
+    clean, _ = next(Corruption(Gaussian(0.1)).batches(pictures.test[:1]))
+    contender.denoise(clean, None)
+
+
+def _tell(progress: Progress | None, done: int, where: str, what: str) -> None:
+    if progress:
+        progress(f"{where}: {what}", done)
+
+
+def _methods(
+    contenders: Sequence[Contender],
+    pictures: PictureSet,
+    corruption: Corruption,
+    tell: Callable[[str], None],
+    *,
+    baselines: bool,
+) -> Iterator[Method]:
+    """One method after the other; the parameter of a baseline is chosen when its turn comes."""
+    yield Method("noisy input", "noisy", lambda noisy: noisy)
+    for baseline in installed_baselines() if baselines else ():
+        tell(baseline.name)
+        value = choose_parameter(baseline, pictures.validation, corruption)
+        note = f"{baseline.parameter} {value:g}"
+        yield Method(baseline.name, "baseline", _with(baseline.denoise, value), note, baseline.images)
+    for contender in contenders:
+        tell(contender.name)
+        note = contender.note(pictures.channels, corruption.sigma)
+        yield Method(contender.name, "network", _with(contender.denoise, corruption.sigma), note)
+
+
+def _with(denoise: Callable[[Batch, T], Batch], value: T) -> Callable[[Batch], Batch]:
+    return lambda noisy: denoise(noisy, value)
+
+
+def score(method: Method, pictures: Sequence[Samples], corruption: Corruption) -> Scores:
+    """Judge one method.
+
+    Parameters
+    ----------
+    method : Method
+    pictures : sequence of uint8 arrays (height, width, channels)
+        Clean.
+    corruption : Corruption
+
+    Raises
+    ------
+    InputError
+        When the method gives NaN or infinity.
+    """
+    values, seconds, cpu_seconds = [], 0.0, 0.0
+    for clean, noisy in corruption.batches(pictures[: method.images]):
+        wall, cpu = time.perf_counter(), time.process_time()
+        denoised = method.denoise(noisy)
+        seconds += time.perf_counter() - wall
+        cpu_seconds += time.process_time() - cpu
+        if not np.isfinite(denoised).all():
+            raise InputError(
+                f"{method.name} made NaN or infinity of a picture",
+                "Train it again, with a lower learning rate",
+            )
+        values += [compare(*pair) for pair in zip(denoised, clean, strict=True)]
+    return Scores(np.array(values), seconds, cpu_seconds)
+
+
+def _psnr(measured: dict[Method, Scores], name: str) -> NDArray[np.float64]:
+    (found,) = (
+        scores for method, scores in measured.items() if (method.kind, method.name) == ("network", name)
+    )
+    return found.values[:, 1]
+
+
+def _row(pictures: PictureSet, corruption: Corruption, method: Method, scores: Scores) -> Row:
+    mse, psnr, ssim = summarize(scores.values)
+    return Row(
+        set=pictures.name,
+        noise=str(corruption.noise),
+        method=method.name,
+        kind=method.kind,
+        note=method.note,
+        images=len(scores.values),
+        mse=mse,
+        psnr=psnr,
+        ssim=None if math.isnan(ssim.mean) else ssim,
+        seconds=scores.seconds,
+        cpu_seconds=scores.cpu_seconds,
+    )
+
+
+def noise_curves(
+    contenders: Sequence[Contender], pictures: PictureSet, *, seed: int = 0, clip: bool = True
+) -> list[Curve]:
+    """Measure the PSNR of the noisy input and of each network at ten levels of Gaussian noise.
+
+    Parameters
+    ----------
+    contenders : sequence of Contender
+    pictures : PictureSet
+        Its first 1,000 test pictures are used, or as many as have 4 million pixels.
+    seed : int
+    clip : bool
+    """
+    area = np.cumsum([each.shape[0] * each.shape[1] for each in pictures.test[:CURVE_IMAGES]])
+    few = pictures.test[: max(1, int(np.searchsorted(area, CURVE_PIXELS, side="right")))]
+    levels = [Corruption(Gaussian(sigma), seed, clip) for sigma in CURVE_SIGMAS]
+
+    def curve(name: str, denoise: Callable[[Batch, float | None], Batch]) -> Curve:
+        means = [
+            score(Method(name, "", _with(denoise, level.sigma)), few, level).values[:, 1].mean()
+            for level in levels
+        ]
+        return Curve(
+            set=pictures.name,
+            method=name,
+            images=len(few),
+            sigmas=CURVE_SIGMAS,
+            psnr=tuple(map(float, means)),
+        )
+
+    return [curve("noisy input", lambda noisy, sigma: noisy)] + [
+        curve(each.name, each.denoise) for each in contenders
+    ]

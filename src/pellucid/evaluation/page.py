@@ -1,0 +1,289 @@
+"""What the report's page shows: tables, plots, pictures and cards, ready for the template."""
+
+import json
+import math
+import struct
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from pellucid.evaluation.charts import Axis, Series, chart, swatch
+from pellucid.evaluation.results import Curve, Evaluation, Figure, Gallery, Network, Row
+from pellucid.inference.card import Card
+
+SHOWN_SIDE = 112  # pixels of the page, about, for a small picture
+NO_FIGURES = {"step", "epoch", "seconds", "learning_rate"}  # of a line in a log
+KINDS = {1: "grey", 3: "colour"}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A chart with what stands around it."""
+
+    title: str
+    svg: str
+    legend: Sequence[tuple[str, str]]  # the sign of a series, and its name
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure in a table."""
+
+    text: str
+    interval: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table."""
+
+    row: Row
+    cells: Sequence[Cell]
+    parameters: str
+    milliseconds: str
+    words: str  # what else is to be known of the method
+
+
+@dataclass(frozen=True)
+class Table:
+    """All methods on one set with one noise, and what they look like."""
+
+    title: str
+    images: int
+    lines: Sequence[Line]
+    gallery: Gallery | None
+
+
+def title(evaluation: Evaluation) -> str:
+    """Which networks were judged, and on what."""
+    networks, sets = ([each.name for each in group] for group in (evaluation.networks, evaluation.sets))
+    return f"{_in_words(networks)} on {_in_words(sets)}"
+
+
+def _in_words(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def tables(evaluation: Evaluation) -> list[Table]:
+    """One table for each set and noise, in the order of the rows."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in evaluation.rows:
+        found.setdefault((row.set, row.noise), []).append(row)
+    galleries = {(each.set, each.noise): each for each in evaluation.galleries}
+    return [
+        Table(
+            f"{key[0]}, {key[1]}",
+            max(row.images for row in rows),
+            _lines(evaluation, rows),
+            galleries.get(key),
+        )
+        for key, rows in found.items()
+    ]
+
+
+def _lines(evaluation: Evaluation, rows: Sequence[Row]) -> list[Line]:
+    most = max(row.images for row in rows)
+    channels = {each.name: each.channels for each in evaluation.sets}[rows[0].set]
+    cards = {each.name: _card(each, channels) for each in evaluation.networks}
+    columns = [
+        _cells([row.psnr for row in rows], max, "{:.2f}"),
+        _cells([row.ssim for row in rows], max, "{:.3f}"),
+        _cells([row.mse for row in rows], min, "{:.3g}"),
+    ]
+    return [
+        Line(
+            row,
+            cells,
+            f"{cards[row.method].parameters:,}" if row.kind == "network" else "",
+            f"{1000 * row.seconds / row.images:.3g}" if row.kind != "noisy" else "",
+            row.note if row.images == most else f"{row.note}; first {row.images} pictures",
+        )
+        for row, *cells in zip(rows, *columns, strict=True)
+    ]
+
+
+def _cells(figures: Sequence[Figure | None], choose: Callable[[list[float]], float], form: str) -> list[Cell]:
+    means = [each.mean for each in figures if each]
+    best = choose(means) if means else None
+    return [
+        Cell(form.format(each.mean), f"{form.format(each.low)} – {form.format(each.high)}", each.mean == best)
+        if each
+        else Cell("–")
+        for each in figures
+    ]
+
+
+def _card(network: Network, channels: int) -> Card:
+    """The card for pictures with so many channels; a network for colour may serve grey ones."""
+    cards = {card.channels: card for card in network.cards}
+    return cards.get(channels) or network.cards[0]
+
+
+def level_plots(evaluation: Evaluation) -> list[Plot]:
+    """For each set, PSNR against the level of Gaussian noise."""
+    numbers = {each.name: number for number, each in enumerate(evaluation.networks)}
+    plots = []
+    for pictures in evaluation.sets:
+        curves = [each for each in evaluation.curves if each.set == pictures.name]
+        if not curves:
+            continue
+        series = [_level_series(each, numbers) for each in curves]
+        x = Axis("noise level σ, in units of white")
+        caption = f"Gaussian noise on the first {curves[0].images:,} test pictures."
+        plots.append(_plot(pictures.name, series, x, Axis("PSNR, dB"), caption=caption))
+    return plots
+
+
+def _level_series(curve: Curve, numbers: Mapping[str, int]) -> Series:
+    number = numbers.get(curve.method)
+    return Series(
+        curve.method, list(zip(curve.sigmas, curve.psnr, strict=True)), number, dashed=number is None
+    )
+
+
+def capacity_plots(evaluation: Evaluation) -> list[Plot]:
+    """For each set and noise, PSNR against what a network costs; none for a single network."""
+    if len(evaluation.networks) < 2:
+        return []
+    plots = []
+    costs = {"parameters": "parameters", "multiply_adds": "multiply-adds a pixel"}
+    for table, (field, label) in product(tables(evaluation), costs.items()):
+        rows = [line.row for line in table.lines if line.row.kind == "network"]
+        channels = {each.name: each.channels for each in evaluation.sets}[rows[0].set]
+        cards = [_card(each, channels) for each in evaluation.networks]
+        series = [
+            Series(row.method, [(max(1, getattr(card, field)), row.psnr.mean)], number)
+            for number, (row, card) in enumerate(zip(rows, cards, strict=True))
+        ]
+        plots.append(_plot(table.title, series, Axis(label, log=True), Axis("PSNR, dB"), joined=False))
+    return plots
+
+
+def learning_plots(networks: Sequence[Network]) -> list[Plot]:
+    """For each figure in the logs of the run folders, its course; training and validation share a chart."""
+    logs = [(number, each.name, read_log(Path(each.run))) for number, each in enumerate(networks) if each.run]
+    lines = [line for _, _, log in logs for line in log]
+    x = "epoch" if lines and all("epoch" in line for line in lines) else "step"
+    keys = list(dict.fromkeys(key for line in lines for key in line if key not in NO_FIGURES))
+    panels: dict[str, list[Series]] = {}
+    for key, (number, name, log) in product(keys, logs):
+        points = [
+            (line[x], line[key]) for line in log if _is_number(line.get(x)) and _is_number(line.get(key))
+        ]
+        base, part = _base(key)
+        if points:
+            title = (
+                f"{name}, {part}"
+                if len({_base(each) for each in keys if _base(each)[0] == base}) > 1
+                else name
+            )
+            panels.setdefault(base, []).append(Series(title, points, number, dashed=part == "validation"))
+    return [
+        _plot(
+            base.replace("_", " "), series, Axis(x), Axis(base.replace("_", " "), log=_all_positive(series))
+        )
+        for base, series in panels.items()
+    ]
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """The lines of a run's log; none when there is no log, and without what a stop cut off."""
+    lines = []
+    with suppress(OSError), (run / "log.jsonl").open(encoding="utf-8") as file:
+        for text in file:
+            with suppress(ValueError):
+                lines.append(json.loads(text))
+    return lines
+
+
+def _base(key: str) -> tuple[str, str]:
+    """A figure without the part of the data that it belongs to, and that part."""
+    for part, word in (("validation_", "validation"), ("train_", "training")):
+        if key.startswith(part):
+            return key.removeprefix(part), word
+    return key, "training"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) < 1e30  # NaN and infinity are not
+
+
+def _all_positive(series: Sequence[Series]) -> bool:
+    return all(y > 0 for each in series for _, y in each.points)
+
+
+def _plot(
+    title: str, series: Sequence[Series], x: Axis, y: Axis, *, joined: bool = True, caption: str = ""
+) -> Plot:
+    legend = [(swatch(each), each.name) for each in series]
+    return Plot(title, chart(series, x, y, joined=joined), legend, caption)
+
+
+def drawing(card: Card) -> str:
+    """The network as an ``<svg>`` element; empty when its card lists no layers."""
+    if not card.layers:
+        return ""
+    from pellucid.evaluation.drawing import network_svg  # brings matplotlib
+
+    return network_svg(card.layers)
+
+
+def facts(card: Card) -> list[tuple[str, str]]:
+    """A card in words: terms and what is said of each."""
+    return [
+        ("Name", f"{card.name}, version {card.version}"),
+        ("For", card.purpose),
+        (
+            "Pictures",
+            KINDS[card.channels] + (f", {card.size[1]} × {card.size[0]} pixels" if card.size else ""),
+        ),
+        ("Code", _code(card)),
+        ("Noise levels", _levels(card)),
+        ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
+        ("Licence", card.licence),
+        ("Parameters", f"{card.parameters:,}"),
+        ("Multiply-adds", f"{card.multiply_adds:,} a pixel"),
+        *(
+            (name[:1].upper() + name[1:].replace("_", " "), f"{value:g}")
+            for name, value in card.figures.items()
+        ),
+    ]
+
+
+def recipe(card: Card) -> str:
+    """The recipe as JSON that can be read; as it is when it is none."""
+    try:
+        return json.dumps(json.loads(card.recipe), indent=2)
+    except ValueError:
+        return card.recipe
+
+
+def _code(card: Card) -> str:
+    if card.code is None:
+        return "none"
+    sides = " × ".join(map(str, card.code))
+    return f"{sides} = {math.prod(card.code):,} numbers" if len(card.code) > 1 else f"{sides} numbers"
+
+
+def _levels(card: Card) -> str:
+    if card.sigma is None:
+        return "is told none"
+    return " to ".join(f"{255 * sigma:.3g}" for sigma in card.sigma) + " (of 255)"
+
+
+def data_uri(png: bytes) -> str:
+    """A PNG file as an address that holds it."""
+    return f"data:image/png;base64,{b64encode(png).decode()}"
+
+
+def shown_size(png: bytes) -> tuple[int, int]:
+    """Width and height of a PNG on the page: small pictures are enlarged by a whole factor."""
+    width, height = struct.unpack(">II", png[16:24])  # of its first chunk
+    factor = max(1, round(SHOWN_SIDE / max(width, height)))
+    return factor * width, factor * height

@@ -1,0 +1,203 @@
+"""The pictures that networks are judged on, and the noise that is added to them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Protocol, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.datasets.folder import picture_files, read_samples
+from pellucid.datasets.named import CIFAR10, FASHION_MNIST, MNIST, load_dataset
+from pellucid.errors import UsageError
+from pellucid.images.files import read_image
+from pellucid.images.noise import Gaussian, Noise, NumpyRandom, parse_noise
+from pellucid.images.picture import to_float
+
+Batch: TypeAlias = NDArray[np.float32]
+"""Pictures (n, height, width, channels), 0 to 1."""
+
+Samples: TypeAlias = NDArray[np.uint8]
+"""One picture (height, width, channels)."""
+
+LARGEST_BATCH = 256  # pictures
+LARGEST_BATCH_PIXELS = 2**21
+
+
+class SplitPictures(Protocol):
+    """What is needed of a dataset; `pellucid.datasets.named.Dataset` has it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def note(self) -> str: ...
+
+    @property
+    def validation(self) -> Samples: ...
+
+    @property
+    def test(self) -> Samples: ...
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Clean pictures that nothing was trained on.
+
+    Parameters
+    ----------
+    name : str
+    test : sequence of uint8 arrays (height, width, channels)
+        What is judged; each picture may have its own size.
+    validation : sequence of uint8 arrays (height, width, channels)
+        Other pictures, on which the parameters of the classical baselines are chosen.
+    note : str
+        What part of the set was there.
+    """
+
+    name: str
+    test: Sequence[Samples]
+    validation: Sequence[Samples]
+    note: str = ""
+
+    @classmethod
+    def of(cls, dataset: SplitPictures) -> Self:
+        """The test and validation pictures of a dataset; the arrays are (n, height, width, channels)."""
+        return cls(dataset.name, list(dataset.test), list(dataset.validation), dataset.note)
+
+    @property
+    def channels(self) -> int:
+        """1 for grey pictures, 3 for colour."""
+        channels: int = self.test[0].shape[2]
+        return channels
+
+    def first(self, limit: int) -> Self:
+        """The same set with only its first test pictures."""
+        return replace(self, test=self.test[:limit])
+
+
+def load_set(name: str, *, data_dir: Path | None = None, grey: bool = False) -> PictureSet:
+    """Load a dataset by name, or the pictures of a folder, each in its own size.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``mnist``; or a folder, which may lie in `data_dir`.
+    data_dir : Path, optional
+        Where the dataset's files lie; by default they are downloaded.
+    grey : bool
+        Make the pictures of a folder grey. By default they are grey when all files are.
+
+    Raises
+    ------
+    UsageError
+        When there is neither such a dataset nor such a folder.
+    InputError
+        When the folder holds no pictures.
+    """
+    names = [source.name for source in (MNIST, FASHION_MNIST, CIFAR10)]
+    if name in names:
+        return PictureSet.of(load_dataset(name, data_dir=data_dir))
+    for folder in (Path(name), *([data_dir / name] if data_dir else [])):
+        if folder.is_dir():
+            return folder_set(folder, grey=grey)
+    raise UsageError(f"There is no set {name!r}", f"Name one of {', '.join(names)}, or a folder of pictures")
+
+
+def folder_set(folder: Path, *, grey: bool = False) -> PictureSet:
+    """All pictures in a folder and below, beside photographs of scikit-image for validation.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no pictures.
+    """
+    files = picture_files([folder])
+    grey = grey or all(read_image(path).pixels.shape[2] == 1 for path in files)
+    pictures = [read_samples(path, 1 if grey else 3) for path in files]
+    kind = "grey" if grey else "colour"
+    return PictureSet(
+        str(folder), pictures, photographs(grey=grey), f"{len(files)} {kind} pictures of {folder}"
+    )
+
+
+def photographs(*, grey: bool) -> list[Samples]:
+    """Pieces of 128 x 128 pixels of four photographs that come with scikit-image."""
+    from skimage import data
+
+    pieces = [
+        data.astronaut()[60:, 160:],
+        data.cat()[80:, 100:],
+        data.coffee()[100:, 200:],
+        data.rocket()[200:, 240:],
+    ]
+    colours = [np.ascontiguousarray(piece[:128, :128]) for piece in pieces]
+    return [
+        np.rint(piece.mean(axis=2, keepdims=True)).astype(np.uint8) if grey else piece for piece in colours
+    ]
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """How clean pictures are made noisy.
+
+    Parameters
+    ----------
+    noise : Noise
+        Of one strength, without a range.
+    seed : int
+    clip : bool
+        Clip the noisy pictures to [0, 1], as whatever stores them would. They are not rounded.
+    """
+
+    noise: Noise
+    seed: int = 0
+    clip: bool = True
+
+    @property
+    def sigma(self) -> float | None:
+        """The standard deviation that a denoiser may be told, 0 to 1; None unless the noise is Gaussian."""
+        return self.noise.sigma if isinstance(self.noise, Gaussian) else None
+
+    def batches(self, pictures: Sequence[Samples]) -> Iterator[tuple[Batch, Batch]]:
+        """Go through the pictures in batches of one size, clean and noisy.
+
+        One source of random numbers serves all pictures in order, so each has the same noise whichever
+        pictures follow.
+
+        Yields
+        ------
+        clean, noisy : float32 arrays (n, height, width, channels)
+        """
+        random = NumpyRandom(self.seed)
+        for samples in _alike(pictures):
+            clean = to_float(samples)
+            noisy = np.stack([self.noise.apply(each, random) for each in clean])
+            yield clean, noisy.clip(0, 1) if self.clip else noisy
+
+
+def _alike(pictures: Sequence[Samples]) -> Iterator[NDArray[np.uint8]]:
+    """Stack neighbours of one shape."""
+    for (height, width, _), group in groupby(pictures, key=np.shape):
+        count = max(1, min(LARGEST_BATCH, LARGEST_BATCH_PIXELS // (height * width)))
+        while batch := list(islice(group, count)):
+            yield np.stack(batch)
+
+
+def read_corruption(text: str, *, seed: int = 0, clip: bool = True) -> Corruption:
+    """Read a noise that has the same strength for every picture.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be read, or a parameter is a range.
+    """
+    noise = parse_noise(text)
+    if any(isinstance(value, tuple) for value in vars(noise).values()):
+        raise UsageError(
+            f"{text!r} is a range, and figures belong to one noise level",
+            "Give one value, and the option again for each further one",
+        )
+    return Corruption(noise, seed, clip)

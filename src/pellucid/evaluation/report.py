@@ -1,0 +1,139 @@
+"""From an evaluation to files: figures for machines, tables for spreadsheets, one page for people.
+
+The page is a single HTML file that needs neither scripts nor a network.
+"""
+
+import csv
+import io
+import json
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pellucid.errors import InputError
+from pellucid.evaluation import page
+from pellucid.evaluation.results import Evaluation
+
+FILES = ("results.json", "results.csv", "report.html")
+
+
+def write_results(folder: Path, evaluation: Evaluation) -> list[Path]:
+    """Write ``results.json``, ``results.csv`` and ``report.html``; files of these names are replaced.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it is missing.
+    evaluation : Evaluation
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        When a file cannot be written.
+    """
+    contents = (
+        json.dumps(results_json(evaluation), indent=1) + "\n",
+        results_csv(evaluation),
+        report_html(evaluation),
+    )
+    paths = [folder / name for name in FILES]
+    for path, content in zip(paths, contents, strict=True):
+        write_text(path, content)
+    return paths
+
+
+def write_report(path: Path, evaluation: Evaluation) -> None:
+    """Write the page alone.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    write_text(path, report_html(evaluation))
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a file as a whole or not at all; its folder is made when it is missing.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    temporary = path.with_name(f".pellucid-{secrets.token_hex(6)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(content, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    except OSError as exc:
+        raise InputError(
+            f"{path} cannot be written: {exc.strerror}", "Check the folder and its permissions"
+        ) from exc
+    finally:
+        with suppress(OSError):  # it is renamed, or never came into being
+            temporary.unlink()
+
+
+# ---- for machines --------------------------------------------------------------------------------
+
+
+def results_json(evaluation: Evaluation) -> dict[str, Any]:
+    """All figures, without the pictures, as a JSON document."""
+    document: dict[str, Any] = msgspec.to_builtins(evaluation)
+    del document["galleries"]
+    return document
+
+
+def results_csv(evaluation: Evaluation) -> str:
+    """The rows of all tables, with their intervals."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    figures = ("mse", "psnr", "ssim")
+    facts = ("set", "noise", "method", "kind", "note", "images", "seconds", "cpu_seconds")
+    ends = [f"{name}{suffix}" for name in figures for suffix in ("", "_low", "_high")]
+    writer.writerow([*facts, *ends])
+    for row in evaluation.rows:
+        values = [getattr(row, name) for name in figures]
+        cells = [
+            cell for each in values for cell in (msgspec.structs.astuple(each) if each else ("", "", ""))
+        ]
+        writer.writerow([*(getattr(row, name) for name in facts), *cells])
+    return stream.getvalue()
+
+
+def report_html(evaluation: Evaluation) -> str:
+    """Give the page.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The logs of its run folders are read from where they lie.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.j2").render(
+        evaluation=evaluation,
+        title=page.title(evaluation),
+        tables=page.tables(evaluation),
+        plots={
+            "PSNR against the noise level": page.level_plots(evaluation),
+            "Capacity against quality": page.capacity_plots(evaluation),
+            "Learning curves": page.learning_plots(evaluation.networks),
+        },
+        page=page,
+    )

@@ -1,0 +1,101 @@
+"""What an evaluation finds, as values that JSON can hold."""
+
+import msgspec
+
+from pellucid.inference.card import Card
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A mean over pictures and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One method on one set with one noise."""
+
+    set: str
+    noise: str
+    method: str
+    kind: str  # "noisy", "baseline" or "network"
+    note: str  # which parameter was chosen, or what the network was told
+    images: int  # how many of the set's first test pictures
+    mse: Figure  # in units of white, squared
+    psnr: Figure  # dB
+    ssim: Figure | None  # None when a picture is under 11 pixels a side
+    seconds: float  # wall clock for all pictures, without loading
+    cpu_seconds: float  # of all threads together
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """PSNR of one method against the level of Gaussian noise."""
+
+    set: str
+    method: str
+    images: int
+    sigmas: tuple[float, ...]
+    psnr: tuple[float, ...]  # dB
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """A network that was judged."""
+
+    name: str
+    cards: tuple[Card, ...]
+    run: str | None  # its run folder, where the log lies
+
+
+class SetFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a set was."""
+
+    name: str
+    images: int  # that were judged
+    channels: int
+    note: str
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What one network made of a picture."""
+
+    method: str
+    psnr: float  # dB, of the whole picture
+    denoised: bytes  # PNG
+    error: bytes  # PNG
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture on its way through the networks."""
+
+    rank: str  # "best", "median" or "worst"
+    image: int  # its number in the set, from 0
+    original: bytes  # PNG
+    noisy: bytes  # PNG
+    noisy_psnr: float  # dB
+    shown: tuple[Shown, ...]
+
+
+class Gallery(msgspec.Struct, frozen=True, kw_only=True):
+    """Examples from one set with one noise."""
+
+    set: str
+    noise: str
+    chosen_by: str  # the network whose best, median and worst pictures these are
+    whole: bool  # False when only the middle of each picture is shown
+    examples: tuple[Example, ...]
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one evaluation found."""
+
+    pellucid: str  # the version
+    date: str
+    machine: str
+    seed: int  # of the noise
+    clipped: bool  # whether noisy pictures were clipped to [0, 1]
+    networks: tuple[Network, ...]
+    sets: tuple[SetFacts, ...]
+    rows: tuple[Row, ...]
+    curves: tuple[Curve, ...]
+    galleries: tuple[Gallery, ...] = ()  # what the report shows; not in the JSON file

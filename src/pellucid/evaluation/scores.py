@@ -1,0 +1,60 @@
+"""From two pictures to MSE, PSNR and SSIM, and from many of these to a mean and its interval."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.evaluation.pictures import Batch
+from pellucid.evaluation.results import Figure
+from pellucid.images.metrics import ssim
+
+HIGHEST_PSNR = 100.0  # dB, for pictures that hardly differ, so that means stay finite
+SMALLEST_SSIM = 11  # pixels a side
+RESAMPLES = 1000
+
+
+def compare(denoised: Batch, clean: Batch) -> tuple[float, float, float]:
+    """MSE, PSNR in dB and SSIM of one picture.
+
+    Parameters
+    ----------
+    denoised, clean : float32 array (height, width, channels), 0 to 1
+        Not clipped.
+
+    Returns
+    -------
+    mse : float
+    psnr : float
+        10 log10(1 / MSE), at most 100.
+    ssim : float
+        NaN for pictures of less than 11 pixels a side.
+    """
+    error = float(np.mean(np.square(denoised - clean, dtype=np.float64)))
+    likeness = ssim(denoised, clean, data_range=1.0) if min(clean.shape[:2]) >= SMALLEST_SSIM else math.nan
+    return error, psnr_of(error), likeness
+
+
+def psnr_of(error: float) -> float:
+    """The PSNR in dB, at most 100, that belongs to a mean squared error."""
+    return min(HIGHEST_PSNR, -10 * math.log10(max(error, 1e-30)))
+
+
+def summarize(values: NDArray[np.float64]) -> list[Figure]:
+    """The mean of each column, and its 95 % percentile interval by the bootstrap (Efron 1979).
+
+    Parameters
+    ----------
+    values : float64 array (pictures, columns)
+
+    Returns
+    -------
+    list of Figure
+        NaN for a column with NaN.
+    """
+    rng, count = np.random.default_rng(0), len(values)
+    means = np.stack([values[rng.integers(count, size=count)].mean(axis=0) for _ in range(RESAMPLES)])
+    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    return [
+        Figure(*map(float, (mean, *ends))) for mean, *ends in zip(values.mean(axis=0), low, high, strict=True)
+    ]

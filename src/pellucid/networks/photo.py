@@ -1,0 +1,82 @@
+"""The network for photographs: it finds out for itself how much noise is where.
+
+    noisy (n, c, h, w) ┬─ estimator ─ levels (n, maps, h/2, w/2) ─ times gain ─┐
+                       └────────────────────────────────────────────────────── UNet ─ denoised
+
+A camera's noise depends on the light, the camera and its processing, and a file does not say how. A small
+network estimates the local level of luma and of chroma noise, and the U-Net is told these (Guo and others
+2019, CBDNet). The gain is the user's handle: more than 1 says that there is more noise than was estimated.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pellucid.networks.unet import UNet, UNetSettings
+
+FOLD = 8
+"""The levels are estimated at an eighth of the picture's size: noise changes more slowly than content."""
+
+
+class LevelEstimator(nn.Module):
+    """Estimate the standard deviation of the noise at each place.
+
+    Parameters
+    ----------
+    channels : int
+        Of the picture: 1 grey, 3 colour.
+    width : int
+        Channels of the hidden layers.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.fine = nn.Conv2d(4 * channels, width, 3, padding=1)
+        self.middle = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
+        self.coarse = nn.Conv2d(2 * width, 2 * width, 3, stride=2, padding=1)
+        self.wide = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
+        self.levels = nn.Conv2d(2 * width, maps_for(channels), 1)
+
+    def forward(self, noisy: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, maps, h / 8, w / 8), 0 to 1: luma and, for colour pictures, chroma."""
+        x = F.relu(self.fine(F.pixel_unshuffle(noisy, 2)))  # (n, 4c, h/2, w/2) -> (n, width, h/2, w/2)
+        x = F.relu(self.middle(x))  # -> (n, 2 width, h/4, w/4)
+        x = F.relu(self.coarse(x))  # -> (n, 2 width, h/8, w/8)
+        return F.relu(self.levels(F.relu(self.wide(x))).float() + 0.02)  # begins above the kink
+
+
+class PhotoUNet(nn.Module):
+    """Denoise photographs, whatever their noise.
+
+    Height and width must be multiples of `stride`; the runtime pads.
+    """
+
+    def __init__(self, settings: UNetSettings, estimator: int) -> None:
+        super().__init__()
+        self.estimator = LevelEstimator(settings.channels, estimator)
+        self.unet = UNet(settings)
+        self.stride = max(FOLD, self.unet.stride)
+        self.up = FOLD // settings.unshuffle
+
+    def forward(self, noisy: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+        """Denoise.
+
+        Parameters
+        ----------
+        noisy : tensor (n, c, h, w), 0 to 1
+        gain : tensor (1, maps, 1, 1)
+            What the estimated levels are multiplied by; 1 is the network's own.
+
+        Returns
+        -------
+        denoised : tensor (n, c, h, w)
+        levels : tensor (n, maps, h / 8, w / 8), 0 to 1
+            Standard deviation of the noise in luma and, for colour pictures, in chroma.
+        """
+        levels = self.estimator(noisy)
+        told = F.interpolate(levels * gain, scale_factor=float(self.up), mode="bilinear")
+        return self.unet(noisy, told), levels
+
+
+def maps_for(channels: int) -> int:
+    """Luma alone for grey pictures, luma and chroma for colour."""
+    return 1 if channels == 1 else 2

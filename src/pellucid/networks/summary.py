@@ -1,0 +1,107 @@
+"""What a network is made of: its layers in plain words, with the shape of what each gives."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from pellucid.inference.card import Layer
+from pellucid.networks.autoencoder import Autoencoder, Output, Unpool
+from pellucid.networks.unet import Residual, UNet
+
+Words = Callable[[Any], str]
+
+LAYERS: dict[type[nn.Module], Words] = {
+    nn.Conv2d: lambda layer: f"convolution {sides(layer)}",
+    nn.ConvTranspose2d: lambda layer: f"transposed convolution {sides(layer)}",
+    nn.Linear: lambda layer: "dense",
+    nn.MaxPool2d: lambda layer: "max pooling 2x2",
+    nn.Upsample: lambda layer: f"upsampling 2x {layer.mode}",
+    nn.Flatten: lambda layer: "flatten",
+    nn.Unflatten: lambda layer: "reshape",
+    Unpool: lambda layer: "unpooling 2x",
+    Residual: lambda layer: f"residual block {sides(layer.first)}",
+}
+
+ADDITIONS: dict[type[nn.Module], Words] = {  # without weights, told with the layer before
+    nn.ReLU: lambda layer: "ReLU",
+    nn.ELU: lambda layer: "ELU",
+    nn.GELU: lambda layer: "GELU",
+    nn.LeakyReLU: lambda layer: "leaky ReLU",
+    nn.Dropout: lambda layer: f"dropout {layer.p:g}" if layer.p else "",
+    Output: lambda layer: "sigmoid" if layer.kind == "sigmoid" else "clamp",
+}
+
+
+def layers(network: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
+    """List the layers in the order in which they run, found by running the network once on a black picture.
+
+    What no module does (the U-Net's folding, adding and doubling of sizes) has no row; its effect is seen
+    in the shape of the next one.
+
+    Parameters
+    ----------
+    network : Module
+        An autoencoder, a `UNet`, or another network of pictures made of the layers above. Not changed.
+    shape : (int, int, int)
+        Channels, height and width of a picture.
+
+    Returns
+    -------
+    list of Layer
+        First the picture that goes in, named "input"; last, where no layer gives it, the "output". Shapes are
+        without the batch axis: (channels, height, width) or (numbers,).
+    """
+    parted = isinstance(network, Autoencoder)
+    rows = [Layer(part="encoder" if parted else "network", name="input", shape=shape, parameters=0)]
+
+    def note(part: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def hook(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            if type(module) in LAYERS:
+                words, parameters = LAYERS[type(module)](module), sum(p.numel() for p in module.parameters())
+                rows.append(Layer(part, words, tuple(output.shape[1:]), parameters))
+            elif words := ADDITIONS[type(module)](module):
+                rows[-1] = msgspec.structs.replace(rows[-1], name=f"{rows[-1].name}, {words}")
+
+        return hook
+
+    with ExitStack() as hooks:
+        for name, child in network.named_children():
+            for module in known(child):
+                hooks.enter_context(module.register_forward_hook(note(name if parted else "network")))
+        output = run(network, shape)
+    if output != rows[-1].shape:
+        rows.append(Layer(rows[0].part, "output", output, 0))
+    return rows
+
+
+def known(module: nn.Module) -> Iterator[nn.Module]:
+    """Find the modules that have words, from the outside; what is inside them is not looked at."""
+    if type(module) in LAYERS or type(module) in ADDITIONS:
+        yield module
+    else:
+        for child in module.children():
+            yield from known(child)
+
+
+def run(network: nn.Module, shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Run once as in use, on black, and give the shape of the (first) result without its batch axis."""
+    training, device = network.training, next(network.parameters()).device
+    inputs = [torch.zeros(1, *shape, device=device)]
+    if isinstance(network, UNet):
+        inputs.append(torch.zeros(1, 1, 1, 1, device=device))
+    try:
+        with torch.no_grad():
+            results = network.eval()(*inputs)
+    finally:
+        network.train(training)
+    return tuple((results[0] if isinstance(results, tuple) else results).shape[1:])
+
+
+def sides(layer: nn.Conv2d | nn.ConvTranspose2d) -> str:
+    """Give the size of the kernel and, if it is not 1, the stride."""
+    kernel, stride = layer.kernel_size[0], layer.stride[0]
+    return f"{kernel}x{kernel}, stride {stride}" if stride > 1 else f"{kernel}x{kernel}"

@@ -1,0 +1,167 @@
+"""Learning from photographs that a simulated camera took.
+
+The camera takes longer than a training step, so noisy crops are made in advance and each serves a few
+times, in other patches and turned in other ways; after some steps all are made anew.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pellucid.datasets.graphics import draw_page
+from pellucid.images.arrays import mix
+from pellucid.images.camera import Camera, draw_shot, shoot
+from pellucid.images.jpeg import YCBCR
+from pellucid.images.metrics import psnr
+from pellucid.images.noise import NumpyRandom, parse_noise
+from pellucid.networks.photo import FOLD
+from pellucid.training.denoising import (
+    cut,
+    load_pool,
+    mean,
+    patch_now,
+    random_patches,
+    to_pixels,
+    to_tensor,
+    tune_pictures,
+    weigh,
+)
+from pellucid.training.losses import LOSSES
+from pellucid.training.randomness import TorchRandom
+from pellucid.training.recipe import Recipe
+
+TUNE_ISOS = (800, 3200, 12800)
+SHOTS = 32  # crops that go through the camera together: they share size and chroma subsampling
+
+
+class Photographs:
+    """Clean crops of photographs and graphics, and what cameras made of them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data_dir : Path
+        Where the recipe's folders lie.
+    device : torch.device
+        Keeps the crops, as uint8, and makes the noise.
+    """
+
+    def __init__(self, recipe: Recipe, data_dir: Path, device: torch.device) -> None:
+        self.recipe, self.device = recipe, device
+        self.pool = load_pool(recipe, data_dir, device)
+        self.graphics = draw_graphics(recipe).to(device)
+        self.tune = tune_pictures(recipe, data_dir)
+        self.loss = LOSSES[recipe.loss]
+        self.made = -1  # which pairs these are
+        self.pairs = torch.empty(0, dtype=torch.uint8)  # (n, 2 c, size, size): noisy, target
+
+    def losses(
+        self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
+    ) -> Tensor:
+        """The loss of each of `count` pictures."""
+        noisy, target = self.batch(random, step=step, progress=progress, count=count)
+        gain = torch.ones(1, 1, 1, 1, device=self.device)
+        denoised, levels = network(noisy, gain)
+        noise = noisy - target
+        rms = noise.square().mean((1, 2, 3)).sqrt()
+        truth = true_levels(noise)
+        wrong = LOSSES["pinball"](levels, truth)
+        return weigh(self.loss(denoised, target) + 0.1 * wrong, rms, self.recipe.loss_floor)
+
+    def batch(self, random: TorchRandom, *, step: int, progress: float, count: int) -> tuple[Tensor, Tensor]:
+        """Noisy pictures and their targets (n, c, h, w), 0 to 1."""
+        data = self.recipe.data
+        if step // data.renew != self.made:
+            self.made = step // data.renew
+            self.pairs = self.take_pairs(self.made)
+        patches = random_patches(
+            self.pairs, patch_now(self.recipe.schedule, progress), count, random.generator
+        )
+        noisy, target = patches.split(data.channels, 1)
+        return noisy.contiguous(memory_format=torch.channels_last), target
+
+    def take_pairs(self, number: int) -> Tensor:
+        """Photograph crops: uint8 (n, 2 c, size, size); the same number gives the same pairs."""
+        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + number)
+        random, data, degrade = TorchRandom(generator), self.recipe.data, self.recipe.degrade
+        camera = cast(Camera, parse_noise(degrade.camera or ""))
+        pairs = []
+        for start in range(0, data.pairs, SHOTS):
+            drawn = len(self.graphics) > 0 and start < degrade.graphics * data.pairs
+            crops = random_patches(self.graphics if drawn else self.pool, data.crop, SHOTS, generator)
+            if not drawn:
+                crops = soften(crops, random, data.soft)
+            iso = camera.draw(random, crops).iso
+            noisy, target = shoot(crops, draw_shot(iso, random, crops), random)
+            left = random.between(0, 1, crops) < (0.5 if drawn else degrade.clean)
+            noisy, target = torch.where(left, crops, noisy), torch.where(left, crops, target)
+            pairs.append((torch.cat([noisy, target], 1) * 255).round().to(torch.uint8))
+        return torch.cat(pairs)
+
+    @torch.no_grad()
+    def judge(self, network: Any) -> dict[str, float]:
+        """Mean PSNR in dB over the tune pictures at each of `TUNE_ISOS`, and of clean ones to themselves."""
+        figures = {}
+        own = torch.ones(1, 1, 1, 1, device=self.device)
+        for iso in (*TUNE_ISOS, None):
+            values = []
+            for seed, samples in enumerate(self.tune):
+                noisy = target = cut(samples, network.stride)
+                if iso is not None:
+                    random = NumpyRandom(seed)
+                    noisy, target = shoot(target, draw_shot(float(iso), random, target), random)
+                denoised = to_pixels(network(to_tensor(noisy, self.device), own)[0])
+                values.append(psnr(denoised, target, data_range=1.0))
+            figures["tune PSNR, clean" if iso is None else f"tune PSNR at ISO {iso}"] = mean(values)
+        return figures
+
+
+def draw_graphics(recipe: Recipe) -> Tensor:
+    """Crops of drawings, screenshots and pages of text: uint8 (n, c, size, size)."""
+    data, rng = recipe.data, np.random.default_rng(recipe.seed)
+    crops = []
+    for _ in range(data.graphics):
+        page = draw_page(rng, 4 * data.crop)
+        if data.channels == 1:
+            page = np.rint(page @ YCBCR[0])[..., None].astype(np.uint8)
+        rows = page.reshape(4, data.crop, 4, data.crop, -1).transpose(0, 2, 4, 1, 3)
+        crops.append(rows.reshape(16, -1, data.crop, data.crop))
+    if not crops:
+        return torch.empty(0, dtype=torch.uint8)
+    return torch.from_numpy(np.concatenate(crops))
+
+
+def soften(crops: Tensor, random: TorchRandom, share: float) -> Tensor:
+    """Enlarge some crops 1.1 to 2.2 times: at full size most photographs are soft."""
+    if float(random.between(0, 1, crops[:1])) >= share:
+        return crops
+    size = crops.shape[-1]
+    inner = round(size / float(random.between(1.1, 2.2, crops[:1])))
+    start = (size - inner) // 2
+    window = crops[..., start : start + inner, start : start + inner]
+    return F.interpolate(window, (size, size), mode="bicubic").clip(0, 1)
+
+
+def true_levels(noise: Tensor) -> Tensor:
+    """The standard deviation of luma and chroma noise around each place, for the estimator to learn.
+
+    Parameters
+    ----------
+    noise : tensor (n, c, h, w), noisy minus clean
+
+    Returns
+    -------
+    tensor (n, maps, h / 8, w / 8)
+        Over 40 x 40 pixels around each place; chroma is the root mean square of Cb and Cr.
+    """
+    power = noise.square() if noise.shape[1] == 1 else mix(noise, YCBCR).square()
+    luma, chroma = power[:, :1], power[:, 1:]
+    if noise.shape[1] == 3:
+        luma = torch.cat([luma, chroma.mean(1, keepdim=True)], 1)
+    local = F.avg_pool2d(luma, FOLD)
+    return F.avg_pool2d(local, 5, stride=1, padding=2, count_include_pad=False).sqrt()
