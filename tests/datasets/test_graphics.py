@@ -35,7 +35,8 @@ def test_a_picture_has_the_size_that_was_asked_for(
     seed: int, size: tuple[int, int], kind: str | None
 ) -> None:
     picture = draw(seed, size, kind)
-    assert (picture.shape, picture.dtype) == ((*size, 3), np.uint8)
+    assert picture.shape == (*size, 3)
+    assert picture.dtype == np.uint8
 
 
 def test_one_number_makes_a_square_that_may_be_written_to() -> None:
@@ -60,14 +61,14 @@ def test_graphics_are_clean_most_pixels_equal_their_neighbours(kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_graphics_come_in_colour_and_with_sharp_edges(kind: str) -> None:
-    pictures = [draw(seed, kind=kind).astype(int) for seed in range(8)]
+def test_many_graphics_are_coloured_and_most_have_sharp_edges(kind: str) -> None:
+    pictures = [draw(seed, kind=kind).astype(int) for seed in range(16)]
     assert sum(np.ptp(picture, axis=2).max() > 60 for picture in pictures) >= 4
-    assert sum(abs(np.diff(picture, axis=1)).max() > 100 for picture in pictures) >= 6
+    assert sum(abs(np.diff(picture, axis=1)).max() > 100 for picture in pictures) >= 10
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match="'poster'.*page, screenshot, drawing"):
+    with pytest.raises(UsageError, match=r"'poster'.*page, screenshot, drawing"):
         draw(0, kind="poster")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pellucid import __version__
-from pellucid.cli import compare, denoise, doctor, models, noise, recipes, train
+from pellucid.cli import compare, denoise, doctor, evaluate, models, noise, recipes, train
 from pellucid.cli.output import forward_warnings, say
 from pellucid.errors import UsageError
 
@@ -18,6 +18,7 @@ app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
 app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 EXAMPLES = """\b

@@ -1,11 +1,14 @@
 """``pellucid recipes``."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pellucid.cli.options import Json
 from pellucid.cli.output import say, say_json, table
+
+if TYPE_CHECKING:
+    from pellucid.training.recipe import Recipe
 
 EXAMPLES = """\b
 Examples:
@@ -30,9 +33,13 @@ def list_recipes(as_json: Json = False) -> None:
 
     found = [load_recipe(name) for name in recipe_names()]
     if as_json:
-        say_json({"recipes": [{"name": each.name, "purpose": each.purpose} for each in found]})
+        say_json({"recipes": [_row(each) for each in found]})
     else:
-        say(table([["NAME", "FOR"], *([each.name, each.purpose] for each in found)]))
+        say(table([["NAME", "FOR", "REACHES"], *(list(_row(each).values()) for each in found)]))
+
+
+def _row(recipe: "Recipe") -> dict[str, str]:
+    return {"name": recipe.name, "purpose": recipe.purpose, "reaches": recipe.reaches}
 
 
 @app.command("show", epilog=EXAMPLES)

@@ -219,8 +219,8 @@ def _hsv(hue: float, saturation: float, value: float) -> Colour:
 def _colours(dice: Random) -> tuple[Colour, Colour, list[Colour]]:
     """Paper, ink and accents: dark on light or light on dark, grey to vivid, full contrast to low."""
     dark, vivid = dice.random() < 0.35, dice.choice((0, 0.3, 0.7, 1, 1))
-    tint = vivid * dice.choice((0, 0, 0.06, 0.15, dice.random()))
-    light = dice.choice((0, 0.1, 0.15, 0.25)) if dark else dice.choice((1, 1, 0.96, dice.uniform(0.75, 1)))
+    tint = vivid * dice.choice((0, 0, 0, 0.06, 0.15, dice.random()))
+    light = dice.choice((0, 0.1, 0.15, 0.25)) if dark else dice.choice((1, 1, 1, 0.96, dice.uniform(0.75, 1)))
     contrast = dice.choice((1, 0.85, dice.uniform(0.7, 1), dice.uniform(0.3, 0.9)))
     paper = _hsv(dice.random(), tint, light)
     accents = [_hsv(dice.random(), vivid * dice.uniform(0.3, 1), dice.uniform(0.3, 1)) for _ in range(6)]
@@ -439,7 +439,7 @@ def _screenshot(canvas: _Canvas) -> None:
     """One window as large as the screen, or some with shadows on a wallpaper."""
     dice, (width, height) = canvas.dice, canvas.image.size
     dice.choice((_window, _window, _photo, _pattern, _cells))(canvas)
-    for _ in range(dice.choice((1, 1, 2, 4))):
+    for _ in range(dice.choice((1, 1, 2, 3))):
         left, top = dice.uniform(-0.2, 0.7) * width, dice.uniform(-0.1, 0.7) * height
         right, bottom = left + dice.uniform(0.3, 0.9) * width, top + dice.uniform(0.3, 0.9) * height
         canvas.stamp(_rounded(left, top + 4, right, bottom + 6, 6), (0, 0, 0), opacity=0.4, blur=6)

@@ -78,6 +78,8 @@ CIFAR10 = Source(
         "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
     },
 )
+SETS = {each.name: each for each in (MNIST, FASHION_MNIST, CIFAR10)}
+
 TRAIN = [f"data_batch_{number}.bin" for number in range(1, 6)]
 TEST = ["test_batch.bin", "test_first_1000.bin"]  # the first that is there
 
@@ -107,16 +109,15 @@ def load_dataset(name: str, *, data_dir: Path | None = None) -> Dataset:
     MissingExtraError
         When something must be downloaded and pooch is not installed.
     """
-    sources = {each.name: each for each in (MNIST, FASHION_MNIST, CIFAR10)}
-    if name not in sources:
-        raise UsageError(f"There is no data set {name!r}", f"Name one of {', '.join(sources)}")
+    if name not in SETS:
+        raise UsageError(f"There is no data set {name!r}", f"Name one of {', '.join(SETS)}")
     if data_dir is None and os.environ.get("PELLUCID_DATA"):
         data_dir = Path(os.environ["PELLUCID_DATA"])
     if data_dir is not None and not data_dir.is_dir():
         raise InputError(
             f"{data_dir} is no folder", f"Name the folder in which {name}/ lies, or none to download the set"
         )
-    return (load_cifar if name == CIFAR10.name else load_idx)(sources[name], data_dir)
+    return (load_cifar if name == CIFAR10.name else load_idx)(SETS[name], data_dir)
 
 
 def load_idx(source: Source, data_dir: Path | None) -> Dataset:

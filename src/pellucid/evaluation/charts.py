@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 COLOURS = 6
 WIDTH, HEIGHT = 640, 340
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 48
+LEFT, RIGHT, TOP, BOTTOM = 76, 20, 14, 48
 MOST_POINTS = 300  # of a line: more cannot be seen
 MOST_MARKS = 24
 
@@ -135,12 +135,13 @@ def chart(series: Sequence[Series], x: Axis, y: Axis, *, joined: bool = True) ->
     )
 
 
-def swatch(series: Series) -> str:
+def swatch(series: Series, *, joined: bool = True) -> str:
     """The sign of a series, for a legend."""
     dash = ' stroke-dasharray="5 4"' if series.dashed else ""
+    line = f'<path class="line" d="M-13 0H13"{dash}/>' if joined else ""
     return (
         f'<svg class="swatch {series.style}" viewBox="-14 -7 28 14" aria-hidden="true">'
-        f'<path class="line" d="M-13 0H13"{dash}/><path class="mark" d="{series.mark}"/></svg>'
+        f'{line}<path class="mark" d="{series.mark}"/></svg>'
     )
 
 
@@ -156,8 +157,10 @@ def _drawn(series: Series, places: Sequence[tuple[float, float]], *, joined: boo
     dash = ' stroke-dasharray="6 4"' if series.dashed else ""
     path = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
     line = f'<path class="line" d="{path}"{dash}/>' if joined and len(places) > 1 else ""
+    size = "" if joined else " scale(1.5)"
     marks = [
-        f'<path class="mark" d="{series.mark}" transform="translate({a:.1f} {b:.1f})"/>' for a, b in places
+        f'<path class="mark" d="{series.mark}" transform="translate({a:.1f} {b:.1f}){size}"/>'
+        for a, b in places
     ]
     if len(marks) > MOST_MARKS:  # they would hide the line
         marks = []
@@ -187,7 +190,7 @@ def _grid(
 def _labels(x: Axis, y: Axis) -> str:
     across, up = (LEFT + WIDTH - RIGHT) / 2, (TOP + HEIGHT - BOTTOM) / 2
     below = f'<text x="{across}" y="{HEIGHT - 8}" text-anchor="middle">{html.escape(x.label)}</text>'
-    place = f"translate(16 {up}) rotate(-90)"
+    place = f"translate(18 {up}) rotate(-90)"
     return f'{below}<text transform="{place}" text-anchor="middle">{html.escape(y.label)}</text>'
 
 

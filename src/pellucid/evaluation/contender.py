@@ -12,7 +12,7 @@ from pellucid.evaluation.pictures import LARGEST_BATCH, Batch
 from pellucid.inference.card import Card
 from pellucid.inference.model import Model, load_model
 from pellucid.inference.session import Session
-from pellucid.inference.sigma import CLEAN, noise_level
+from pellucid.inference.sigma import CLEAN, estimate_sigma
 
 MEMORY = 2**28  # bytes that one batch may need, by the card
 
@@ -107,7 +107,7 @@ def _open(text: str, label: str, threads: int | None) -> Contender:
     path = _network_of(run) if run else text
     if str(path).endswith(".onnx") and Path(path).is_file():
         session = Session(Path(path), threads=threads)
-        if session.inputs == ["noisy"]:
+        if session.inputs == ["noisy"] and "denoised" in session.outputs:
             denoise = partial(_untold, session)
             return Contender(label, {session.card.channels: session.card}, denoise, run)
     model = load_model(path, threads=threads)
@@ -150,8 +150,6 @@ def denoise_batch(session: Session, noisy: Batch) -> Batch:
     ------
     UsageError
         When the network takes other sizes or channels.
-    InputError
-        When the network does not give pictures.
     """
     n, height, width, _ = noisy.shape
     card = session.card
@@ -161,10 +159,7 @@ def denoise_batch(session: Session, noisy: Batch) -> Batch:
     planes = padded.transpose(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
     count = max(1, min(LARGEST_BATCH, MEMORY // (card.bytes_per_pixel * height * width)))
     parts = [session.call(noisy=planes[start : start + count]) for start in range(0, n, count)]
-    denoised = np.concatenate(parts)
-    if denoised.shape != planes.shape:
-        raise InputError(f"{card.name} gives no pictures", "Name a network that denoises")
-    return denoised.transpose(0, 2, 3, 1)[:, :height, :width]  # (n, c, h, w) -> (n, h, w, c)
+    return np.concatenate(parts).transpose(0, 2, 3, 1)[:, :height, :width]  # (n, c, h, w) -> (n, h, w, c)
 
 
 def _check_size(card: Card, shape: tuple[int, ...]) -> None:
@@ -216,5 +211,5 @@ def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
 
 
 def _level(pixels: Batch) -> float:
-    level = noise_level(pixels)
+    level = estimate_sigma(pixels)
     return level if level >= CLEAN else 0.0

@@ -2,20 +2,38 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.evaluation.contender import Contender
-from pellucid.evaluation.pictures import Batch, Corruption, PictureSet
+from pellucid.evaluation.pictures import Corruption, PictureSet
 from pellucid.evaluation.results import Example, Gallery, Shown
-from pellucid.evaluation.scores import compare
+from pellucid.evaluation.scores import squared_error
 from pellucid.images.codecs import vips
 from pellucid.images.picture import from_float
 
+Pixels: TypeAlias = NDArray[np.float32]
+
 LARGEST_SIDE = 192  # pixels of what is shown
-WHITE_ERROR = 0.5  # an error so large is shown white
+WHITE_ERRORS = (0.1, 0.2, 0.5, 1.0)  # one of them is shown white
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture (h, w, c), clean, noisy, and as each network gives it."""
+
+    clean: Pixels
+    noisy: Pixels
+    denoised: Sequence[Pixels]
+
+    @property
+    def errors(self) -> list[Pixels]:
+        """The absolute difference to the clean picture, mean of the channels, (h, w, 1)."""
+        return [np.abs(each - self.clean).mean(axis=2, keepdims=True) for each in self.denoised]
 
 
 def make_gallery(
@@ -46,64 +64,61 @@ def make_gallery(
     chosen = {int(image): rank for rank, image in reversed(ranks.items())}
     count, channels = len(chosen) * (2 + 2 * len(contenders)), pictures.channels
     side = min(LARGEST_SIDE, math.isqrt(room // (count * channels)))
-    pairs = {image: _pair(pictures, corruption, image) for image in reversed(chosen)}
+    seen = {image: _see(contenders, pictures, corruption, image) for image in reversed(chosen)}
+    usual = np.percentile(np.concatenate([e.ravel() for each in seen.values() for e in each.errors]), 99)
+    white_error = next((error for error in WHITE_ERRORS if error >= usual), WHITE_ERRORS[-1])
+    names = [contender.name for contender in contenders]
     return Gallery(
         set=pictures.name,
         noise=str(corruption.noise),
         chosen_by=chosen_by,
-        whole=all(max(clean.shape[:2]) <= side for clean, _ in pairs.values()),
+        whole=all(max(each.clean.shape[:2]) <= side for each in seen.values()),
+        white_error=white_error,
         examples=tuple(
-            _example(contenders, corruption, clean, noisy, rank=chosen[image], image=image, side=side)
-            for image, (clean, noisy) in pairs.items()
+            _example(each, names, rank=chosen[image], image=image, side=side, white_error=white_error)
+            for image, each in seen.items()
         ),
     )
 
 
-def _pair(pictures: PictureSet, corruption: Corruption, image: int) -> tuple[Batch, Batch]:
-    """One test picture (h, w, c), clean and with the noise that it has among all others."""
-    each = (
-        pair for batch in corruption.batches(pictures.test[: image + 1]) for pair in zip(*batch, strict=True)
-    )
-    clean, noisy = next(islice(each, image, None))
-    return clean, noisy
+def _see(contenders: Sequence[Contender], pictures: PictureSet, corruption: Corruption, image: int) -> Seen:
+    """Make one picture noisy as it is among all others, and denoise it."""
+    batches = corruption.batches(pictures.test[: image + 1])
+    clean, noisy = next(islice((pair for batch in batches for pair in zip(*batch, strict=True)), image, None))
+    return Seen(clean, noisy, [each.denoise(noisy[None], corruption.sigma)[0] for each in contenders])
 
 
 def _example(
-    contenders: Sequence[Contender],
-    corruption: Corruption,
-    clean: Batch,
-    noisy: Batch,
-    *,
-    rank: str,
-    image: int,
-    side: int,
+    seen: Seen, names: Sequence[str], *, rank: str, image: int, side: int, white_error: float
 ) -> Example:
-    def png(pixels: Batch) -> bytes:
+    def png(pixels: Pixels) -> bytes:
         return encode_png(_middle(pixels, side))
 
-    shown = []
-    for contender in contenders:
-        denoised = contender.denoise(noisy[None], corruption.sigma)[0]
-        error = np.abs(denoised - clean).mean(axis=2, keepdims=True) / WHITE_ERROR
-        quality = compare(denoised, clean)[1]
-        shown.append(Shown(method=contender.name, psnr=quality, denoised=png(denoised), error=png(error)))
     return Example(
         rank=rank,
         image=image,
-        original=png(clean),
-        noisy=png(noisy),
-        noisy_psnr=compare(noisy, clean)[1],
-        shown=tuple(shown),
+        original=png(seen.clean),
+        noisy=png(seen.noisy),
+        noisy_psnr=squared_error(seen.noisy, seen.clean)[1],
+        shown=tuple(
+            Shown(
+                method=name,
+                psnr=squared_error(denoised, seen.clean)[1],
+                denoised=png(denoised),
+                error=png(error / np.float32(white_error)),
+            )
+            for name, denoised, error in zip(names, seen.denoised, seen.errors, strict=True)
+        ),
     )
 
 
-def _middle(pixels: Batch, side: int) -> Batch:
+def _middle(pixels: Pixels, side: int) -> Pixels:
     height, width = pixels.shape[:2]
     top, left = max(0, height - side) // 2, max(0, width - side) // 2
     return pixels[top : top + side, left : left + side]
 
 
-def encode_png(pixels: Batch) -> bytes:
+def encode_png(pixels: Pixels) -> bytes:
     """A picture (height, width, channels), 0 to 1 and clipped to it, as an 8-bit PNG file."""
     samples = np.ascontiguousarray(from_float(pixels, np.uint8))
     content: bytes = vips().Image.new_from_array(samples).pngsave_buffer(compression=9)

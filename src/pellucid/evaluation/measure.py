@@ -25,7 +25,7 @@ from pellucid.evaluation.contender import Contender
 from pellucid.evaluation.gallery import make_gallery
 from pellucid.evaluation.pictures import Batch, Corruption, PictureSet, Samples, read_corruption
 from pellucid.evaluation.results import Curve, Evaluation, Gallery, Network, Row, SetFacts
-from pellucid.evaluation.scores import compare, summarize
+from pellucid.evaluation.scores import compare, squared_error, summarize
 from pellucid.images.noise import Gaussian
 
 CURVE_SIGMAS = tuple(step / 10 for step in range(1, 11))
@@ -93,7 +93,7 @@ def evaluate(
     UsageError
         When a noise cannot be read, or a network does not take the pictures of a set.
     InputError
-        When a network does not denoise.
+        When a network gives NaN or infinity.
     """
     corruptions = [read_corruption(text, seed=seed, clip=clip) for text in noises]
     for contender, pictures in product(contenders, sets):
@@ -103,15 +103,11 @@ def evaluate(
     galleries: list[Gallery] = []
     for done, (pictures, corruption) in enumerate(tables):
         tell = partial(_tell, progress, done, f"{pictures.name}, {corruption.noise}")
-        methods = _methods(contenders, pictures, corruption, tell, baselines=baselines)
-        measured = {method: score(method, pictures.test, corruption) for method in methods}
-        rows += [_row(pictures, corruption, *each) for each in measured.items()]
-        best = max(contenders, key=lambda each: _psnr(measured, each.name).mean())
-        order = np.argsort(_psnr(measured, best.name), kind="stable")
-        room = GALLERY_BYTES // len(tables)
-        galleries.append(
-            make_gallery(contenders, pictures, corruption, order, chosen_by=best.name, room=room)
+        found, gallery = _judge(
+            contenders, pictures, corruption, tell, baselines=baselines, room=GALLERY_BYTES // len(tables)
         )
+        rows += found
+        galleries.append(gallery)
     curves: list[Curve] = []
     for pictures in sets:
         _tell(progress, len(tables), pictures.name, "noise levels")
@@ -122,10 +118,7 @@ def evaluate(
         machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         seed=seed,
         clipped=clip,
-        networks=tuple(
-            Network(name=each.name, cards=tuple(each.cards.values()), run=str(each.run) if each.run else None)
-            for each in contenders
-        ),
+        networks=tuple(_network(each, {pictures.channels for pictures in sets}) for each in contenders),
         sets=tuple(
             SetFacts(name=each.name, images=len(each.test), channels=each.channels, note=each.note)
             for each in sets
@@ -136,16 +129,43 @@ def evaluate(
     )
 
 
+def _network(contender: Contender, channels: set[int]) -> Network:
+    """The network with those of its cards that were judged."""
+    cards = {card.channels: card for card in map(contender.card, sorted(channels))}
+    run = str(contender.run) if contender.run else None
+    return Network(name=contender.name, cards=tuple(cards.values()), run=run)
+
+
 def _try(contender: Contender, pictures: PictureSet) -> None:
     """Denoise one picture, so that what does not fit is told at once, and everything is loaded."""
     contender.card(pictures.channels)
-    clean, _ = next(Corruption(Gaussian(0.1)).batches(pictures.test[:1]))
-    contender.denoise(clean, None)
+    some = Corruption(Gaussian(0.1))
+    for _, noisy in some.batches(pictures.test[:1]):
+        contender.denoise(noisy, some.sigma)
 
 
 def _tell(progress: Progress | None, done: int, where: str, what: str) -> None:
     if progress:
         progress(f"{where}: {what}", done)
+
+
+def _judge(
+    contenders: Sequence[Contender],
+    pictures: PictureSet,
+    corruption: Corruption,
+    tell: Callable[[str], None],
+    *,
+    baselines: bool,
+    room: int,
+) -> tuple[list[Row], Gallery]:
+    """One table, and what its networks make of a few pictures."""
+    methods = _methods(contenders, pictures, corruption, tell, baselines=baselines)
+    measured = [(method, score(method, pictures.test, corruption)) for method in methods]
+    rows = [_row(pictures, corruption, method, scores) for method, scores in measured]
+    psnr = {method.name: scores.values[:, 1] for method, scores in measured if method.kind == "network"}
+    best = max(psnr, key=lambda name: psnr[name].mean())
+    order = np.argsort(psnr[best], kind="stable")
+    return rows, make_gallery(contenders, pictures, corruption, order, chosen_by=best, room=room)
 
 
 def _methods(
@@ -203,13 +223,6 @@ def score(method: Method, pictures: Sequence[Samples], corruption: Corruption) -
     return Scores(np.array(values), seconds, cpu_seconds)
 
 
-def _psnr(measured: dict[Method, Scores], name: str) -> NDArray[np.float64]:
-    (found,) = (
-        scores for method, scores in measured.items() if (method.kind, method.name) == ("network", name)
-    )
-    return found.values[:, 1]
-
-
 def _row(pictures: PictureSet, corruption: Corruption, method: Method, scores: Scores) -> Row:
     mse, psnr, ssim = summarize(scores.values)
     return Row(
@@ -244,19 +257,22 @@ def noise_curves(
     few = pictures.test[: max(1, int(np.searchsorted(area, CURVE_PIXELS, side="right")))]
     levels = [Corruption(Gaussian(sigma), seed, clip) for sigma in CURVE_SIGMAS]
 
-    def curve(name: str, denoise: Callable[[Batch, float | None], Batch]) -> Curve:
-        means = [
-            score(Method(name, "", _with(denoise, level.sigma)), few, level).values[:, 1].mean()
-            for level in levels
-        ]
-        return Curve(
+    def mean_psnr(denoise: Callable[[Batch, float | None], Batch], level: Corruption) -> float:
+        pairs = (
+            pair
+            for clean, noisy in level.batches(few)
+            for pair in zip(denoise(noisy, level.sigma), clean, strict=True)
+        )
+        return float(np.mean([squared_error(*pair)[1] for pair in pairs]))
+
+    methods = {"noisy input": lambda noisy, sigma: noisy, **{each.name: each.denoise for each in contenders}}
+    return [
+        Curve(
             set=pictures.name,
             method=name,
             images=len(few),
             sigmas=CURVE_SIGMAS,
-            psnr=tuple(map(float, means)),
+            psnr=tuple(mean_psnr(denoise, level) for level in levels),
         )
-
-    return [curve("noisy input", lambda noisy, sigma: noisy)] + [
-        curve(each.name, each.denoise) for each in contenders
+        for name, denoise in methods.items()
     ]

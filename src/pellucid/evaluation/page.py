@@ -17,6 +17,7 @@ from pellucid.inference.card import Card
 
 SHOWN_SIDE = 112  # pixels of the page, about, for a small picture
 NO_FIGURES = {"step", "epoch", "seconds", "learning_rate"}  # of a line in a log
+VALIDATION = ", validation"
 KINDS = {1: "grey", 3: "colour"}
 
 
@@ -94,14 +95,14 @@ def _lines(evaluation: Evaluation, rows: Sequence[Row]) -> list[Line]:
     columns = [
         _cells([row.psnr for row in rows], max, "{:.2f}"),
         _cells([row.ssim for row in rows], max, "{:.3f}"),
-        _cells([row.mse for row in rows], min, "{:.3g}"),
+        _cells([row.mse for row in rows], min, "{:#.4g}"),
     ]
     return [
         Line(
             row,
             cells,
             f"{cards[row.method].parameters:,}" if row.kind == "network" else "",
-            f"{1000 * row.seconds / row.images:.3g}" if row.kind != "noisy" else "",
+            _milliseconds(row.seconds / row.images) if row.kind != "noisy" else "",
             row.note if row.images == most else f"{row.note}; first {row.images} pictures",
         )
         for row, *cells in zip(rows, *columns, strict=True)
@@ -119,8 +120,12 @@ def _cells(figures: Sequence[Figure | None], choose: Callable[[list[float]], flo
     ]
 
 
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:,.0f}" if seconds >= 0.1 else f"{1000 * seconds:.3g}"
+
+
 def _card(network: Network, channels: int) -> Card:
-    """The card for pictures with so many channels; a network for colour may serve grey ones."""
+    """The card for pictures with so many channels; one for colour may serve grey ones too."""
     cards = {card.channels: card for card in network.cards}
     return cards.get(channels) or network.cards[0]
 
@@ -142,9 +147,8 @@ def level_plots(evaluation: Evaluation) -> list[Plot]:
 
 def _level_series(curve: Curve, numbers: Mapping[str, int]) -> Series:
     number = numbers.get(curve.method)
-    return Series(
-        curve.method, list(zip(curve.sigmas, curve.psnr, strict=True)), number, dashed=number is None
-    )
+    points = list(zip(curve.sigmas, curve.psnr, strict=True))
+    return Series(curve.method, points, number, dashed=number is None)
 
 
 def capacity_plots(evaluation: Evaluation) -> list[Plot]:
@@ -170,26 +174,17 @@ def learning_plots(networks: Sequence[Network]) -> list[Plot]:
     logs = [(number, each.name, read_log(Path(each.run))) for number, each in enumerate(networks) if each.run]
     lines = [line for _, _, log in logs for line in log]
     x = "epoch" if lines and all("epoch" in line for line in lines) else "step"
-    keys = list(dict.fromkeys(key for line in lines for key in line if key not in NO_FIGURES))
     panels: dict[str, list[Series]] = {}
-    for key, (number, name, log) in product(keys, logs):
-        points = [
-            (line[x], line[key]) for line in log if _is_number(line.get(x)) and _is_number(line.get(key))
-        ]
-        base, part = _base(key)
-        if points:
-            title = (
-                f"{name}, {part}"
-                if len({_base(each) for each in keys if _base(each)[0] == base}) > 1
-                else name
-            )
-            panels.setdefault(base, []).append(Series(title, points, number, dashed=part == "validation"))
-    return [
-        _plot(
-            base.replace("_", " "), series, Axis(x), Axis(base.replace("_", " "), log=_all_positive(series))
-        )
-        for base, series in panels.items()
-    ]
+    for key in dict.fromkeys(key for line in lines for key in line if key not in NO_FIGURES):
+        figure, part = _split(key)
+        for number, name, log in logs:
+            points = [
+                (line[x], line[key]) for line in log if _is_number(line.get(x)) and _is_number(line.get(key))
+            ]
+            if points:
+                series = Series(f"{name}{part}", points, number, dashed=part == VALIDATION)
+                panels.setdefault(figure, []).append(series)
+    return [_plot("", series, Axis(x), _axis(figure, series)) for figure, series in panels.items()]
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
@@ -202,26 +197,27 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _base(key: str) -> tuple[str, str]:
-    """A figure without the part of the data that it belongs to, and that part."""
-    for part, word in (("validation_", "validation"), ("train_", "training")):
-        if key.startswith(part):
-            return key.removeprefix(part), word
-    return key, "training"
+def _split(key: str) -> tuple[str, str]:
+    """What a figure of the log measures, and which data it belongs to, as the end of a name."""
+    if key.startswith("validation_"):
+        return key.removeprefix("validation_"), VALIDATION
+    return key, ", training" if key == "loss" else ""
+
+
+def _axis(figure: str, series: Sequence[Series]) -> Axis:
+    """Errors that fall a long way are drawn on a logarithmic axis."""
+    values = [y for each in series for _, y in each.points]
+    return Axis(words(figure), log=figure in ("loss", "mse") and 0 < 5 * min(values) < max(values))
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and abs(value) < 1e30  # NaN and infinity are not
 
 
-def _all_positive(series: Sequence[Series]) -> bool:
-    return all(y > 0 for each in series for _, y in each.points)
-
-
 def _plot(
     title: str, series: Sequence[Series], x: Axis, y: Axis, *, joined: bool = True, caption: str = ""
 ) -> Plot:
-    legend = [(swatch(each), each.name) for each in series]
+    legend = [(swatch(each, joined=joined), each.name) for each in series]
     return Plot(title, chart(series, x, y, joined=joined), legend, caption)
 
 
@@ -236,24 +232,24 @@ def drawing(card: Card) -> str:
 
 def facts(card: Card) -> list[tuple[str, str]]:
     """A card in words: terms and what is said of each."""
+    size = f", {card.size[1]} × {card.size[0]} pixels" if card.size else ""
     return [
         ("Name", f"{card.name}, version {card.version}"),
         ("For", card.purpose),
-        (
-            "Pictures",
-            KINDS[card.channels] + (f", {card.size[1]} × {card.size[0]} pixels" if card.size else ""),
-        ),
+        ("Pictures", KINDS[card.channels] + size),
         ("Code", _code(card)),
         ("Noise levels", _levels(card)),
         ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
         ("Licence", card.licence),
         ("Parameters", f"{card.parameters:,}"),
         ("Multiply-adds", f"{card.multiply_adds:,} a pixel"),
-        *(
-            (name[:1].upper() + name[1:].replace("_", " "), f"{value:g}")
-            for name, value in card.figures.items()
-        ),
+        *((words(name)[:1].upper() + words(name)[1:], f"{value:g}") for name, value in card.figures.items()),
     ]
+
+
+def words(figure: str) -> str:
+    """The name of a figure in a log or a card, as people write it."""
+    return figure.replace("_", " ").replace("mse", "MSE").replace("psnr", "PSNR, dB")
 
 
 def recipe(card: Card) -> str:
@@ -273,7 +269,7 @@ def _code(card: Card) -> str:
 
 def _levels(card: Card) -> str:
     if card.sigma is None:
-        return "is told none"
+        return "it is told none"
     return " to ".join(f"{255 * sigma:.3g}" for sigma in card.sigma) + " (of 255)"
 
 

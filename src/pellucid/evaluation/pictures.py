@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.datasets.folder import picture_files, read_samples
-from pellucid.datasets.named import CIFAR10, FASHION_MNIST, MNIST, load_dataset
+from pellucid.datasets.named import SETS, load_dataset
 from pellucid.errors import UsageError
 from pellucid.images.files import read_image
 from pellucid.images.noise import Gaussian, Noise, NumpyRandom, parse_noise
@@ -97,13 +97,12 @@ def load_set(name: str, *, data_dir: Path | None = None, grey: bool = False) -> 
     InputError
         When the folder holds no pictures.
     """
-    names = [source.name for source in (MNIST, FASHION_MNIST, CIFAR10)]
-    if name in names:
+    if name in SETS:
         return PictureSet.of(load_dataset(name, data_dir=data_dir))
     for folder in (Path(name), *([data_dir / name] if data_dir else [])):
         if folder.is_dir():
-            return folder_set(folder, grey=grey)
-    raise UsageError(f"There is no set {name!r}", f"Name one of {', '.join(names)}, or a folder of pictures")
+            return replace(folder_set(folder, grey=grey), name=name)
+    raise UsageError(f"There is no set {name!r}", f"Name one of {', '.join(SETS)}, or a folder of pictures")
 
 
 def folder_set(folder: Path, *, grey: bool = False) -> PictureSet:

@@ -62,7 +62,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     psnr: float  # dB, of the whole picture
     denoised: bytes  # PNG
-    error: bytes  # PNG
+    error: bytes  # PNG, the absolute difference to the original, mean of the channels
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +83,7 @@ class Gallery(msgspec.Struct, frozen=True, kw_only=True):
     noise: str
     chosen_by: str  # the network whose best, median and worst pictures these are
     whole: bool  # False when only the middle of each picture is shown
+    white_error: float  # the error that is shown white, in units of white
     examples: tuple[Example, ...]
 
 

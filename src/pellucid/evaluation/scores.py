@@ -30,14 +30,14 @@ def compare(denoised: Batch, clean: Batch) -> tuple[float, float, float]:
     ssim : float
         NaN for pictures of less than 11 pixels a side.
     """
-    error = float(np.mean(np.square(denoised - clean, dtype=np.float64)))
     likeness = ssim(denoised, clean, data_range=1.0) if min(clean.shape[:2]) >= SMALLEST_SSIM else math.nan
-    return error, psnr_of(error), likeness
+    return *squared_error(denoised, clean), likeness
 
 
-def psnr_of(error: float) -> float:
-    """The PSNR in dB, at most 100, that belongs to a mean squared error."""
-    return min(HIGHEST_PSNR, -10 * math.log10(max(error, 1e-30)))
+def squared_error(denoised: Batch, clean: Batch) -> tuple[float, float]:
+    """MSE and PSNR alone, as `compare` gives them: SSIM takes most of its time."""
+    error = float(np.mean(np.square(denoised - clean, dtype=np.float64)))
+    return error, min(HIGHEST_PSNR, -10 * math.log10(max(error, 1e-30)))
 
 
 def summarize(values: NDArray[np.float64]) -> list[Figure]:

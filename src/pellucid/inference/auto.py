@@ -1,25 +1,37 @@
 """Choosing the network by the noise: the default wherever no network is named."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from pellucid.inference.card import Card
 from pellucid.inference.model import Model, Progress, Result, load_model
 from pellucid.inference.pixels import check_pixels, is_grey
-from pellucid.inference.sigma import CLEAN, Levels, noise_level
+from pellucid.inference.sigma import CLEAN, noise_level
 
 WHITE, CAMERA = "gaussian-fast", "photo-fast"
 
 
-def choose(levels: Levels) -> tuple[str | None, str]:
-    """Name the network for a picture with so much noise of each kind, or none, and say why."""
-    if levels.total < CLEAN:
-        return None, "there is no noise to take away"
-    level = f"{255 * levels.total:.1f} of 255"
-    if levels.white > levels.camera:
-        return WHITE, f"its noise is white, {level}"
-    return CAMERA, f"its noise is a camera's, {level}"
+class Choice(NamedTuple):
+    """What to do with a picture."""
+
+    name: str | None  # of the network; None: there is nothing to take away
+    level: float  # of the noise, 0 to 1
+    why: str  # in words
+
+
+def choose(colour: NDArray[Any], camera: Model) -> Choice:
+    """Choose by the noise in a picture (h, w, 1 or 3).
+
+    The small estimator sees white noise alone. What it does not see, a camera may have left, and the network
+    for photographs says how much.
+    """
+    if (level := noise_level(colour)) >= CLEAN:
+        return Choice(WHITE, level, f"its noise is white, {255 * level:.1f} of 255")
+    if (level := camera.level(colour)) >= CLEAN:
+        return Choice(CAMERA, level, f"its noise is a camera's, {255 * level:.1f} of 255")
+    return Choice(None, level, "there is no noise to take away")
 
 
 class Auto(Model):
@@ -58,15 +70,13 @@ class Auto(Model):
         """Do what `Model.denoise` does, with the network that fits the picture."""
         self.check(sigma, strength, luma, chroma)
         colour = check_pixels(pixels)[..., :3]
+        choice = Choice(WHITE, sigma or 0.0, "a noise level was told")
         if sigma is None:
-            levels = noise_level(colour[..., :1] if is_grey(colour) else colour)
-            name, why = choose(levels)
-        else:
-            levels, name, why = Levels(sigma, 0.0), WHITE, "a noise level was told"
-        if name is None:
-            return Result(pixels.copy(), levels.total, changed=False, model="none", why=why)
-        told = levels.total if name == WHITE else None
-        found = self._models[name].denoise(
+            choice = choose(colour[..., :1] if is_grey(colour) else colour, self._models[CAMERA])
+        if choice.name is None:
+            return Result(pixels.copy(), choice.level, changed=False, model="none", why=choice.why)
+        told = choice.level if choice.name == WHITE else None
+        result = self._models[choice.name].denoise(
             pixels, sigma=told, strength=strength, luma=luma, chroma=chroma, progress=progress
         )
-        return Result(found.pixels, found.sigma, found.changed, name, why)
+        return replace(result, why=choice.why)

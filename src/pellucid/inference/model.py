@@ -19,7 +19,7 @@ from pellucid.inference import index
 from pellucid.inference.card import Card
 from pellucid.inference.pixels import check_pixels, is_grey
 from pellucid.inference.session import Session, check_options
-from pellucid.inference.sigma import CLEAN, noise_level
+from pellucid.inference.sigma import CLEAN, noise_level, telling_crops
 from pellucid.inference.tiling import Tiles, plan, run_tiled
 
 log = logging.getLogger("pellucid")
@@ -143,9 +143,7 @@ class Model:
         if is_grey(colour):
             colour = colour[..., :1]
         session = self._session_for(colour.shape[2])
-        level = sigma
-        if level is None:
-            level = noise_level(colour).total
+        level = self.level(colour) if sigma is None else sigma
         # A network with one input is an autoencoder, which makes its picture whatever it sees.
         clean = level < (CLEAN if sigma is None else 1e-6) and len(session.inputs) > 1
         if max(strengths) == 0 or clean:
@@ -153,6 +151,19 @@ class Model:
         out = view.copy()
         self._run(colour, out, self._told(session, level, strengths, view), strengths, progress)
         return Result(out.reshape(pixels.shape), level, changed=True, model=self.name)
+
+    def level(self, colour: NDArray[Any]) -> float:
+        """How much noise is in a picture (h, w, 1 or 3), as this network sees it: 0 to 1."""
+        session = self._session_for(colour.shape[2])
+        if "levels" not in session.outputs:
+            return noise_level(colour)
+        crops = telling_crops(colour)
+        if not len(crops):
+            return 0.0
+        levels = session.levels(crops.repeat(session.card.channels // colour.shape[2], axis=1))
+        # The mean square over red, green and blue, from luma and the two chroma channels.
+        power = levels[:, 0] ** 2 + (1.9 * levels[:, 1] ** 2 if levels.shape[1] > 1 else 0)
+        return float(np.sqrt(power.mean()))
 
     def check(
         self, sigma: float | None, strength: float, luma: float | None, chroma: float | None
@@ -235,7 +246,9 @@ class Model:
             largest = min(largest, math.isqrt(max(room, 0) // card.bytes_per_pixel))
         if card.size is not None and card.size != (height, width):
             right = f"{card.size[1]} x {card.size[0]}"
-            raise UsageError(f"{self.name} takes {right} pixels, not {width} x {height}", "Name another model")
+            raise UsageError(
+                f"{self.name} takes {right} pixels, not {width} x {height}", "Name another model"
+            )
         halo = card.radius if self._wants_exact(card) else card.overlap
         try:
             return plan(height, width, stride=card.stride, halo=halo, largest=largest)

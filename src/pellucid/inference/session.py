@@ -81,8 +81,24 @@ class Session:
         denoised: NDArray[np.float32] = self.call(**feeds)[0].transpose(1, 2, 0)  # (1, c, h, w) -> (h, w, c)
         return denoised
 
-    def call(self, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run the network on named inputs; give its first output.
+    def levels(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean noise levels that a network for photographs finds in crops.
+
+        Parameters
+        ----------
+        crops : float32 array (n, channels, height, width), 0 to 1
+
+        Returns
+        -------
+        float32 array (n, maps)
+            Of luma and, for colour, of chroma, 0 to 1.
+        """
+        gain = np.ones((1, min(2, self.card.channels), 1, 1), np.float32)
+        found = [self.call("levels", noisy=crop[None], gain=gain).mean(axis=(0, 2, 3)) for crop in crops]
+        return np.stack(found)
+
+    def call(self, output: str | None = None, /, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run the network on named inputs; give one output, by default the first.
 
         Raises
         ------
@@ -91,12 +107,12 @@ class Session:
         """
         try:
             feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
-            output: NDArray[np.float32] = self._session.run(self.outputs[:1], feeds)[0]
+            result: NDArray[np.float32] = self._session.run([output or self.outputs[0]], feeds)[0]
         except Exception as exc:
             raise LimitError(
                 f"The network stopped: {_first_line(exc)}", "Give it less at a time, as with --memory 500M"
             ) from exc
-        return output
+        return result
 
 
 def check_options(device: str, threads: int | None) -> str:

@@ -1,8 +1,7 @@
 """How much noise is in a picture, as a small network sees it."""
 
 import functools
-import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,34 +42,21 @@ def estimate_sigma(pixels: NDArray[Any]) -> float:
         When the array holds NaN or infinity.
     """
     colour = check_pixels(pixels)[..., :3]
-    return noise_level(colour[..., :1] if is_grey(colour) else colour).total
+    return noise_level(colour[..., :1] if is_grey(colour) else colour)
 
 
-class Levels(NamedTuple):
-    """How much noise of each kind is in a picture: standard deviations, 0 to 1."""
-
-    white: float  # the same at all places and in all frequencies
-    camera: float  # what a camera's sensor, processing and JPEG left
-
-    @property
-    def total(self) -> float:
-        """Both together."""
-        return math.hypot(self.white, self.camera)
-
-
-def noise_level(colour: NDArray[Any]) -> Levels:
+def noise_level(colour: NDArray[Any]) -> float:
     """Do what `estimate_sigma` does for an array (h, w, 1 or 3) that is known to be a picture."""
-    crops = _crops(colour)
-    crops = crops[np.ptp(crops, axis=(1, 2, 3)) > 0]  # margins and letterboxes say nothing
+    crops = telling_crops(colour)
     if not len(crops):
-        return Levels(0.0, 0.0)
-    *levels, trust = _session(colour.shape[2]).call(noisy=crops).astype(np.float64).T
+        return 0.0
+    level, trust = _session(colour.shape[2]).call(noisy=crops).astype(np.float64).T
     weight = np.exp(trust - trust.max())
-    white, camera = (max(0.0, float((weight * each).sum() / weight.sum())) for each in levels)
+    learned = (weight * level).sum() / weight.sum()
     # Patterns that no photograph holds can fool the network, but not so far beyond the wavelet estimate,
     # which takes texture for noise and so errs high; clipped noise makes it err low, hence the factor.
     bound = 1.5 * max(wavelet_sigma(crop) for crop in crops.transpose(0, 2, 3, 1))
-    return Levels(min(white, bound, 1.0), min(camera, 1.0))
+    return float(np.clip(learned, 0, min(bound, 1)))
 
 
 @functools.cache
@@ -80,8 +66,11 @@ def _session(channels: int) -> Session:
     return Session(entry.path, threads=1)  # so small that a second thread only costs
 
 
-def _crops(view: NDArray[Any]) -> NDArray[np.float32]:
-    """Crops of the picture (h, w, c) on an even grid, float32 (n, c, CROP, CROP)."""
+def telling_crops(view: NDArray[Any]) -> NDArray[np.float32]:
+    """Crops of the picture (h, w, c) on an even grid, float32 (n, c, CROP, CROP).
+
+    Those of one colour, such as margins, say nothing about the noise and are left out.
+    """
     small = [(0, max(0, CROP - extent)) for extent in view.shape[:2]]
     if any(after for _, after in small):
         view = np.pad(view, (*small, (0, 0)), mode="reflect")
@@ -89,4 +78,5 @@ def _crops(view: NDArray[Any]) -> NDArray[np.float32]:
         np.unique(np.linspace(0, extent - CROP, GRID).round().astype(int)) for extent in view.shape[:2]
     )
     crops = [view[row : row + CROP, column : column + CROP] for row in rows for column in columns]
-    return to_float(np.stack(crops).transpose(0, 3, 1, 2))  # (n, h, w, c) -> (n, c, h, w)
+    planes = to_float(np.stack(crops).transpose(0, 3, 1, 2))  # (n, h, w, c) -> (n, c, h, w)
+    return planes[np.ptp(planes, axis=(1, 2, 3)) > 0]

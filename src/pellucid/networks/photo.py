@@ -41,7 +41,8 @@ class LevelEstimator(nn.Module):
         x = F.relu(self.fine(F.pixel_unshuffle(noisy, 2)))  # (n, 4c, h/2, w/2) -> (n, width, h/2, w/2)
         x = F.relu(self.middle(x))  # -> (n, 2 width, h/4, w/4)
         x = F.relu(self.coarse(x))  # -> (n, 2 width, h/8, w/8)
-        return F.relu(self.levels(F.relu(self.wide(x))).float() + 0.02)  # begins above the kink
+        # Softplus, since a rectifier may fall to zero everywhere and stay there; it begins near 0.02.
+        return F.softplus(self.levels(F.relu(self.wide(x))).float() - 4)
 
 
 class PhotoUNet(nn.Module):

@@ -1,7 +1,7 @@
-"""The network that says how much noise is in a picture, and of which kind.
+"""The network that says how much noise is in a picture.
 
-    crops (n, c, h, w) ─ 3x3 ─ 3x3 / 2 ─ 3x3 / 2 ─ 1x1 ─ (n, 3, h/4, w/4): at each place, the level of white
-                               noise, that of a camera's noise, and how far this place can be trusted
+    crops (n, c, h, w) ─ 3x3 ─ 3x3 / 2 ─ 3x3 / 2 ─ 1x1 ─ (n, 2, h/4, w/4): at each place, a noise level
+                                                          and how far this place can be trusted
 
 Flat places tell noise from texture, and the network learns to find them: the answer for a crop is the mean of
 its places, weighted by trust (attention pooling, Ilse and others 2018). The trust of the crop as a whole is
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class SigmaEstimator(nn.Module):
-    """Estimate the standard deviation of the noise.
+    """Estimate the standard deviation of white Gaussian noise.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class SigmaEstimator(nn.Module):
         self.head = nn.Conv2d(channels, width, 3)
         self.middle = nn.Conv2d(width, 2 * width, 3, stride=2)
         self.deep = nn.Conv2d(2 * width, 2 * width, 3, stride=2)
-        self.tail = nn.Conv2d(2 * width, 3, 1)
+        self.tail = nn.Conv2d(2 * width, 2, 1)
 
     def forward(self, noisy: Tensor) -> Tensor:
         """Estimate.
@@ -42,12 +42,12 @@ class SigmaEstimator(nn.Module):
 
         Returns
         -------
-        tensor (n, 3)
-            The levels of white noise and of a camera's, 0 to 1, and the logarithm of the trust in them.
+        tensor (n, 2)
+            The noise level, 0 to 1, and the logarithm of the trust in it.
         """
         x = F.relu(self.head(noisy))
         x = F.relu(self.middle(x))
         x = F.relu(self.deep(x))
-        white, camera, trust = self.tail(x).float().flatten(2).unbind(1)  # (n, 3, h/4, w/4) -> (n, places)
-        weight = trust.softmax(1)
-        return torch.stack([(weight * white).sum(1), (weight * camera).sum(1), trust.logsumexp(1)], 1)
+        level, trust = self.tail(x).float().flatten(2).unbind(1)  # (n, 2, h/4, w/4) -> two (n, places)
+        pooled = (trust.softmax(1) * level).sum(1)
+        return torch.stack([pooled, trust.logsumexp(1)], 1)

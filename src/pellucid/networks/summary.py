@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pellucid.inference.card import Layer
 from pellucid.networks.autoencoder import Autoencoder, Output, Unpool
+from pellucid.networks.photo import PhotoUNet, maps_for
 from pellucid.networks.unet import Residual, UNet
 
 Words = Callable[[Any], str]
@@ -91,8 +92,9 @@ def run(network: nn.Module, shape: tuple[int, int, int]) -> tuple[int, ...]:
     """Run once as in use, on black, and give the shape of the (first) result without its batch axis."""
     training, device = network.training, next(network.parameters()).device
     inputs = [torch.zeros(1, *shape, device=device)]
-    if isinstance(network, UNet):
-        inputs.append(torch.zeros(1, 1, 1, 1, device=device))
+    if isinstance(network, (UNet, PhotoUNet)):
+        maps = maps_for(shape[0]) if isinstance(network, PhotoUNet) else 1
+        inputs.append(torch.zeros(1, maps, 1, 1, device=device))
     try:
         with torch.no_grad():
             results = network.eval()(*inputs)

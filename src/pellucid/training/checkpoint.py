@@ -3,6 +3,8 @@
 import copy
 import json
 import logging
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,34 @@ from torch import Tensor
 
 from pellucid.errors import UsageError
 from pellucid.inference import index
+from pellucid.networks.autoencoder import (
+    Autoencoder,
+    ConvLatent,
+    ConvLatentSettings,
+    ConvPool,
+    ConvPoolSettings,
+    Dense,
+    DenseSettings,
+)
 from pellucid.networks.photo import PhotoUNet, maps_for
 from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.unet import UNet, UNetSettings
 from pellucid.training.optimizer import make_optimizers
-from pellucid.training.recipe import EstimatorTable, PhotoTable, Recipe, recipe_json
+from pellucid.training.recipe import (
+    AutoencoderTable,
+    ConvLatentTable,
+    ConvPoolTable,
+    DenseTable,
+    EstimatorTable,
+    PhotoTable,
+    Recipe,
+    SetData,
+    recipe_json,
+)
 
-Network = UNet | PhotoUNet | SigmaEstimator
+Network = UNet | PhotoUNet | SigmaEstimator | Autoencoder
+
+PLAIN = ("step", "seconds", "best", "stale", "slower", "kept")  # of a state, written as they are
 
 log = logging.getLogger("pellucid")
 
@@ -35,6 +58,23 @@ class State:
     optimizers: list[torch.optim.Optimizer]
     step: int = 0
     seconds: float = 0.0
+    best: float = math.inf  # the lowest figure so far, of runs that watch one
+    stale: int = 0  # checks since then
+    slower: float = 1.0  # what plateaus have made of the learning rate
+    kept: dict[str, Tensor] | None = None  # the averaged weights at the best figure
+
+
+AUTOENCODERS: Mapping[type[AutoencoderTable], tuple[Callable[..., Autoencoder], Callable[..., Any]]] = {
+    DenseTable: (Dense, DenseSettings),
+    ConvLatentTable: (ConvLatent, ConvLatentSettings),
+    ConvPoolTable: (ConvPool, ConvPoolSettings),
+}
+
+
+def picture_size(data: SetData) -> tuple[int, int]:
+    """Height and width of the set's pictures."""
+    side = {"mnist": 28, "fashion-mnist": 28, "cifar10": 32}.get(data.name, data.size)
+    return side, side
 
 
 def make_network(recipe: Recipe) -> Network:
@@ -43,6 +83,10 @@ def make_network(recipe: Recipe) -> Network:
     if isinstance(table, EstimatorTable):
         return SigmaEstimator(channels, table.width)
     settings = msgspec.structs.asdict(table)
+    if isinstance(table, AutoencoderTable):
+        size = picture_size(recipe.set)
+        make, told = AUTOENCODERS[type(table)]
+        return make(told(**settings), channels, size)
     if isinstance(table, PhotoTable):
         width = settings.pop("estimator")
         return PhotoUNet(UNetSettings(channels, **settings, maps=maps_for(channels)), width)
@@ -88,9 +132,8 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
         take_over(network, recipe.start)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to torch, not to its types
-    schedule = recipe.schedule
-    optimizers = make_optimizers(network, rate=schedule.learning_rate, weight_decay=schedule.weight_decay)
-    state = State(network, copy.deepcopy(network), optimizers)
+    average = copy.deepcopy(network) if recipe.schedule.average else network
+    state = State(network, average, make_optimizers(network, recipe.schedule))
     path = folder / "checkpoint.pt"
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
@@ -100,9 +143,10 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
             )
         network.load_state_dict(saved["network"])
         state.average.load_state_dict(saved["average"])
-        for optimizer, content in zip(optimizers, saved["optimizers"], strict=True):
+        for optimizer, content in zip(state.optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(content)
-        state.step, state.seconds = saved["step"], saved["seconds"]
+        for name in PLAIN:
+            setattr(state, name, saved[name])
         log.info("going on from step %d of %s", state.step, path)
     return state
 
@@ -114,10 +158,8 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
-        "step": state.step,
-        "seconds": state.seconds,
         "recipe": recipe_json(recipe),
-    }
+    } | {name: getattr(state, name) for name in PLAIN}
     torch.save(content, path.with_suffix(".tmp"))
     path.with_suffix(".tmp").replace(path)
     (folder / "recipe.json").write_text(recipe_json(recipe) + "\n", encoding="utf-8")

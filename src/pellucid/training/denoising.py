@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pellucid.datasets.folder import crop_pool, picture_files, read_samples
+from pellucid.errors import UsageError
 from pellucid.images.metrics import psnr
 from pellucid.images.noise import Gaussian, NumpyRandom, parse_noise, to_8bit
 from pellucid.training.losses import LOSSES
@@ -31,7 +32,9 @@ class Denoising:
         Keeps the pictures, as uint8, and makes the noise.
     """
 
-    def __init__(self, recipe: Recipe, data_dir: Path, device: torch.device) -> None:
+    epoch = None  # crops never run out
+
+    def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         self.pool = load_pool(recipe, data_dir, device)
         self.tune = tune_pictures(recipe, data_dir)
@@ -62,15 +65,12 @@ class Denoising:
 # ---- batches -------------------------------------------------------------------------------------
 
 
-def load_pool(recipe: Recipe, data_dir: Path, device: torch.device) -> Tensor:
+def load_pool(recipe: Recipe, data_dir: Path | None, device: torch.device) -> Tensor:
     """All clean crops as one uint8 tensor (n, c, size, size) on the device."""
-    data = recipe.data
+    data = recipe.crops
+    files = picture_files([folder(data_dir, name) for name in data.train])
     crops = crop_pool(
-        [
-            path
-            for path in picture_files([data_dir / name for name in data.train])
-            if path.name not in data.without
-        ],
+        [path for path in files if path.name not in data.without],
         channels=data.channels,
         size=data.crop,
         per_picture=data.per_picture,
@@ -81,9 +81,19 @@ def load_pool(recipe: Recipe, data_dir: Path, device: torch.device) -> Tensor:
     return torch.from_numpy(crops).to(device)
 
 
-def tune_pictures(recipe: Recipe, data_dir: Path) -> list[Any]:
+def tune_pictures(recipe: Recipe, data_dir: Path | None) -> list[Any]:
     """The pictures (h, w, c) that judge, uint8."""
-    return [read_samples(path, recipe.data.channels) for path in picture_files([data_dir / recipe.data.tune])]
+    files = picture_files([folder(data_dir, recipe.crops.tune)])
+    return [read_samples(path, recipe.data.channels) for path in files]
+
+
+def folder(data_dir: Path | None, name: str) -> Path:
+    """A folder below the data folder."""
+    if data_dir is None:
+        raise UsageError(
+            "Nothing says where the pictures lie", "Name their folder with --data-dir, or set PELLUCID_DATA"
+        )
+    return data_dir / name
 
 
 def make_batch(
@@ -91,7 +101,7 @@ def make_batch(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Noisy pictures (n, c, h, w), their noise levels (n, 1, 1, 1), the levels told, the clean pictures."""
     clean = random_patches(pool, patch_now(recipe.schedule, progress), count, random.generator)
-    noise = cast(Gaussian, parse_noise(recipe.degrade.noise)).draw(random, clean)
+    noise = cast(Gaussian, parse_noise(recipe.degrade.noise or "")).draw(random, clean)
     is_noisy = random.between(0, 1, clean) >= recipe.degrade.clean
     sigma = torch.as_tensor(noise.sigma, device=clean.device) * is_noisy  # (n, 1, 1, 1)
     noisy = replace(noise, sigma=sigma).formula(clean, random)

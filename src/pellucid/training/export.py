@@ -18,8 +18,10 @@ from pellucid.errors import PellucidError
 from pellucid.images.noise import Gaussian, parse_noise
 from pellucid.inference.card import Card, write_card
 from pellucid.inference.sigma import CROP
+from pellucid.networks.autoencoder import Autoencoder, ConvPool
 from pellucid.networks.photo import PhotoUNet, maps_for
 from pellucid.networks.sigma import SigmaEstimator
+from pellucid.networks.summary import layers
 from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import Network
 from pellucid.training.recipe import Recipe, recipe_json
@@ -59,7 +61,11 @@ def export_network(
     stride, channels = network.stride, recipe.data.channels
     told = isinstance(network, UNet)  # photographs say themselves how noisy they are
     sigma = cast(Gaussian, parse_noise(recipe.degrade.noise)).sigma if told and recipe.degrade.noise else None
-    radius = 0 if isinstance(network, SigmaEstimator) else receptive_radius(network, channels, stride)
+    radius = 0
+    if isinstance(network, (UNet, PhotoUNet, ConvPool)):
+        radius = receptive_radius(network, channels, stride)
+    small = network if isinstance(network, Autoencoder) else None
+    fixed = small is not None and not small.any_size
     multiply_adds, bytes_per_pixel = cost(network, channels)
     card = Card(
         name=recipe.name,
@@ -78,6 +84,9 @@ def export_network(
         steps=steps,
         recipe=recipe_json(recipe),
         figures=figures,
+        size=small.size if small and fixed else None,
+        code=small.code_shape if small else None,
+        layers=tuple(layers(network, (channels, *picture_sides(network)))),
     )
     model = to_onnx(network, channels)
     store_halves(model)
@@ -92,10 +101,15 @@ def export_network(
     return card
 
 
+def picture_sides(network: Network) -> tuple[int, int]:
+    """Height and width of a picture that the network takes."""
+    return network.size if isinstance(network, Autoencoder) else (8 * network.stride, 9 * network.stride)
+
+
 def example(network: Network, channels: int, height: int, width: int) -> tuple[Tensor, ...]:
     """A random picture (1, c, h, w) and, for a denoiser, a noise level or the gains (1, n, 1, 1)."""
     noisy = torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(0))
-    if isinstance(network, SigmaEstimator):
+    if isinstance(network, (SigmaEstimator, Autoencoder)):
         return (noisy,)
     if isinstance(network, PhotoUNet):
         return noisy, torch.full((1, maps_for(channels), 1, 1), 1.5)
@@ -106,20 +120,30 @@ def names(network: Network) -> tuple[list[str], list[str]]:
     """What the inputs and the outputs are called."""
     if isinstance(network, SigmaEstimator):
         return ["noisy"], ["levels"]
+    if isinstance(network, Autoencoder):
+        return ["noisy"], ["denoised", "code"]
     if isinstance(network, PhotoUNet):
         return ["noisy", "gain"], ["denoised", "levels"]
     return ["noisy", "sigma"], ["denoised"]
 
 
+def sides_of(stride: int) -> dict[int, Any]:
+    """Height and width as any multiples of the stride."""
+    return {axis: stride * torch.export.Dim(name, min=1) for axis, name in ((2, "rows"), (3, "columns"))}
+
+
 def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
-    """Trace a denoiser for all sizes that its stride divides, an estimator for any number of crops."""
+    """Trace a denoiser for all sizes that its stride divides, the others for any number of pictures."""
     shapes: tuple[Any, ...]
-    if isinstance(network, SigmaEstimator):
-        shapes, extent = ({0: torch.export.Dim("crops")},), (CROP, CROP)
+    extent = picture_sides(network)
+    if isinstance(network, (SigmaEstimator, Autoencoder)):
+        strides = {}
+        if isinstance(network, ConvPool):
+            strides = sides_of(network.stride)
+        shapes = ({0: torch.export.Dim("pictures"), **strides},)
+        extent = (CROP, CROP) if isinstance(network, SigmaEstimator) else extent
     else:
-        strides = {axis: torch.export.Dim(name, min=1) for axis, name in ((2, "rows"), (3, "columns"))}
-        shapes = ({axis: network.stride * count for axis, count in strides.items()}, None)
-        extent = 8 * network.stride, 9 * network.stride
+        shapes = (sides_of(network.stride), None)
     inputs = example(network, channels, *extent)
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
@@ -151,7 +175,7 @@ def store_halves(model: onnx.ModelProto) -> None:
     """Store weights as float16, each followed by a cast that the runtime does once, when it loads."""
     casts = []
     for weight in model.graph.initializer:
-        if weight.data_type == onnx.TensorProto.FLOAT and len(weight.dims) == 4:
+        if weight.data_type == onnx.TensorProto.FLOAT and len(weight.dims) in (2, 4):
             half = numpy_helper.to_array(weight).astype(np.float16)
             casts.append(
                 onnx.helper.make_node("Cast", [f"{weight.name}_half"], [weight.name], to=weight.data_type)
@@ -172,11 +196,9 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
     """
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     stride = network.stride
-    sizes = (
-        [(CROP, CROP)]
-        if isinstance(network, SigmaEstimator)
-        else [(stride, 3 * stride), (9 * stride, 5 * stride)]
-    )
+    sizes = [(stride, 3 * stride), (9 * stride, 5 * stride)]
+    if isinstance(network, (SigmaEstimator, Autoencoder)):
+        sizes = [(CROP, CROP) if isinstance(network, SigmaEstimator) else network.size]
     for height, width in sizes:
         inputs = example(network, channels, height, width)
         with torch.no_grad():
@@ -193,7 +215,7 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
             )
 
 
-def receptive_radius(network: UNet | PhotoUNet, channels: int, stride: int) -> int:
+def receptive_radius(network: UNet | PhotoUNet | ConvPool, channels: int, stride: int) -> int:
     """How far away an input pixel can still change an output pixel, in pixels, read off the gradient.
 
     Weights of one sign cannot cancel, so with positive weights the gradient of an output pixel is positive
@@ -205,8 +227,8 @@ def receptive_radius(network: UNet | PhotoUNet, channels: int, stride: int) -> i
             weight.fill_(1 / weight[0].numel())
     centre = 24 * stride
     noisy = torch.ones(1, channels, 2 * centre, 2 * centre, dtype=torch.float64, requires_grad=True)
-    maps = example(network, channels, stride, stride)[1]
-    out = network(noisy, torch.ones_like(maps, dtype=torch.float64))
+    told = [torch.ones_like(each).double() for each in example(network, channels, stride, stride)[1:]]
+    out = network(noisy, *told)
     out = out[0] if isinstance(out, tuple) else out
     radius = 0
     for offset in range(stride):
@@ -215,24 +237,27 @@ def receptive_radius(network: UNet | PhotoUNet, channels: int, stride: int) -> i
         reached = gradient[0].abs().sum(0).nonzero()
         radius = max(radius, int((reached - centre - offset).abs().max()))
     assert radius < centre - stride, "the probe is smaller than the receptive field"
-    return radius
+    return radius + stride * isinstance(network, ConvPool)  # of equal pixels, pooling has a gradient to one
 
 
 def cost(network: Network, channels: int) -> tuple[int, int]:
     """Multiply-adds a pixel, and the bytes a pixel that a run holds at most, about."""
-    side = 16 * network.stride
+    height, width = picture_sides(network)
     multiply_adds, sizes = 0, []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal multiply_adds
         sizes.append(output.numel())
-        if isinstance(layer, nn.Conv2d):
-            multiply_adds += layer.weight.numel() * output.shape[2] * output.shape[3]
+        if isinstance(layer, nn.ConvTranspose2d):  # every input pixel meets every weight
+            multiply_adds += layer.weight.numel() * inputs[0][0, 0].numel()
+        elif isinstance(layer, (nn.Conv2d, nn.Linear)):
+            multiply_adds += layer.weight.numel() * output[0, 0].numel()
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules() if not list(layer.children())]
     with torch.no_grad():
-        network(*example(network, channels, side, side))
+        network(*example(network, channels, height, width))
     for hook in hooks:
         hook.remove()
-    held = sum(sorted(sizes)[-4:]) + 4 * channels * side**2
-    return math.ceil(multiply_adds / side**2), math.ceil(4 * held / side**2)
+    pixels = height * width
+    held = sum(sorted(sizes)[-4:]) + 4 * channels * pixels
+    return math.ceil(multiply_adds / pixels), math.ceil(4 * held / pixels)

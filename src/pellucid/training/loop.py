@@ -9,6 +9,7 @@ A run folder holds ``recipe.json``, ``log.jsonl`` (one line a measurement), ``ch
 end, the network as ``NAME.onnx``.
 """
 
+import copy
 import logging
 import math
 import os
@@ -32,7 +33,16 @@ from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
 from pellucid.training.photographs import Photographs
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import EstimatorTable, PhotoTable, Recipe, Schedule, Table, UNetTable
+from pellucid.training.recipe import (
+    EstimatorTable,
+    PhotoTable,
+    Recipe,
+    Schedule,
+    SetData,
+    Table,
+    UNetTable,
+)
+from pellucid.training.reconstruction import Reconstruction
 
 log = logging.getLogger("pellucid")
 
@@ -40,7 +50,9 @@ log = logging.getLogger("pellucid")
 class Task(Protocol):
     """What a network learns from, and how it is judged."""
 
-    def __init__(self, recipe: Recipe, data_dir: Path, device: torch.device) -> None: ...
+    @property
+    def epoch(self) -> int | None:
+        """Steps in which everything is seen once; None where there is no such thing."""
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
@@ -51,7 +63,7 @@ class Task(Protocol):
         """Figures on pictures that do not train."""
 
 
-TASKS: Mapping[type[Table], type[Task]] = {
+TASKS: Mapping[type[Table], Callable[..., Task]] = {
     UNetTable: Denoising,
     PhotoTable: Photographs,
     EstimatorTable: Estimating,
@@ -62,7 +74,7 @@ def train(
     recipe: Recipe,
     folder: Path,
     *,
-    data_dir: Path,
+    data_dir: Path | None = None,
     device: str = "auto",
     minutes: float | None = None,
     save_every_s: float = 120.0,
@@ -74,8 +86,8 @@ def train(
     recipe : Recipe
     folder : Path
         The run folder. If it holds a checkpoint of the same recipe, training goes on from there.
-    data_dir : Path
-        Where the recipe's folders of pictures lie.
+    data_dir : Path, optional
+        Where the recipe's folders of pictures lie. Named sets that are not there are downloaded.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     minutes : float, optional
@@ -103,7 +115,9 @@ def train(
         )
     folder.mkdir(parents=True, exist_ok=True)
     state = resume(recipe, folder, where)
-    task = TASKS[type(recipe.network)](recipe, data_dir, where)
+    make_task: Callable[..., Task]
+    make_task = Reconstruction if isinstance(recipe.data, SetData) else TASKS[type(recipe.network)]
+    task: Task = make_task(recipe, data_dir, where)
     network = DistributedDataParallel(state.network) if processes > 1 else state.network
     schedule = recipe.schedule
 
@@ -111,12 +125,14 @@ def train(
         with autocast(schedule, where):
             return network(*inputs)
 
+    steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)
+    check_every = schedule.check_every if schedule.steps else task.epoch or 1
     generator = torch.Generator(where)
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
 
     with bar(enabled=rank == 0) as show:
-        while (progress := share_done(state, schedule, minutes, where, processes)) < 1:
+        while (progress := share_done(state, steps, minutes, where, processes)) < 1:
             generator.manual_seed((recipe.seed * 1_000_003 + state.step) * processes + rank)
             count = schedule.batch // processes
             loss = task.losses(forward, random, step=state.step, progress=progress, count=count).mean()
@@ -124,22 +140,30 @@ def train(
             set_learning_rate(state, schedule, progress)
             state.network.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(state.network.parameters(), schedule.clip)
+            if schedule.clip:
+                nn.utils.clip_grad_norm_(state.network.parameters(), schedule.clip)
             for optimizer in state.optimizers:
                 optimizer.step()
             state.step += 1
             state.seconds = time.monotonic() - began
-            update_average(state, schedule.average)
+            if schedule.average:
+                update_average(state, schedule.average)
 
+            if state.step % check_every == 0 and (rank == 0 or watches(schedule)):
+                figures = task.judge(state.average)
+                if rank == 0:
+                    write_log(folder, state, loss, figures)
+                if watches(schedule) and watch(state, schedule, figures["validation_mse"]):
+                    break
             if rank == 0:
                 show(progress, float(loss.detach()) if state.step % 20 == 0 else None)
-                if state.step % schedule.check_every == 0:
-                    write_log(folder, state, loss, task.judge(state.average))
                 if time.monotonic() - saved > save_every_s:
                     save(state, recipe, folder)
                     saved = time.monotonic()
 
     target = folder / f"{recipe.name}.onnx"
+    if state.kept is not None:
+        state.average.load_state_dict(state.kept)
     if rank == 0:
         figures = task.judge(state.average)
         save(state, recipe, folder)
@@ -174,11 +198,11 @@ def autocast(schedule: Schedule, device: torch.device) -> AbstractContextManager
 
 
 def share_done(
-    state: State, schedule: Schedule, minutes: float | None, device: torch.device, processes: int
+    state: State, steps: int, minutes: float | None, device: torch.device, processes: int
 ) -> float:
     """How much of the training is done, from 0 to 1."""
     if minutes is None:
-        return state.step / schedule.steps
+        return state.step / steps
     share = torch.tensor(state.seconds / (60 * minutes), device=device)
     if processes > 1:
         dist.broadcast(share, 0)  # clocks differ, and all processes must stop at the same step
@@ -186,12 +210,38 @@ def share_done(
 
 
 def set_learning_rate(state: State, schedule: Schedule, progress: float) -> None:
-    """Rise linearly, then fall along a cosine to a hundredth (Loshchilov and Hutter 2017)."""
-    cosine = 0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2
-    rate = schedule.learning_rate * cosine * min(1, (state.step + 1) / schedule.warm_up)
+    """Rise linearly, then fall.
+
+    A cosine leads to a hundredth (Loshchilov and Hutter 2017); ``steps`` divides by ten after a half and
+    after three quarters; ``plateau`` halves where the figure no longer improves; ``constant`` stays.
+    """
+    share = state.slower
+    if schedule.rates == "cosine":
+        share = 0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2
+    elif schedule.rates == "steps":
+        share = 0.1 ** ((progress >= 0.5) + (progress >= 0.75))
+    rate = schedule.learning_rate * share * min(1, (state.step + 1) / max(1, schedule.warm_up))
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate
+
+
+def watches(schedule: Schedule) -> bool:
+    """Whether the validation figure decides something."""
+    return schedule.rates == "plateau" or schedule.stop_after is not None
+
+
+def watch(state: State, schedule: Schedule, figure: float) -> bool:
+    """Note the figure, slow down on a plateau, and say whether to stop."""
+    if figure < state.best:
+        state.best, state.stale = figure, 0
+        if schedule.stop_after is not None:
+            state.kept = copy.deepcopy(state.average.state_dict())
+        return False
+    state.stale += 1
+    if schedule.rates == "plateau" and state.stale % schedule.patience == 0:
+        state.slower /= 2
+    return schedule.stop_after is not None and state.stale >= schedule.stop_after
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -24,6 +25,11 @@ def mse(denoised: Tensor, clean: Tensor) -> Tensor:
     return (denoised - clean).square().mean((1, 2, 3))
 
 
+def bce(denoised: Tensor, clean: Tensor) -> Tensor:
+    """Binary cross-entropy of pixels taken as probabilities: its gradient stays where a sigmoid saturates."""
+    return F.binary_cross_entropy(denoised, clean, reduction="none").mean((1, 2, 3))
+
+
 def pinball(estimate: Tensor, truth: Tensor) -> Tensor:
     """The error of an estimate (n, ...), an underestimate counting 1.5 times an overestimate.
 
@@ -34,4 +40,10 @@ def pinball(estimate: Tensor, truth: Tensor) -> Tensor:
     return torch.maximum(0.6 * error, -0.4 * error).mean(1)
 
 
-LOSSES: Mapping[str, Loss] = {"charbonnier": charbonnier, "l1": l1, "mse": mse, "pinball": pinball}
+LOSSES: Mapping[str, Loss] = {
+    "charbonnier": charbonnier,
+    "l1": l1,
+    "mse": mse,
+    "bce": bce,
+    "pinball": pinball,
+}

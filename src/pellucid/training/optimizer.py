@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pellucid.training.recipe import Schedule
+
 
 class ConvMuon(torch.optim.Muon):
     """Muon for convolution weights (out, in, k, k), each seen as a matrix (out, k k in).
@@ -36,11 +38,16 @@ def as_matrix(weight: Tensor) -> Tensor:
     return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)  # (out, in, k, k) -> (out, k * k * in)
 
 
-def make_optimizers(network: nn.Module, *, rate: float, weight_decay: float) -> list[torch.optim.Optimizer]:
+def make_optimizers(network: nn.Module, schedule: Schedule) -> list[torch.optim.Optimizer]:
     """The optimizers that together move all weights of a network.
 
     Muon is for wide layers: not the first and the last, called `head` and `tail`, nor a small `estimator`.
     """
+    rate = schedule.learning_rate
+    if schedule.optimizer == "adam":
+        return [torch.optim.Adam(network.parameters(), rate, foreach=True)]
+    if schedule.optimizer == "adamw":
+        return [torch.optim.AdamW(network.parameters(), rate, weight_decay=schedule.weight_decay)]
 
     def is_inner(name: str, weight: nn.Parameter) -> bool:
         return weight.ndim == 4 and not {"head", "tail", "estimator"} & set(name.split("."))
@@ -49,5 +56,5 @@ def make_optimizers(network: nn.Module, *, rate: float, weight_decay: float) -> 
     outer = [weight for name, weight in network.named_parameters() if not is_inner(name, weight)]
     return [
         ConvMuon(inner, rate),
-        torch.optim.AdamW(outer, rate, (0.9, 0.99), weight_decay=weight_decay),
+        torch.optim.AdamW(outer, rate, (0.9, 0.99), weight_decay=schedule.weight_decay),
     ]

@@ -51,7 +51,9 @@ class Photographs:
         Keeps the crops, as uint8, and makes the noise.
     """
 
-    def __init__(self, recipe: Recipe, data_dir: Path, device: torch.device) -> None:
+    epoch = None  # crops never run out
+
+    def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         self.pool = load_pool(recipe, data_dir, device)
         self.graphics = draw_graphics(recipe).to(device)
@@ -75,7 +77,7 @@ class Photographs:
 
     def batch(self, random: TorchRandom, *, step: int, progress: float, count: int) -> tuple[Tensor, Tensor]:
         """Noisy pictures and their targets (n, c, h, w), 0 to 1."""
-        data = self.recipe.data
+        data = self.recipe.crops
         if step // data.renew != self.made:
             self.made = step // data.renew
             self.pairs = self.take_pairs(self.made)
@@ -88,7 +90,7 @@ class Photographs:
     def take_pairs(self, number: int) -> Tensor:
         """Photograph crops: uint8 (n, 2 c, size, size); the same number gives the same pairs."""
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + number)
-        random, data, degrade = TorchRandom(generator), self.recipe.data, self.recipe.degrade
+        random, data, degrade = TorchRandom(generator), self.recipe.crops, self.recipe.degrade
         camera = cast(Camera, parse_noise(degrade.camera or ""))
         pairs = []
         for start in range(0, data.pairs, SHOTS):
@@ -123,7 +125,7 @@ class Photographs:
 
 def draw_graphics(recipe: Recipe) -> Tensor:
     """Crops of drawings, screenshots and pages of text: uint8 (n, c, size, size)."""
-    data, rng = recipe.data, np.random.default_rng(recipe.seed)
+    data, rng = recipe.crops, np.random.default_rng(recipe.seed)
     crops = []
     for _ in range(data.graphics):
         page = draw_page(rng, 4 * data.crop)

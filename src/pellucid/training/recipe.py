@@ -4,15 +4,18 @@ A recipe is a TOML file whose tables are the classes below. With the version of 
 network again.
 """
 
+import difflib
+import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from pellucid.errors import InputError, UsageError
 from pellucid.images.camera import Camera
-from pellucid.images.noise import Gaussian, parse_noise
+from pellucid.images.noise import Gaussian, Noise, parse_noise
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -21,8 +24,8 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of a recipe; a key that is not listed is an error."""
 
 
-class Data(Table, frozen=True):
-    """Which clean pictures, and how they are cut."""
+class Data(Table, frozen=True, tag_field="kind", tag="crops"):
+    """Crops from folders of pictures."""
 
     train: tuple[str, ...]  # folders below the data folder
     tune: str  # folder of the pictures that judge while training
@@ -38,22 +41,34 @@ class Data(Table, frozen=True):
     renew: int = 512  # ... and after how many steps it takes others
 
 
+class SetData(Table, frozen=True, tag_field="kind", tag="set"):
+    """A set of small pictures of one size: MNIST, Fashion-MNIST, CIFAR-10, or one's own folder."""
+
+    name: str  # mnist, fashion-mnist or cifar10; else a folder below the data folder
+    channels: Literal[1, 3] = 1
+    size: int = 64  # of a folder: pixels a side that every picture gets ...
+    fit: Literal["crop", "resize"] = "crop"  # ... by taking its middle, or all of it
+    judge: str | None = None  # of a folder: another one that judges, so that all of this one can train
+    flips: bool = False  # mirror half of the pictures while training
+    turns: bool = False  # turn them by quarters
+    rotation: float = 0.0  # turn them by up to so many degrees to either side
+    shift: int = 0  # move them by up to so many pixels each way
+
+
 class Degrade(Table, frozen=True):
     """What is done to a clean picture."""
 
     noise: str | None = None  # its text form, such as gaussian:0-75
     camera: str | None = None  # such as camera:iso=100-25600
-    graphics: float = (
-        0.0  # share of what the camera takes that are drawn pages; half of them stay as they are
-    )
+    graphics: float = 0.0  # share of the camera's pictures that are drawn; half of them stay as they are
     clean: float = 0.0  # share of the pictures that get no noise at all
     clipped: float = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
     jitter: float = 0.05  # relative standard deviation of the error in the noise level told to the network
 
     def __post_init__(self) -> None:
-        for text, kind in ((self.noise, Gaussian), (self.camera, Camera)):
-            if text is not None and not isinstance(parse_noise(text), kind):
-                raise UsageError(f"Networks are not trained on {text}", f"Write {kind.usage()}")
+        for text in (self.noise, self.camera):
+            if text is not None:
+                parse_noise(text)
 
 
 class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
@@ -96,19 +111,58 @@ class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
     width: int
 
 
+class AutoencoderTable(Table, frozen=True):
+    """What all autoencoders can be told: `pellucid.networks.autoencoder.Settings`."""
+
+    activation: Literal["relu", "elu", "gelu", "leaky"] = "relu"
+    output: Literal["sigmoid", "linear"] = "sigmoid"
+    dropout: float = 0.0
+
+
+class DenseTable(AutoencoderTable, frozen=True, tag_field="kind", tag="dense"):
+    """`pellucid.networks.autoencoder.DenseSettings`."""
+
+    level: int = 8
+    hidden: int | None = None
+
+
+class ConvLatentTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-latent"):
+    """`pellucid.networks.autoencoder.ConvLatentSettings`."""
+
+    code: int = 16
+    widths: tuple[int, ...] = (32, 64)
+    kernel: int = 3
+    blocks: int = 0
+    hidden: int = 0
+
+
+class ConvPoolTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-pool"):
+    """`pellucid.networks.autoencoder.ConvPoolSettings`."""
+
+    widths: tuple[int, ...] = (32, 32)
+    up: Literal["transposed", "nearest", "bilinear", "unpool"] = "transposed"
+
+
 class Schedule(Table, frozen=True):
     """How long, how fast, on how much at a time."""
 
-    steps: int
+    steps: int | None = None  # either so many steps ...
+    epochs: int | None = None  # ... or so many times through a set
     batch: int = 16  # pictures a step, over all processes
     patch: tuple[int, ...] = (96,)  # pixels a side; of several, each serves an equal share of the steps
-    learning_rate: float = 2e-3  # the highest; a cosine leads from it to a hundredth
+    optimizer: Literal["muon", "adamw", "adam"] = "muon"
+    learning_rate: float = 2e-3  # the highest
     warm_up: int = 300  # steps in which the learning rate rises from zero
+    rates: Literal["cosine", "constant", "steps", "plateau"] = "cosine"  # how the learning rate falls
+    patience: int = 2  # of plateau: halve the rate after so many checks without a better figure
+    stop_after: int | None = None  # end after so many checks without a better figure, and keep the best
     weight_decay: float = 1e-4
-    clip: float = 1.0  # largest norm of the gradient
-    average: float = 0.999  # decay of the moving average of the weights, which is what is kept
+    clip: float = 1.0  # largest norm of the gradient; 0: any
+    average: float = 0.999  # decay of the moving average of the weights, which is what is kept; 0: none
     precision: Literal["bfloat16", "float32"] = "bfloat16"
-    check_every: int = 2000  # steps between two measurements on the tune pictures
+    check_every: int = (
+        2000  # steps between two measurements on the tune pictures; of epochs, each ends with one
+    )
 
 
 class Recipe(Table, frozen=True):
@@ -119,35 +173,79 @@ class Recipe(Table, frozen=True):
     purpose: str  # one sentence: what the network is for
     licence: str
     trained_on: str  # the pictures, and their terms
-    data: Data
+    data: Data | SetData
     degrade: Degrade
-    network: UNetTable | PhotoTable | EstimatorTable
+    network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
     schedule: Schedule
-    loss: Literal["charbonnier", "l1", "mse", "pinball"] = "charbonnier"  # pinball for estimators
+    loss: Literal["charbonnier", "l1", "mse", "bce", "pinball"] = "charbonnier"  # pinball for estimators
     loss_floor: float | None = None  # divide each picture's loss by its noise level plus this; in units of 1
+    reaches: str = ""  # what the trained network was measured at, in words
     start: str | None = None  # a shipped network, or an .onnx file, whose weights are the first ones
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if max(self.schedule.patch) > self.data.crop:
-            raise UsageError(
-                f"A patch of {max(self.schedule.patch)} pixels does not fit crops of {self.data.crop}",
-                "Set a larger crop or a smaller patch",
-            )
-        needed = {"unet": ["noise"], "photo": ["camera"], "estimator": ["noise", "camera"]}
-        for name in needed[self.network.__struct_config__.tag]:
-            if getattr(self.degrade, name) is None:
-                raise UsageError(f"The recipe's [degrade] has no {name}", f"Say what {name} there is")
-        stride = self.network.stride if isinstance(self.network, UNetTable) else 1
-        if any(patch % stride for patch in self.schedule.patch):
-            raise UsageError(
-                f"Patches of {self.schedule.patch} pixels do not fit a network of stride {stride}",
-                f"Set multiples of {stride}",
-            )
+        if (self.schedule.steps is None) == (self.schedule.epochs is None):
+            raise UsageError("[schedule] needs either steps or epochs", "Set one of them")
+        if isinstance(self.data, SetData):
+            _check_set(self)
+        else:
+            _check_crops(self, self.data)
+
+    @property
+    def crops(self) -> Data:
+        """The data of a network that learns from crops."""
+        assert isinstance(self.data, Data)
+        return self.data
+
+    @property
+    def set(self) -> SetData:
+        """The data of a network that learns from a set."""
+        assert isinstance(self.data, SetData)
+        return self.data
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
+def _check_set(recipe: Recipe) -> None:
+    if isinstance(recipe.network, (PhotoTable, EstimatorTable)):
+        raise UsageError("Such a network is not for a set of small pictures", "Train it on crops")
+    if recipe.loss == "bce" and getattr(recipe.network, "output", "linear") != "sigmoid":
+        raise UsageError("BCE is for pixels from 0 to 1", 'Set output = "sigmoid", or another loss')
+
+
+def _check_crops(recipe: Recipe, data: Data) -> None:
+    schedule, degrade, network = recipe.schedule, recipe.degrade, recipe.network
+    if isinstance(network, AutoencoderTable):
+        raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
+    if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
+        raise UsageError("Crops have no epochs and no plateaus", "Set steps, and no plateau or stop_after")
+    needed: list[tuple[str | None, type[Noise], str]]
+    needed = [(degrade.noise, Gaussian, "noise"), (degrade.camera, Camera, "camera")]
+    if isinstance(network, UNetTable):
+        needed = needed[1:] if isinstance(network, PhotoTable) else needed[:1]
+    for text, kind, name in needed:
+        if text is None or not isinstance(parse_noise(text), kind):
+            raise UsageError(f"The {name} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
+    if max(schedule.patch) > data.crop:
+        raise UsageError(
+            f"A patch of {max(schedule.patch)} pixels does not fit crops of {data.crop}",
+            "Set a larger crop or a smaller patch",
+        )
+    stride = network.stride if isinstance(network, UNetTable) else 1
+    if any(patch % stride for patch in schedule.patch):
+        raise UsageError(
+            f"Patches of {schedule.patch} pixels do not fit a network of stride {stride}",
+            f"Set multiples of {stride}",
+        )
+
+
+def load_recipe(name_or_path: str | Path, changes: Sequence[str] = ()) -> Recipe:
     """Read a recipe that comes with Pellucid, by its name, or one's own, by its path.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+    changes : sequence of str
+        Keys with other values, such as ``network.code=32``; values as TOML
+        has them; quotes may be left out, and ``none`` takes a key away.
 
     Raises
     ------
@@ -168,7 +266,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise InputError(f"{path} cannot be read as text: {exc}", "Write it as TOML in UTF-8") from exc
-    return parse_recipe(text, str(path))
+    return parse_recipe(text, str(path), changes)
 
 
 def recipe_names() -> list[str]:
@@ -176,12 +274,48 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def parse_recipe(text: str, source: str = "the recipe") -> Recipe:
+def parse_recipe(text: str, source: str = "the recipe", changes: Sequence[str] = ()) -> Recipe:
     """Read a recipe from TOML text; `source` names it in errors."""
     try:
-        return msgspec.convert(tomllib.loads(text), Recipe)
+        content = tomllib.loads(text)
+        for each in changes:
+            _change(content, each)
+        return msgspec.convert(content, Recipe)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
-        raise InputError(f"{source}: {exc}", "Compare it with a recipe that comes with Pellucid") from exc
+        raise InputError(f"{source}: {exc}", _remedy(str(exc))) from exc
+
+
+def _change(content: dict[str, Any], assignment: str) -> None:
+    """Set ``table.key=value`` in a recipe that is not yet checked."""
+    path, equals, text = assignment.partition("=")
+    *tables, key = path.strip().split(".")
+    if not equals or not key:
+        raise UsageError(f"--set {assignment!r} is no assignment", "Write it as in network.code=32")
+    for name in tables:
+        content = content.setdefault(name, {})
+        if not isinstance(content, dict):
+            raise UsageError(f"--set {assignment}: {name} is no table", "Write it as in network.code=32")
+    if text == "none":
+        content.pop(key, None)  # TOML has no word for nothing
+        return
+    try:
+        content[key] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        content[key] = text  # a word without its quotes
+
+
+def _remedy(problem: str) -> str:
+    """For a key that does not exist, the keys of nearly that name."""
+    unknown = re.search("unknown field `(.+?)`", problem)
+    keys = {each.encode_name for table in _tables(Table) for each in msgspec.structs.fields(table)}
+    near = difflib.get_close_matches(unknown[1], sorted(keys)) if unknown else []
+    if near:
+        return f"Perhaps you mean {' or '.join(near)}"
+    return "Compare it with a recipe that comes with Pellucid"
+
+
+def _tables(base: type[Table]) -> list[type[Table]]:
+    return [table for child in base.__subclasses__() for table in (child, *_tables(child))]
 
 
 def recipe_json(recipe: Recipe) -> str:

@@ -1,0 +1,131 @@
+"""``pellucid encode``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.cli.options import Json, Overwrite, Quiet, Threads, check_threads
+from pellucid.cli.output import progress_bar, say, say_json
+from pellucid.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pellucid.inference.card import Card
+
+EXAMPLES = """\b
+Examples:
+  pellucid encode run/mnist-dense.onnx digits/ -o digits.npz
+  pellucid encode run/ one.png two.png -o two.npz --bits 8
+  pellucid encode run/ --set mnist --part test -o mnist.npz
+  pellucid decode digits.npz --model run/mnist-dense.onnx -o decoded/
+"""
+
+PARTS = ("train", "validation", "test")
+
+
+def encode(
+    model: Annotated[str, typer.Argument(metavar="MODEL|RUN", hidden=True)],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Where the codes go; ends in .npz.")
+    ],
+    pictures: Annotated[list[Path] | None, typer.Argument(metavar="PICTURE", hidden=True)] = None,
+    bits: Annotated[
+        int | None,
+        typer.Option(metavar="8", help="Store one byte a number, rounded, not four."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--set", metavar="NAME", help="mnist, fashion-mnist or cifar10.")
+    ] = None,
+    part: Annotated[str, typer.Option(metavar="|".join(PARTS), help="Which pictures of --set.")] = "test",
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Where the sets lie that are there."),
+    ] = None,
+    overwrite: Overwrite = False,
+    threads: Threads = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn pictures into the code of an autoencoder. Needs: pip install "pellucid[lab]".
+
+    MODEL is an .onnx file, or the folder of a run. Each PICTURE is a file, or a folder of pictures; all must
+    have a size that the network takes. decode turns the codes into pictures again, with the same MODEL.
+    """
+    from pellucid.latent.codes import Codec, Codes, check_target, network_file, write_codes
+
+    check_threads(threads)
+    check_target(output, bits=bits, overwrite=overwrite)
+    if bool(pictures) == (name is not None):
+        raise UsageError("Pictures come from files or from --set", "Name one of the two")
+    if part not in PARTS:
+        raise UsageError(f"--part is {part!r}", f"Choose among {', '.join(PARTS)}")
+    codec = Codec(network_file(model), threads=threads)
+    if name is not None:
+        pixels, names = _of_set(name, part, data_dir), ()
+    else:
+        pixels, names = _of_files(pictures or [], codec.card, quiet=quiet or as_json)
+    values = codec.encode(pixels)
+    write_codes(output, Codes(values=values, model=codec.hash, names=names), bits=bits, overwrite=overwrite)
+    document = {"output": str(output), "pictures": len(values), "code": list(values.shape[1:])}
+    document |= {"bits": bits or 32, "bytes": output.stat().st_size, "model": codec.hash}
+    if as_json:
+        say_json(document)
+    elif not quiet:
+        shape = " x ".join(map(str, values.shape[1:]))
+        say(f"{output}  ({len(values):,} codes of {shape}, {document['bytes']:,} bytes)")
+
+
+def _of_set(name: str, part: str, data_dir: Path | None) -> "NDArray[np.uint8]":
+    from pellucid.datasets.named import load_dataset
+
+    pictures: NDArray[np.uint8] = getattr(load_dataset(name, data_dir=data_dir), part)
+    return pictures
+
+
+def _of_files(
+    paths: list[Path], card: "Card", *, quiet: bool
+) -> "tuple[NDArray[np.float32], tuple[str, ...]]":
+    """All pictures (n, h, w, c), and their names, unless two have the same."""
+    import numpy as np
+
+    from pellucid.datasets.folder import picture_files
+
+    files = [file for path in paths for file in (picture_files([path]) if path.is_dir() else [path])]
+    pixels: list[NDArray[np.float32]] = []
+    with progress_bar(len(files), quiet=quiet) as step:
+        for number, file in enumerate(files):
+            step(file.name, number)
+            pixels.append(_read(file, card))
+            if pixels[-1].shape != pixels[0].shape:
+                raise InputError(
+                    f"{file} and {files[0]} have different sizes", "Write a file of codes for each size"
+                )
+    names = tuple(file.stem for file in files)
+    distinct = len({name.casefold() for name in names}) == len(names)
+    return np.stack(pixels), names if distinct else ()
+
+
+def _read(file: Path, card: "Card") -> "NDArray[np.float32]":
+    """One picture (h, w, c) with the network's channels."""
+    import logging
+
+    from pellucid.images.files import read_image
+    from pellucid.inference.pixels import is_grey
+    from pellucid.latent.codes import check_fits
+
+    picture = read_image(file)
+    if picture.alpha is not None:
+        logging.getLogger("pellucid").warning("%s: a code does not keep transparency", file)
+    pixels: Any = picture.pixels
+    if is_grey(pixels):
+        pixels = pixels[..., :1]
+    if pixels.shape[2] == 1:
+        pixels = pixels.repeat(card.channels, axis=2)
+    try:
+        check_fits(card, *pixels.shape)
+    except UsageError as exc:
+        raise InputError(f"{file}: {exc.problem}", exc.remedy) from exc
+    return pixels

@@ -1,0 +1,220 @@
+"""An autoencoder as an estimator of scikit-learn: principal component analysis, but not linear.
+
+PCA finds the k directions from which the rows of a table can be rebuilt with the least squared error, when
+both ways are linear. Here both ways are small dense networks, and the error that is made least is the same.
+
+References: Kramer 1991 (nonlinear principal component analysis using autoassociative neural networks); Hinton
+and Salakhutdinov 2006 (deep autoencoders beside PCA); Loshchilov and Hutter 2017 (the cosine).
+"""
+
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from pellucid.errors import UsageError
+from pellucid.networks.autoencoder import ACTIVATIONS, glorot
+
+FLOATS = (np.float64, np.float32)
+Rows = NDArray[Any]
+"""A table (rows, columns), float32 or float64."""
+
+
+class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Describe each row of a table by a few numbers, and rebuild the row from them.
+
+    As for PCA, a column of larger numbers counts for more: put a ``StandardScaler`` before it where columns
+    have different units. Inside, each column's mean is taken away and all are divided by one number.
+
+    Parameters
+    ----------
+    code : int
+        How many numbers, as PCA's ``n_components``.
+    hidden : tuple of int
+        Widths of the layers between the columns and the code; the way back has them in reverse.
+    activation : str
+        Between layers: ``relu``, ``elu``, ``gelu`` or ``leaky``.
+    epochs : int
+        How often all rows are seen. A table of some hundred rows wants ten times the default.
+    batch : int
+        Rows a step.
+    learning_rate : float
+        Of Adam, at the beginning; half of a cosine leads from it to zero.
+    random_state : int, RandomState or None
+        The same integer gives the same network.
+
+    Attributes
+    ----------
+    encoder_, decoder_ : torch.nn.Sequential
+        From standardised rows to codes, and back.
+    mean_ : array (columns,)
+    scale_ : float
+        Root of the mean variance of the columns.
+    loss_curve_ : list of float
+        Mean squared error in each epoch, of standardised rows.
+    n_features_in_, feature_names_in_
+        As in all estimators.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X = load_iris().data
+    >>> model = AutoencoderTransformer(2, hidden=(16,), random_state=0).fit(X)
+    >>> model.transform(X).shape
+    (150, 2)
+    >>> model.inverse_transform(model.transform(X)).shape
+    (150, 4)
+    """
+
+    encoder_: nn.Sequential
+    decoder_: nn.Sequential
+
+    def __init__(
+        self,
+        code: int = 16,
+        *,
+        hidden: tuple[int, ...] = (512, 256),
+        activation: str = "gelu",
+        epochs: int = 20,
+        batch: int = 256,
+        learning_rate: float = 2e-3,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.code = code
+        self.hidden = hidden
+        self.activation = activation
+        self.epochs = epochs
+        self.batch = batch
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Train the network on rows.
+
+        Parameters
+        ----------
+        X : array (rows, columns)
+        y : ignored
+
+        Raises
+        ------
+        UsageError
+            When a parameter is out of its range.
+        ValueError, TypeError
+            When `X` is not such an array, is sparse, or holds NaN or infinity.
+        """
+        rows = validate_data(self, X, dtype=FLOATS)
+        self._check_parameters()
+        self.mean_ = rows.mean(axis=0)
+        self.scale_ = float(np.sqrt(rows.var(axis=0).mean())) or 1.0  # of equal rows it would be zero
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
+            torch.manual_seed(seed)
+            widths = (rows.shape[1], *self.hidden, self.code)
+            self.encoder_ = layers(widths, self.activation)
+            self.decoder_ = layers(widths[::-1], self.activation)
+            self.loss_curve_ = self._train(torch.from_numpy(self._standardised(rows)).float())
+        # Single precision trains faster; in double precision no code depends on the rows beside it.
+        self.encoder_.double(), self.decoder_.double()
+        return self
+
+    def transform(self, X: ArrayLike) -> Rows:
+        """Make codes (rows, code) of rows (rows, columns), in the rows' type of float."""
+        check_is_fitted(self)
+        rows: Rows = validate_data(self, X, dtype=FLOATS, reset=False)
+        codes: Rows = run(self.encoder_, self._standardised(rows)).astype(rows.dtype)
+        return codes
+
+    def inverse_transform(self, X: ArrayLike) -> Rows:
+        """Rebuild rows (rows, columns) from codes (rows, code), in the codes' type of float."""
+        check_is_fitted(self)
+        codes: Rows = check_array(X, dtype=FLOATS)
+        if codes.shape[1] != self._n_features_out:
+            raise UsageError(
+                f"A code has {self._n_features_out} numbers, and these have {codes.shape[1]}",
+                "Give what transform gave",
+            )
+        rows: Rows = run(self.decoder_, codes) * self.scale_ + self.mean_
+        return rows.astype(codes.dtype)
+
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Give the mean squared error of the rebuilt rows, with a minus: higher is better.
+
+        In the squared units of `X`, over all rows and columns.
+        """
+        rows = validate_data(self, X, dtype=FLOATS, reset=False)
+        return -float(np.mean((self.inverse_transform(self.transform(rows)) - rows) ** 2))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        last = self.encoder_[-1]
+        assert isinstance(last, nn.Linear)
+        return last.out_features
+
+    def _check_parameters(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise UsageError(
+                f"There is no activation {self.activation!r}", f"Choose among {', '.join(ACTIVATIONS)}"
+            )
+        least = {
+            "code": self.code,
+            "epochs": self.epochs,
+            "batch": self.batch,
+            "hidden": min(self.hidden, default=1),
+        }
+        for name, value in least.items():
+            if value < 1:
+                raise UsageError(f"{name} is {value}", "Give a number from 1")
+        if not self.learning_rate > 0:
+            raise UsageError(f"learning_rate is {self.learning_rate}", "Give a number above 0")
+
+    def _standardised(self, rows: Rows) -> Rows:
+        standardised: Rows = (rows - self.mean_) / self.scale_
+        return standardised
+
+    def _train(self, rows: Tensor) -> list[float]:
+        """Train encoder and decoder on standardised rows; give the mean loss of each epoch."""
+        network = nn.Sequential(self.encoder_, self.decoder_)
+        optimizer = torch.optim.Adam(network.parameters(), lr=self.learning_rate, fused=True)
+        steps = self.epochs * -(-len(rows) // self.batch)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        curve = []
+        for _ in range(self.epochs):
+            total = 0.0
+            for chosen in torch.randperm(len(rows)).split(self.batch):
+                batch = rows[chosen]
+                loss = F.mse_loss(network(batch), batch)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                total += loss.item() * len(batch)
+            curve.append(total / len(rows))
+        return curve
+
+
+def layers(widths: tuple[int, ...], activation: str) -> nn.Sequential:
+    """Dense layers from the first width to the last, with an activation between each two."""
+    made: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        made += [glorot(nn.Linear(before, after)), ACTIVATIONS[activation]()]
+    return nn.Sequential(*made[:-1])  # codes and rows may be any numbers
+
+
+@torch.no_grad()
+def run(network: nn.Module, rows: Rows) -> Rows:
+    """Send rows through a network of double precision."""
+    out: Rows = network(torch.from_numpy(rows.astype(np.float64))).numpy()
+    return out

@@ -1,0 +1,146 @@
+"""Learning to rebuild small pictures: the autoencoders of the tutorials, noisy to clean or clean to clean.
+
+The whole set lies in memory as one uint8 tensor, and a batch is an index into it: no files, no worker
+processes, and little Python, since a picture of 28 x 28 pixels costs less than looking after it would.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor
+
+from pellucid.datasets.dataset import Dataset
+from pellucid.datasets.named import SETS, load_dataset
+from pellucid.datasets.pictures import folder_dataset
+from pellucid.images.noise import Gaussian, parse_noise
+from pellucid.training.losses import LOSSES
+from pellucid.training.randomness import TorchRandom
+from pellucid.training.recipe import Recipe, SetData, UNetTable
+
+log = logging.getLogger("pellucid")
+
+JUDGED = 1000  # pictures at a time when the network is judged
+LOOK_EVERY = 100  # steps between two looks whether the network has collapsed, in the first epoch
+
+
+class Reconstruction:
+    """A set of small pictures, in epochs.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data_dir : Path
+        Where the sets lie; a named one that is not there is downloaded.
+    device : torch.device
+        Keeps the pictures, as uint8, and makes the noise.
+    """
+
+    def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
+        self.recipe, self.data = recipe, recipe.set
+        dataset = load_set(self.data, data_dir, recipe.seed)
+        log.info("%s", dataset.note)
+        self.train, self.validation = (
+            torch.from_numpy(part).permute(0, 3, 1, 2).contiguous().to(device)  # (n, h, w, c) -> (n, c, h, w)
+            for part in (dataset.train, dataset.validation)
+        )
+        self.noise = parse_noise(recipe.degrade.noise) if recipe.degrade.noise else None
+        self.told = isinstance(recipe.network, UNetTable)
+        self.loss = LOSSES[recipe.loss]
+        self.epoch = max(1, len(self.train) // recipe.schedule.batch)
+        self.shuffled, self.order = -1, torch.empty(0)
+        self.collapsed = False
+
+    def losses(
+        self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
+    ) -> Tensor:
+        """The loss of each of `count` pictures."""
+        clean = move(self.train[self.chosen(step, count)].float() / 255, self.data, random)
+        denoised = self.run(network, self.degrade(clean, random), random)
+        if step < self.epoch and step % LOOK_EVERY == LOOK_EVERY - 1:
+            self.look(denoised, clean)
+        return self.loss(denoised, clean)
+
+    def chosen(self, step: int, count: int) -> Tensor:
+        """The numbers of this step's pictures; every epoch has an order of its own."""
+        epoch, place = divmod(step, self.epoch)
+        if epoch != self.shuffled:
+            generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + epoch)
+            self.order = torch.randperm(len(self.train), generator=generator).to(self.train.device)
+            self.shuffled = epoch
+        rank = dist.get_rank() if dist.is_initialized() else 0
+        start = place * self.recipe.schedule.batch + rank * count
+        return self.order[start : start + count]
+
+    def degrade(self, clean: Tensor, random: TorchRandom) -> Tensor:
+        """Add the noise and clip to [0, 1]."""
+        noisy = clean if self.noise is None else self.noise.apply(clean, random).clip(0, 1)
+        return noisy.contiguous(memory_format=torch.channels_last)
+
+    def run(self, network: Callable[..., Any], noisy: Tensor, random: TorchRandom) -> Tensor:
+        """The network's pictures: an autoencoder gives its code too, a U-Net is told the noise level."""
+        if not self.told:
+            return cast(Tensor, network(noisy)[0])
+        sigma = self.noise.sigma if isinstance(self.noise, Gaussian) else 0.0
+        return cast(Tensor, network(noisy, noisy.new_full((1, 1, 1, 1), sigma)))
+
+    def look(self, denoised: Tensor, clean: Tensor) -> None:
+        """Say it when the network gives nearly the same grey everywhere, whatever it sees."""
+        if self.collapsed or denoised.detach().var() > 0.01 * clean.var():
+            return
+        self.collapsed = True
+        log.warning(
+            "the network has collapsed: it gives nearly the same grey, %.2f, everywhere, whatever it sees."
+            " Where most pixels are black, a sigmoid under %s can fall into black and stay there, since its"
+            ' gradient vanishes. Set loss = "bce", or output = "linear"',
+            float(denoised.detach().mean()),
+            self.recipe.loss.upper(),
+        )
+
+    @torch.no_grad()
+    def judge(self, network: Any) -> dict[str, float]:
+        """Mean squared error over the validation pictures, with noise of seed 0, and its PSNR in dB."""
+        random = TorchRandom(torch.Generator(self.train.device).manual_seed(0))
+        total = 0.0
+        network.eval()
+        for clean in self.validation.split(JUDGED):
+            clean = clean.float() / 255
+            denoised = self.run(network, self.degrade(clean, random), random)
+            total += float((denoised - clean).square().mean((1, 2, 3)).sum())
+        network.train()
+        mse = total / len(self.validation)
+        psnr = -10 * torch.tensor(mse).log10().item()
+        return {"validation_mse": round(mse, 6), "validation_psnr": round(psnr, 3)}
+
+
+def load_set(data: SetData, data_dir: Path | None, seed: int) -> Dataset:
+    """The pictures that a recipe names."""
+    if data.name in SETS:
+        return load_dataset(data.name, data_dir=data_dir)
+    folder = (data_dir or Path()) / data.name
+    share = 0.1 if data.judge is None else 0.0
+    return folder_dataset(folder, size=data.size, channels=data.channels, fit=data.fit, test=share, seed=seed)
+
+
+def move(pictures: Tensor, data: SetData, random: TorchRandom) -> Tensor:
+    """Mirror, turn and shift each picture in its own way; beyond its edges it goes on as its reflection."""
+    if not (data.flips or data.turns or data.rotation or data.shift):
+        return pictures
+
+    def draw(low: float, high: float) -> Tensor:
+        return random.between(low, high, pictures).flatten().to(pictures.device)
+
+    size = pictures.shape[-1]
+    angle = draw(-data.rotation, data.rotation)
+    if data.turns:
+        angle = angle + 90 * draw(0, 4).floor()
+    mirror = 1 - 2 * (draw(0, 1) < 0.5).float() if data.flips else torch.ones_like(angle)
+    cos, sin = torch.cos(angle.deg2rad()), torch.sin(angle.deg2rad())
+    across, down = ((2 * draw(-data.shift, data.shift).round() / size) for _ in range(2))
+    rows = [torch.stack([mirror * cos, -sin, across], 1), torch.stack([mirror * sin, cos, down], 1)]
+    grid = F.affine_grid(torch.stack(rows, 1), list(pictures.shape), align_corners=False)
+    return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)

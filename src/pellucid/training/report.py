@@ -1,0 +1,66 @@
+"""What a run ends with: its figures on the test pictures, and a page that shows them."""
+
+import json
+from pathlib import Path
+
+from pellucid.datasets.pictures import folder_dataset
+from pellucid.evaluation.contender import open_contenders
+from pellucid.evaluation.measure import evaluate
+from pellucid.evaluation.pictures import PictureSet
+from pellucid.evaluation.report import write_results, write_text
+from pellucid.inference.card import Layer
+from pellucid.networks.summary import layers
+from pellucid.training.checkpoint import make_network
+from pellucid.training.recipe import Recipe, SetData
+from pellucid.training.reconstruction import load_set
+
+
+def describe(recipe: Recipe) -> list[Layer]:
+    """List the layers of a recipe's network, untrained."""
+    network = make_network(recipe)
+    sides = getattr(network, "size", None) or (8 * network.stride, 8 * network.stride)
+    return layers(network, (recipe.data.channels, *sides))
+
+
+def test_set(data: SetData, data_dir: Path | None, seed: int) -> PictureSet:
+    """The set's own test pictures, or all of the folder that judges."""
+    pictures = PictureSet.of(load_set(data, data_dir, seed))
+    if data.judge is None:
+        return pictures
+    judge = folder_dataset(
+        (data_dir or Path()) / data.judge,
+        size=data.size,
+        channels=data.channels,
+        fit=data.fit,
+        validation=0,
+        test=0,
+    )
+    return PictureSet(data.judge, list(judge.train), pictures.validation, judge.note)
+
+
+def report(recipe: Recipe, folder: Path, *, data_dir: Path | None = None) -> dict[str, float]:
+    """Judge a run on the test pictures of its set; write ``metrics.json`` and ``report.html``.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of a set: what learns from crops has no test pictures of its own, and gets no report.
+    folder : Path
+        The run folder.
+    data_dir : Path, optional
+
+    Returns
+    -------
+    dict of str to float
+        ``test_mse``, in units of white squared, and ``test_psnr``, the mean of the pictures' PSNR in dB.
+    """
+    if not isinstance(recipe.data, SetData):
+        return {}
+    noise = recipe.degrade.noise or "gaussian:0"
+    evaluation = evaluate(open_contenders([folder]), [test_set(recipe.data, data_dir, recipe.seed)], [noise])
+    write_results(folder, evaluation)
+    (row,) = (row for row in evaluation.rows if row.kind == "network")
+    metrics = {"test_mse": row.mse.mean, "test_psnr": row.psnr.mean}
+    metrics = {name: round(value, 6) for name, value in metrics.items()}
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+    return metrics

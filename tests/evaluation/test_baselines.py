@@ -1,0 +1,68 @@
+"""The classical denoisers do their best."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pellucid.evaluation.baselines import BASELINES, Baseline, choose_parameter, installed_baselines
+from pellucid.evaluation.pictures import Corruption, PictureSet, read_corruption
+from pellucid.images.picture import to_float
+from tests.evaluation.conftest import pieces
+
+every_baseline = pytest.mark.parametrize("baseline", installed_baselines(), ids=lambda each: each.name)
+
+
+def error(baseline: Baseline, value: float, pictures: PictureSet, corruption: Corruption) -> float:
+    ((clean, noisy),) = corruption.batches(pictures.validation)
+    return float(np.square(baseline.denoise(noisy, value) - clean).mean())
+
+
+def test_the_tests_know_all_baselines() -> None:
+    assert installed_baselines() == list(BASELINES)
+
+
+@every_baseline
+def test_it_lowers_the_error_of_noisy_photographs_and_keeps_their_shape(
+    baseline: Baseline, photo: NDArray[np.uint8]
+) -> None:
+    for samples in (photo[None, :64, :64], photo[None, :64, :64, :1]):
+        ((clean, noisy),) = read_corruption("gaussian:0.2").batches(list(samples))
+        value = baseline.tries[len(baseline.tries) // 2]
+        denoised = baseline.denoise(noisy, value)
+        assert denoised.shape == noisy.shape
+        assert denoised.dtype == np.float32
+        assert np.square(denoised - clean).mean() < 0.8 * np.square(noisy - clean).mean()
+
+
+@pytest.mark.parametrize("name", ["median filter", "Gaussian filter"])
+def test_filters_keep_the_pictures_and_channels_of_a_batch_apart(name: str, photo: NDArray[np.uint8]) -> None:
+    (baseline,) = (each for each in BASELINES if each.name == name)
+    batch = to_float(np.stack([photo, photo[::-1]]))
+    value = baseline.tries[0]
+    alone = baseline.denoise(np.ascontiguousarray(batch[1:, ..., 2:]), value)
+    np.testing.assert_allclose(baseline.denoise(batch, value)[1:, ..., 2:], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["median filter", "Gaussian filter", "total variation"])
+def test_more_noise_wants_more_smoothing(name: str, photo: NDArray[np.uint8]) -> None:
+    (baseline,) = (each for each in BASELINES if each.name == name)
+    few = pieces(photo, 6, 32)
+    weak, strong = (
+        choose_parameter(baseline, few, read_corruption(text)) for text in ("gaussian:0.05", "gaussian:0.5")
+    )
+    assert weak < strong
+
+
+def test_the_choice_does_not_see_the_noise_of_the_test_pictures(pictures: PictureSet) -> None:
+    seen: list[NDArray[np.float32]] = []
+
+    def remember(noisy: NDArray[np.float32], value: float) -> NDArray[np.float32]:
+        seen.append(noisy)
+        return noisy * np.float32(value)
+
+    corruption = read_corruption("gaussian:0.2")
+    spy = Baseline("spy", "gain", (0.5, 1.0), remember, chosen_on=3)
+    assert choose_parameter(spy, pictures.validation, corruption) == 1
+    assert {len(each) for each in seen} == {3}
+    ((_, noisy),) = corruption.batches(pictures.validation[:3])
+    assert all(np.abs(each - noisy).max() > 0.1 for each in seen)
