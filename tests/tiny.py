@@ -11,32 +11,84 @@ from skimage import data
 from pellucid.images.files import write_image
 from pellucid.images.picture import Picture
 from pellucid.inference.model import Model
-from pellucid.networks.sigma import SigmaEstimator
+from pellucid.networks.autoencoder import Autoencoder
+from pellucid.networks.photo import PhotoUNet
 from pellucid.networks.unet import UNet
-from pellucid.training.checkpoint import make_network
+from pellucid.training.checkpoint import Network, make_network
 from pellucid.training.export import export_network
-from pellucid.training.recipe import Data, Degrade, EstimatorTable, Recipe, Schedule, UNetTable
+from pellucid.training.recipe import (
+    AutoencoderTable,
+    ConvLatentTable,
+    ConvPoolTable,
+    Data,
+    Degrade,
+    DenseTable,
+    EstimatorTable,
+    PhotoTable,
+    Recipe,
+    Schedule,
+    SetData,
+    UNetTable,
+)
 
 UNET = UNetTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
+PHOTO = PhotoTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,), estimator=4)
+DENSE = DenseTable(level=3)
+LATENT = ConvLatentTable(code=5, widths=(4, 6))
+POOL = ConvPoolTable(widths=(4, 6))
+AUTOENCODERS: tuple[AutoencoderTable, ...] = (DENSE, LATENT, POOL)
+
+CROPS = UNetTable | EstimatorTable  # a PhotoTable is a UNetTable
+SETS = UNetTable | DenseTable | ConvLatentTable | ConvPoolTable
+
+WORDS = {
+    "name": "tiny",
+    "version": "1",
+    "purpose": "Tests",
+    "licence": "Apache-2.0",
+    "trained_on": "Pictures that come with scikit-image",
+}
 
 
-def tiny_recipe(
-    *, channels: Literal[1, 3] = 1, network: UNetTable | EstimatorTable = UNET, **schedule: Any
-) -> Recipe:
+def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedule: Any) -> Recipe:
     """A recipe for `training_pictures`, in float32; `schedule` names what differs from a short one."""
     short = {"steps": 12, "batch": 4, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
+    plain = not isinstance(network, (PhotoTable, EstimatorTable))
+    camera = None if plain else "camera:iso=800-12800"
     return Recipe(
-        name="tiny",
-        version="1",
-        purpose="Tests",
-        licence="Apache-2.0",
-        trained_on="Pictures that come with scikit-image",
-        data=Data(train=("train",), tune="tune", channels=channels, crop=64, per_picture=16),
-        degrade=Degrade("gaussian:0-75"),
+        **WORDS,
+        data=Data(
+            train=("train",), tune="tune", channels=channels, crop=64, per_picture=16, pairs=32, renew=8
+        ),
+        degrade=Degrade(None if isinstance(network, PhotoTable) else "gaussian:0-75", camera),
         network=network,
         schedule=Schedule(**{**short, "precision": "float32", **schedule}),
         loss="pinball" if isinstance(network, EstimatorTable) else "charbonnier",
         loss_floor=0.04,
+    )
+
+
+def set_recipe(
+    *,
+    network: SETS = LATENT,
+    channels: Literal[1, 3] = 1,
+    noise: str | None = "gaussian:0.3",
+    loss: Literal["mse", "l1", "bce"] = "mse",
+    data: dict[str, Any] | None = None,
+    **schedule: Any,
+) -> Recipe:
+    """A recipe for `set_pictures`; `data` and `schedule` name what differs from a short one."""
+    short: dict[str, Any] = {"epochs": 3, "batch": 8, "optimizer": "adam", "learning_rate": 0.01}
+    short |= {"warm_up": 2, "average": 0.9, "clip": 0, "precision": "float32"}
+    if "steps" in schedule:
+        del short["epochs"]
+    return Recipe(
+        **WORDS,
+        data=SetData(name="squares", size=16, channels=channels, **(data or {})),
+        degrade=Degrade(noise),
+        network=network,
+        schedule=Schedule(**{**short, **schedule}),
+        loss=loss,
     )
 
 
@@ -53,13 +105,30 @@ def training_pictures(folder: Path) -> Path:
     return folder
 
 
-def lively_network(recipe: Recipe) -> UNet | SigmaEstimator:
+def set_pictures(folder: Path, count: int = 40) -> Path:
+    """Write a folder of pictures for `set_recipe`: bright squares on black, 32 to train, 4 and 4 to judge."""
+    rng = np.random.default_rng(0)
+    (folder / "squares").mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        samples = np.zeros((16, 16, 3), np.uint8)
+        row, column = rng.integers(0, 11, 2)
+        samples[row : row + 5, column : column + 5] = rng.integers(150, 256, 3)
+        write_image(folder / "squares" / f"{number}.png", Picture(samples=samples))
+    return folder
+
+
+def lively_network(recipe: Recipe) -> Network:
     """An untrained network whose output depends on everything that it sees, as a trained one's does."""
     torch.manual_seed(1)
     network = make_network(recipe)
-    if isinstance(network, UNet):
-        with torch.no_grad():
-            network.tail.weight.mul_(10)  # undo "begin near there is no noise"
+    unet = network.unet if isinstance(network, PhotoUNet) else network
+    with torch.no_grad():
+        if isinstance(unet, UNet):
+            unet.tail.weight.mul_(10)  # undo "begin near there is no noise"
+        if isinstance(network, Autoencoder):
+            for weight in network.parameters():
+                if weight.ndim == 1:
+                    weight.uniform_(0, 0.2)  # biases begin at zero
     return network
 
 

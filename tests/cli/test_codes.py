@@ -50,9 +50,10 @@ def test_decoded_pictures_are_those_of_the_network_under_their_names(pellucid: R
     assert tree(tmp_path / "decoded") == {"one.png", "two.png", "three.png"}
 
     from pellucid.evaluation.contender import denoise_batch
+    from pellucid.images.picture import to_float
     from pellucid.inference.session import Session
 
-    expected = denoise_batch(Session(tmp_path / "grey/grey.onnx"), DIGITS[:1, ..., None] / np.float32(255))
+    expected = denoise_batch(Session(tmp_path / "grey/grey.onnx"), to_float(DIGITS[:1, ..., None]))
     found = pixels(tmp_path / "decoded/one.png")
     assert found.shape == (12, 12)
     assert np.abs(found - 255 * expected[0, ..., 0]).max() <= 0.51

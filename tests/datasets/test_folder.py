@@ -102,30 +102,54 @@ def test_an_unshrunk_crop_is_a_piece_of_the_picture_itself(tmp_path: Path) -> No
 
 def test_a_crop_may_be_the_whole_picture(tmp_path: Path) -> None:
     path = save(tmp_path / "numbered.png", numbered())
-    pool = crop_pool([path], channels=1, size=16, per_picture=2, shrink_to=0.5)
+    pool = crop_pool([path], channels=1, size=16, per_picture=2, shrunk=1.0, scales=(0.5, 1.0))
     np.testing.assert_array_equal(pool[:, 0], [numbered()[..., 0]] * 2)
 
 
 def test_the_same_seed_gives_the_same_crops_and_another_seed_others(photo_file: Path) -> None:
     def pool(seed: int) -> NDArray[np.uint8]:
-        return crop_pool([photo_file], channels=3, size=32, per_picture=20, shrink_to=0.5, seed=seed)
+        return crop_pool([photo_file], channels=3, size=32, per_picture=20, shrunk=0.5, seed=seed)
 
     np.testing.assert_array_equal(pool(1), pool(1))
     assert not np.array_equal(pool(1), pool(2))
 
 
-def test_about_half_of_the_crops_come_from_shrunk_copies(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
+def test_the_named_share_of_the_crops_comes_from_shrunk_copies(share: float, tmp_path: Path) -> None:
     # Vertical stripes a pixel wide: in a shrunk copy, antialiasing turns them grey.
     stripes = np.tile(np.array([0, 255], np.uint8), (200, 100))[..., None]
     path = save(tmp_path / "stripes.png", stripes)
-    pool = crop_pool([path], channels=1, size=16, per_picture=1600, shrink_to=0.6)
-    untouched = np.mean([set(np.unique(crop)) == {0, 255} for crop in pool])
-    assert 0.35 < untouched < 0.65
+    pool = crop_pool([path], channels=1, size=16, per_picture=1600, shrunk=share, scales=(0.6, 0.95))
+    touched = np.mean([set(np.unique(crop)) != {0, 255} for crop in pool])
+    assert touched == share if share in (0, 1) else abs(touched - share) < 0.12
+
+
+@pytest.mark.parametrize("scales", [(0.25, 0.3), (0.5, 0.5), (0.9, 1.0)])
+def test_the_scales_of_the_copies_are_those_that_were_asked_for(
+    scales: tuple[float, float], tmp_path: Path
+) -> None:
+    # A ramp of one grey level a pixel becomes steeper when it is shrunk.
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))[..., None]
+    path = save(tmp_path / "ramp.png", ramp)
+    pool = crop_pool([path], channels=1, size=32, per_picture=400, shrunk=1.0, scales=scales)
+    inner = pool[:, 0, 16].astype(float)
+    steepness = (inner[:, 31] - inner[:, 0]) / 31
+    flat = (inner[:, 0] < 20) | (inner[:, 31] > 235)  # the filter is cut off at the borders
+    found = 1 / steepness[~flat]
+    assert scales[0] - 0.05 < found.min() <= found.max() < scales[1] + 0.05
+    if scales[0] < scales[1]:
+        assert np.ptp(found) > 0.6 * (scales[1] - scales[0])
+
+
+def test_no_copy_is_too_small_for_a_crop(tmp_path: Path) -> None:
+    path = save(tmp_path / "numbered.png", numbered())
+    pool = crop_pool([path], channels=1, size=15, per_picture=80, shrunk=1.0, scales=(0.1, 0.2))
+    assert pool.shape == (80, 1, 15, 15)
 
 
 def test_crops_of_one_picture_lie_together_in_the_order_of_the_files(tmp_path: Path) -> None:
     files = [save(tmp_path / f"{value}.png", np.full((9, 9, 3), value, np.uint8)) for value in (7, 3, 5)]
-    pool = crop_pool(files, channels=3, size=8, per_picture=11, shrink_to=0.9)
+    pool = crop_pool(files, channels=3, size=8, per_picture=11, shrunk=0.9)
     assert pool.shape == (33, 3, 8, 8)
     assert pool[:, 0, 0, 0].tolist() == [7] * 11 + [3] * 11 + [5] * 11
 

@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import given, settings
@@ -63,8 +64,6 @@ def test_a_half_holds_no_weights_of_the_other(dense: Coded) -> None:
     path, _ = dense
     codes = Codec(path).encode(pictures(2))
     changed = path.with_name("changed.onnx")
-    import onnx
-
     model = onnx.load(path)
     for weight in model.graph.initializer:
         if weight.name.startswith("decoder"):

@@ -35,7 +35,7 @@ def arc(count: int = 400) -> Table:
 
 
 @pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")  # it is for another array library
-@parametrize_with_checks([AutoencoderTransformer(2, hidden=(8,), epochs=2)])
+@parametrize_with_checks([AutoencoderTransformer(2, hidden=(8,), epochs=2)])  # type: ignore[untyped-decorator]  # scikit-learn has no types
 def test_scikit_learn_finds_nothing_wrong(
     estimator: AutoencoderTransformer, check: Callable[[object], None]
 ) -> None:

@@ -1,12 +1,20 @@
-"""Pictures to train on, and a short run that several tests look at."""
+"""Pictures to train on, short runs that several tests look at, and a way to stop a run."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from pellucid.training.checkpoint import Network
 from pellucid.training.loop import train
-from tests.tiny import tiny_recipe, training_pictures
+from pellucid.training.recipe import Recipe
+from tests.tiny import set_pictures, tiny_recipe, training_pictures
+
+Interrupt = Callable[[int], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,8 +25,8 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders that `tiny_recipe` names."""
-    return training_pictures(tmp_path_factory.mktemp("pictures"))
+    """The folders that `tiny_recipe` and `set_recipe` name."""
+    return set_pictures(training_pictures(tmp_path_factory.mktemp("pictures")))
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +35,39 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path
     folder = tmp_path_factory.mktemp("run")
     train(tiny_recipe(), folder, data_dir=data_dir, device="cpu")
     return folder
+
+
+@pytest.fixture
+def interrupt() -> Interrupt:
+    """Press Ctrl-C when a network sees its pictures for so manieth time."""
+
+    @contextmanager
+    def during(forward: int) -> Iterator[None]:
+        calls = 0
+
+        def press(module: nn.Module, inputs: Any) -> None:
+            nonlocal calls
+            calls += isinstance(module, Network)
+            if calls == forward:
+                raise KeyboardInterrupt
+
+        hook = nn.modules.module.register_module_forward_pre_hook(press)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                yield
+        finally:
+            hook.remove()
+
+    return during
+
+
+@pytest.fixture
+def trained(data_dir: Path, tmp_path: Path) -> Callable[[Recipe], Path]:
+    """Train by a recipe in a folder of its own, and give that."""
+
+    def run(recipe: Recipe) -> Path:
+        folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
+        train(recipe, folder, data_dir=data_dir, device="cpu")
+        return folder
+
+    return run

@@ -2,22 +2,43 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from torch import nn
 
 from pellucid.errors import PellucidError
 from pellucid.inference.card import Card
 from pellucid.inference.session import Session
+from pellucid.networks.autoencoder import Autoencoder
+from pellucid.networks.photo import PhotoUNet
 from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.unet import UNet, UNetSettings
 from pellucid.training.export import cost, export_network, receptive_radius
-from pellucid.training.recipe import EstimatorTable, UNetTable, recipe_from_json
-from tests.tiny import colours, lively_network, tiny_recipe
+from pellucid.training.recipe import (
+    ConvLatentTable,
+    ConvPoolTable,
+    EstimatorTable,
+    UNetTable,
+    recipe_from_json,
+)
+from tests.tiny import (
+    AUTOENCODERS,
+    LATENT,
+    PHOTO,
+    UNET,
+    colours,
+    lively_network,
+    set_recipe,
+    tiny_recipe,
+)
 
 RECIPE = tiny_recipe(channels=3, network=UNetTable((8, 16), (1,), 1, (1,)))
+UNPOOL = ConvPoolTable(widths=(4, 6), up="unpool")
+LINEAR = ConvLatentTable(code=5, widths=(4, 6), output="linear", dropout=0.3, activation="gelu")
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +122,109 @@ def test_an_estimator_takes_any_number_of_crops(tmp_path: Path) -> None:
         expected = copy.deepcopy(network).half().float()(torch.from_numpy(crops)).numpy()
     for count in (1, 7):
         assert np.abs(session.call(noisy=crops[:count]) - expected[:count]).max() <= 1e-5
+    assert (session.inputs, session.outputs) == (["noisy"], ["levels"])
+    assert card.sigma is None
+
+
+# ---- photographs ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_network_for_photographs_gives_the_picture_and_the_noise_that_it_found(
+    channels: Any, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(channels=channels, network=PHOTO)
+    network = lively_network(recipe)
+    card = export_network(network, recipe, tmp_path / "photo.onnx", steps=0, figures={})
+    session, rounded = Session(tmp_path / "photo.onnx"), copy.deepcopy(network).half().float()
+    assert (session.inputs, session.outputs) == (["noisy", "gain"], ["denoised", "levels"])
+    assert (card.sigma, card.stride, card.code, card.size) == (None, 8, None, None)
+    noisy, gain = colours(40, 64)[..., :channels], (1.5, 0.5)[: 1 if channels == 1 else 2]
+    with torch.no_grad():
+        batch = torch.from_numpy(noisy.transpose(2, 0, 1)[None])
+        denoised, levels = rounded(batch, torch.tensor(gain).reshape(1, -1, 1, 1))
+    assert np.abs(session.run(noisy, gain) - denoised[0].permute(1, 2, 0).numpy()).max() <= 1e-5
+    feeds = {"noisy": batch.numpy(), "gain": np.array(gain, np.float32).reshape(1, -1, 1, 1)}
+    assert np.abs(session.call("levels", **feeds) - levels.numpy()).max() <= 1e-5
+
+
+def test_a_photograph_is_seen_as_far_as_its_noise_is_estimated() -> None:
+    photo, plain = (lively_network(tiny_recipe(network=table)) for table in (PHOTO, UNET))
+    assert isinstance(photo, PhotoUNet)
+    assert isinstance(plain, UNet)
+    assert receptive_radius(photo, 1, photo.stride) > receptive_radius(plain, 1, plain.stride)
+
+
+# ---- autoencoders --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", [*AUTOENCODERS, UNPOOL, LINEAR], ids=lambda table: type(table).__name__)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_autoencoder_gives_pictures_and_codes_of_any_number_of_pictures(
+    table: Any, channels: Any, tmp_path: Path
+) -> None:
+    recipe = set_recipe(network=table, channels=channels)
+    network = lively_network(recipe)
+    card = export_network(network, recipe, tmp_path / "small.onnx", steps=0, figures={})
+    session, rounded = Session(tmp_path / "small.onnx"), copy.deepcopy(network).half().float().eval()
+    assert (session.inputs, session.outputs) == (["noisy"], ["denoised", "code"])
+    pictures = np.random.default_rng(0).random((5, channels, 16, 16), dtype=np.float32)
+    with torch.no_grad():
+        denoised, code = rounded(torch.from_numpy(pictures))
+    for count in (1, 5):
+        assert np.abs(session.call(noisy=pictures[:count]) - denoised[:count].numpy()).max() <= 1e-5
+        assert np.abs(session.call("code", noisy=pictures[:count]) - code[:count].numpy()).max() <= 1e-5
+    assert card.code == tuple(code.shape[1:])
+    assert card.sigma is None
+
+
+def test_only_the_card_of_a_network_with_dense_layers_names_a_size(tmp_path: Path) -> None:
+    cards = {}
+    for table in AUTOENCODERS:
+        recipe = set_recipe(network=table)
+        path = tmp_path / "small.onnx"
+        cards[table] = export_network(lively_network(recipe), recipe, path, steps=0, figures={})
+    assert [(card.size, card.code, card.stride) for card in cards.values()] == [
+        ((16, 16), (3, 3), 1),
+        ((16, 16), (5,), 4),
+        (None, (6, 4, 4), 4),
+    ]
+    pooled = Session(path)  # of the last one
+    for height, width in ((4, 12), (40, 28)):
+        assert pooled.run(colours(height, width)[..., :1], ()).shape == (height, width, 1)
+
+
+@pytest.mark.parametrize("table", [UNET, PHOTO, EstimatorTable(4), *AUTOENCODERS], ids=str)
+def test_the_card_lists_the_layers(table: Any, tmp_path: Path) -> None:
+    recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(network=table)
+    card = export_network(lively_network(recipe), recipe, tmp_path / "any.onnx", steps=0, figures={})
+    assert card.layers[0].name == "input"
+    assert sum(layer.parameters for layer in card.layers) == card.parameters
+    assert {layer.part for layer in card.layers} == (
+        {"encoder", "decoder"} if table in AUTOENCODERS else {"network"}
+    )
+
+
+def test_a_large_code_is_compared_by_its_own_size(tmp_path: Path) -> None:
+    recipe = set_recipe(network=LATENT)
+    network = lively_network(recipe)
+    assert isinstance(network, Autoencoder)
+    last = network.encoder[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight.mul_(2000)  # no number is wrong by more than it can be in single precision
+    export_network(network, recipe, tmp_path / "large.onnx", steps=0, figures={})
+
+
+@pytest.mark.parametrize(
+    ("noise", "sigma"), [("gaussian:0.5", (0.5, 0.5)), ("gaussian:0.1-0.25", (0.1, 0.25))]
+)
+def test_a_u_net_for_a_set_says_the_levels_that_it_was_told(
+    noise: str, sigma: tuple[float, float], tmp_path: Path
+) -> None:
+    recipe = set_recipe(network=UNET, noise=noise)
+    card = export_network(lively_network(recipe), recipe, tmp_path / "small.onnx", steps=0, figures={})
+    assert (card.sigma, card.code, card.size) == (sigma, None, None)
 
 
 # ---- what the card counts ------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
@@ -17,13 +17,15 @@ from pellucid.images.metrics import psnr
 from pellucid.images.noise import Gaussian, NumpyRandom
 from pellucid.inference.model import load_model
 from pellucid.inference.session import Session
-from pellucid.training.checkpoint import resume
-from pellucid.training.loop import make_batch, patch_now, random_patches, set_learning_rate, train
-from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import EstimatorTable, recipe_from_json
-from tests.tiny import tiny_recipe
+from pellucid.training.checkpoint import PLAIN, State, resume
+from pellucid.training.loop import gave_up, set_learning_rate, train, watch
+from pellucid.training.recipe import ConvLatentTable, EstimatorTable, Recipe, Schedule, recipe_from_json
+from tests.tiny import DENSE, LATENT, PHOTO, UNET, set_recipe, tiny_recipe
+from tests.training.conftest import Interrupt
 
 SIGMA = 25 / 255
+CPU = torch.device("cpu")
+Trained = Callable[[Recipe], Path]
 
 
 def log_lines(folder: Path) -> list[dict[str, Any]]:
@@ -41,10 +43,6 @@ def tensors(value: Any) -> list[Tensor]:
         return [value]
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
     return [tensor for part in parts for tensor in tensors(part)]
-
-
-def seeded(seed: int) -> TorchRandom:
-    return TorchRandom(torch.Generator().manual_seed(seed))
 
 
 # ---- whole runs ----------------------------------------------------------------------------------
@@ -72,24 +70,60 @@ def test_the_log_has_one_line_a_measurement_and_one_for_the_end(run_folder: Path
     assert card.figures.items() <= lines[-1].items()
 
 
-def test_a_stopped_run_that_goes_on_gives_the_same_weights_bit_by_bit(
-    run_folder: Path, data_dir: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "log.jsonl").mkdir()  # the measurement after step 6 cannot be written, and the run dies
-    with pytest.raises(IsADirectoryError):
-        train(tiny_recipe(), tmp_path, data_dir=data_dir, device="cpu", save_every_s=0)
-    assert 0 < checkpoint(tmp_path)["step"] < 12
-    assert not (tmp_path / "tiny.onnx").exists()
-    (tmp_path / "log.jsonl").rmdir()
-    train(tiny_recipe(), tmp_path, data_dir=data_dir, device="cpu")
+def test_each_epoch_of_a_set_ends_with_a_measurement(trained: Trained) -> None:
+    folder = trained(set_recipe())
+    lines = log_lines(folder)
+    assert [line["step"] for line in lines] == [4, 8, 12, 12]
+    assert {"validation_mse", "validation_psnr"} <= set(lines[0])
+    card = Session(folder / "tiny.onnx").card
+    assert (card.steps, card.figures["validation_mse"]) == (12, lines[-1]["validation_mse"])
 
-    straight, resumed = (tensors(checkpoint(folder)) for folder in (run_folder, tmp_path))
-    assert len(straight) == len(resumed) > 12  # weights, averages and what the optimizers remember
-    assert all(torch.equal(one, two) for one, two in zip(straight, resumed, strict=True))
-    assert log_lines(tmp_path)[-1]["step"] == 12
+
+def test_a_set_can_be_trained_for_steps_too(trained: Trained) -> None:
+    lines = log_lines(trained(set_recipe(steps=7, check_every=3)))
+    assert [line["step"] for line in lines] == [3, 6, 7]
+
+
+DROPPED = ConvLatentTable(code=5, widths=(4, 6), dropout=0.3)
+RESUMED = {
+    "white noise": tiny_recipe(),
+    "adamw, and no average": tiny_recipe(optimizer="adamw", average=0),
+    "a camera, whose pairs are renewed": tiny_recipe(channels=3, network=PHOTO),
+    "an estimator": tiny_recipe(network=EstimatorTable(4)),
+    "epochs, with dropout": set_recipe(network=DROPPED, data={"flips": True, "shift": 1}),
+    "plateaus and early stopping": set_recipe(
+        network=DENSE, epochs=30, learning_rate=0.03, rates="plateau", patience=1, stop_after=3
+    ),
+    "early stopping without an average": set_recipe(
+        network=DENSE, epochs=30, learning_rate=0.03, stop_after=2, average=0
+    ),
+}
+
+
+@pytest.mark.parametrize("recipe", RESUMED.values(), ids=RESUMED)
+def test_a_stopped_run_that_goes_on_gives_the_same_weights_bit_by_bit(
+    recipe: Recipe, data_dir: Path, tmp_path: Path, trained: Trained, interrupt: Interrupt
+) -> None:
+    folder = tmp_path / "stopped"
+    for forward in (5, 17):
+        with interrupt(forward):
+            train(recipe, folder, data_dir=data_dir, device="cpu", save_every_s=0)
+        assert not (folder / "tiny.onnx").exists()
+    assert checkpoint(folder)["step"] > 4
+    train(recipe, folder, data_dir=data_dir, device="cpu")
+
+    straight, resumed = (checkpoint(each) for each in (trained(recipe), folder))
+    assert all(straight[name] == resumed[name] for name in PLAIN if name not in ("seconds", "kept"))
+    ours, theirs = tensors(straight), tensors(resumed)
+    assert len(ours) == len(theirs) > 12  # weights, averages and what the optimizers remember
+    assert all(torch.equal(one, two) for one, two in zip(ours, theirs, strict=True))
+
+
+def test_runs_with_the_same_weights_denoise_alike(run_folder: Path, data_dir: Path, trained: Trained) -> None:
     pixels = read_samples(data_dir / "tune/astronaut.png", 1)
     one, two = (
-        load_model(folder / "tiny.onnx").denoise(pixels, sigma=SIGMA) for folder in (run_folder, tmp_path)
+        load_model(folder / "tiny.onnx").denoise(pixels, sigma=SIGMA)
+        for folder in (run_folder, trained(tiny_recipe()))
     )
     np.testing.assert_array_equal(one.pixels, two.pixels)
 
@@ -106,24 +140,29 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_stays(
 
 
 def test_a_short_training_takes_noise_out_of_a_picture_that_it_has_not_seen(
-    data_dir: Path, tmp_path: Path
+    data_dir: Path, trained: Trained
 ) -> None:
-    recipe = tiny_recipe(steps=150, batch=8, learning_rate=4e-3, check_every=75)
-    model = load_model(train(recipe, tmp_path, data_dir=data_dir, device="cpu"))
+    folder = trained(tiny_recipe(steps=150, batch=8, learning_rate=4e-3, check_every=75))
     clean = read_samples(data_dir / "tune/astronaut.png", 1).astype(np.float32) / 255
     noisy = Gaussian(SIGMA).apply(clean, NumpyRandom(0))
-    denoised = model.denoise(noisy, sigma=SIGMA).pixels
+    denoised = load_model(folder / "tiny.onnx").denoise(noisy, sigma=SIGMA).pixels
     assert psnr(denoised, clean, data_range=1.0) > psnr(noisy, clean, data_range=1.0) + 4
-    figures = [line["tune PSNR at sigma 25"] for line in log_lines(tmp_path)]
+    figures = [line["tune PSNR at sigma 25"] for line in log_lines(folder)]
     assert figures[0] < figures[-1]
     assert figures[-1] == pytest.approx(psnr(denoised, clean, data_range=1.0), abs=0.05)
 
 
-def test_an_estimator_is_trained_by_the_same_loop(data_dir: Path, tmp_path: Path) -> None:
-    recipe = tiny_recipe(channels=3, network=EstimatorTable(4), steps=4, check_every=2)
-    card = Session(train(recipe, tmp_path, data_dir=data_dir, device="cpu")).card
+def test_a_short_training_rebuilds_pictures_that_it_has_not_seen(trained: Trained) -> None:
+    lines = log_lines(trained(set_recipe(network=UNET, epochs=25)))
+    assert lines[-1]["validation_mse"] < 0.5 * lines[0]["validation_mse"]
+
+
+def test_an_estimator_is_trained_by_the_same_loop(trained: Trained) -> None:
+    folder = trained(tiny_recipe(channels=3, network=EstimatorTable(4), steps=4, check_every=2))
+    card = Session(folder / "tiny.onnx").card
     assert (card.channels, card.radius) == (3, 0)
-    assert set(card.figures) == {f"tune error at sigma {sigma}" for sigma in (0, 5, 15, 25, 50)}
+    kinds = [*(f"sigma {sigma}" for sigma in (0, 5, 15, 25, 50)), *(f"ISO {k}" for k in (800, 3200, 12800))]
+    assert set(card.figures) == {f"tune error at {kind}" for kind in kinds}
 
 
 def test_minutes_end_a_run_whatever_the_number_of_steps(data_dir: Path, tmp_path: Path) -> None:
@@ -135,92 +174,127 @@ def test_minutes_end_a_run_whatever_the_number_of_steps(data_dir: Path, tmp_path
     assert line["learning_rate"] < 0.3 * recipe.schedule.learning_rate  # the whole schedule was run through
 
 
-def test_a_folder_without_pictures_and_a_device_that_is_not_there_are_errors(
-    data_dir: Path, tmp_path: Path
-) -> None:
+def test_what_cannot_be_trained_leaves_no_folder(data_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="train holds no pictures"):
         train(tiny_recipe(), tmp_path / "run", data_dir=tmp_path, device="cpu")
+    with pytest.raises(UsageError, match="where the pictures lie"):
+        train(tiny_recipe(), tmp_path / "run", device="cpu")
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match=r"No device 'cuda'.*cpu"):
             train(tiny_recipe(), tmp_path / "run", data_dir=data_dir, device="cuda")
+    assert list(tmp_path.iterdir()) == []
 
 
-# ---- its parts -----------------------------------------------------------------------------------
+# ---- early stopping ------------------------------------------------------------------------------
 
-POOL = torch.randint(0, 256, (6, 1, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-
-
-def test_a_batch_is_the_same_for_the_same_seed_and_another_for_another() -> None:
-    one, again, other = (make_batch(POOL, tiny_recipe(), 0.0, seeded(seed), 5) for seed in (1, 1, 2))
-    assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
-    assert not any(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+# So fast that it soon gets worse.
+RESTLESS: dict[str, Any] = {"network": DENSE, "learning_rate": 0.03, "rates": "constant", "epochs": 40}
 
 
-def test_a_batch_holds_noise_of_the_level_that_it_names_half_of_it_clipped_to_8_bit() -> None:
-    noisy, sigma, told, clean = make_batch(POOL, tiny_recipe(), 0.0, seeded(0), 400)
-    assert noisy.shape == clean.shape == (400, 1, 32, 32)
-    assert sigma.shape == told.shape == (400, 1, 1, 1)
-    assert 0 <= sigma.min() < 0.01
-    assert 74 / 255 < sigma.max() <= 75 / 255
-    levels = noisy * 255
-    clipped = ((levels - levels.round()).abs() < 1e-3).flatten(1).all(1)
-    assert 0.4 < clipped.float().mean() < 0.6
-    assert noisy[clipped].min() == 0
-    assert noisy[clipped].max() == 1
-    stds = (noisy - clean)[~clipped].std((1, 2, 3))
-    torch.testing.assert_close(stds, sigma[~clipped].flatten(), rtol=0.15, atol=0)
-    jitter = (told / sigma - 1).flatten()
-    assert jitter.std().item() == pytest.approx(0.05, rel=0.1)
+@pytest.mark.parametrize("average", [0, 0.9])
+def test_a_run_that_no_longer_improves_ends_and_keeps_its_best_weights(
+    average: float, trained: Trained
+) -> None:
+    folder = trained(set_recipe(**RESTLESS, average=average, stop_after=3))
+    *checks, end = log_lines(folder)
+    figures = [line["validation_mse"] for line in checks]
+    best = figures.index(min(figures))
+    assert len(figures) == best + 4 < 40
+    assert figures[-1] > figures[best]
+    assert end["validation_mse"] == figures[best]
+    assert Session(folder / "tiny.onnx").card.figures["validation_mse"] == figures[best]
 
 
-def test_a_share_of_the_pictures_can_be_left_clean() -> None:
-    recipe = tiny_recipe()
-    degrade = msgspec.structs.replace(recipe.degrade, clean=0.3, clipped=0.0)
-    noisy, sigma, _, clean = make_batch(
-        POOL, msgspec.structs.replace(recipe, degrade=degrade), 0.0, seeded(0), 400
-    )
-    without = sigma.flatten() == 0
-    assert 0.2 < without.float().mean() < 0.4
-    assert torch.equal(noisy[without], clean[without])
-    assert (noisy[~without] != clean[~without]).flatten(1).any(1).all()
+def test_a_run_that_gave_up_is_not_trained_further(trained: Trained, data_dir: Path) -> None:
+    recipe = set_recipe(**RESTLESS, stop_after=2)
+    folder = trained(recipe)
+    before, file = checkpoint(folder), (folder / "tiny.onnx").read_bytes()
+    train(recipe, folder, data_dir=data_dir, device="cpu")
+    assert checkpoint(folder)["step"] == before["step"]
+    assert (folder / "tiny.onnx").read_bytes() == file
 
 
-def test_patches_are_pieces_of_the_crops_in_each_of_the_eight_ways() -> None:
-    pool = torch.arange(16, dtype=torch.uint8).reshape(1, 1, 4, 4)
-    patches = random_patches(pool, 4, 200, torch.Generator().manual_seed(0))
-    turned = [
-        torch.rot90(picture, turn, (0, 1))
-        for turn in range(4)
-        for picture in (pool[0, 0], pool[0, 0].flip(0))
-    ]
-    expected = {tuple(each.flatten().tolist()) for each in turned}
-    assert len(expected) == 8
-    assert {tuple((patch * 255).round().int().flatten().tolist()) for patch in patches} == expected
+def test_a_run_without_early_stopping_ends_with_its_last_weights(trained: Trained) -> None:
+    folder = trained(set_recipe(**RESTLESS | {"epochs": 4}))
+    *checks, end = log_lines(folder)
+    figures = [line["validation_mse"] for line in checks]
+    assert len(figures) == 4
+    assert end["validation_mse"] == figures[-1] > min(figures)
+    assert checkpoint(folder)["kept"] is None
 
 
-def test_patches_come_from_all_crops_and_places() -> None:
-    pool = torch.arange(4 * 9, dtype=torch.uint8).reshape(4, 1, 3, 3)
-    patches = random_patches(pool, 1, 1000, torch.Generator().manual_seed(0))
-    assert {round(value * 255) for value in patches.flatten().tolist()} == set(range(36))
+# ---- the learning rate ---------------------------------------------------------------------------
 
 
-def test_each_patch_size_serves_an_equal_share_of_the_steps() -> None:
-    schedule = tiny_recipe(patch=(32, 48, 64)).schedule
-    sizes = [patch_now(schedule, step / 99) for step in range(99)]
-    assert sizes == [32] * 33 + [48] * 33 + [64] * 33
+def state_of(recipe: Recipe, folder: Path) -> State:
+    return resume(recipe, folder, CPU)
 
 
-def test_the_learning_rate_rises_then_falls_along_a_cosine_to_a_hundredth(tmp_path: Path) -> None:
-    recipe = tiny_recipe(steps=1000, warm_up=100, learning_rate=0.01)
-    state = resume(recipe, tmp_path, torch.device("cpu"))
+def rates_of(schedule: Schedule, state: State, steps: int = 1000) -> list[float]:
     rates = []
-    for state.step in range(1001):
-        set_learning_rate(state, recipe.schedule, state.step / 1000)
+    for state.step in range(steps + 1):
+        set_learning_rate(state, schedule, state.step / steps)
         (rate,) = {group["lr"] for optimizer in state.optimizers for group in optimizer.param_groups}
         rates.append(rate)
+    return rates
+
+
+def test_a_cosine_rises_then_falls_to_a_hundredth(tmp_path: Path) -> None:
+    recipe = tiny_recipe(steps=1000, warm_up=100, learning_rate=0.01)
+    rates = rates_of(recipe.schedule, state_of(recipe, tmp_path))
     assert rates[0] == pytest.approx(1e-4)
     assert rates.index(max(rates)) == 99
     assert max(rates) == pytest.approx(0.01, rel=0.03)
     assert rates[500] == pytest.approx(0.00505)
     assert rates[1000] == pytest.approx(1e-4)
     assert rates[99:] == sorted(rates[99:], reverse=True)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "muon"])
+def test_a_constant_rate_rises_and_stays(optimizer: str, tmp_path: Path) -> None:
+    recipe = tiny_recipe(rates="constant", warm_up=10, learning_rate=0.01, optimizer=optimizer)
+    rates = rates_of(recipe.schedule, state_of(recipe, tmp_path))
+    assert rates[:10] == pytest.approx([0.001 * step for step in range(1, 11)])
+    assert set(rates[9:]) == {0.01}
+
+
+def test_steps_divide_by_ten_after_a_half_and_after_three_quarters(tmp_path: Path) -> None:
+    recipe = tiny_recipe(rates="steps", warm_up=0, learning_rate=0.01)
+    rates = rates_of(recipe.schedule, state_of(recipe, tmp_path))
+    assert rates == pytest.approx([0.01] * 500 + [0.001] * 250 + [0.0001] * 251)
+
+
+def test_a_plateau_halves_the_rate_and_a_better_figure_starts_a_new_count(tmp_path: Path) -> None:
+    recipe = set_recipe(rates="plateau", patience=2, warm_up=0, learning_rate=0.01)
+    state, rates = state_of(recipe, tmp_path), []
+    for figure in (0.5, 0.4, 0.4, 0.41, 0.39, 0.5, 0.4, 0.4, 0.4, 0.38):
+        watch(state, recipe.schedule, figure)
+        rates.append(rates_of(recipe.schedule, state, 1)[-1])
+        assert not gave_up(state, recipe.schedule)
+    halves = [0, 0, 0, 1, 1, 1, 2, 2, 3, 3]
+    assert rates == pytest.approx([0.01 / 2**count for count in halves])
+    assert state.kept is None
+
+
+def test_it_gives_up_after_so_many_checks_without_a_better_figure(tmp_path: Path) -> None:
+    recipe = set_recipe(network=LATENT, stop_after=2)
+    state, ends = state_of(recipe, tmp_path), []
+    for figure in (0.5, 0.6, 0.4, 0.4, 0.4):
+        watch(state, recipe.schedule, figure)
+        ends.append(gave_up(state, recipe.schedule))
+    assert ends == [False, False, False, False, True]
+    assert state.slower == 1
+
+
+def test_what_is_kept_does_not_change_with_the_weights(tmp_path: Path) -> None:
+    recipe = set_recipe(stop_after=2, average=0)
+    state = state_of(recipe, tmp_path)
+    assert state.average is state.network
+    watch(state, recipe.schedule, 0.5)
+    assert state.kept is not None
+    before = {name: value.clone() for name, value in state.kept.items()}
+    with torch.no_grad():
+        for weight in state.network.parameters():
+            weight.add_(1)
+    watch(state, recipe.schedule, 0.6)
+    assert all(torch.equal(before[name], value) for name, value in state.kept.items())

@@ -1,9 +1,11 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.training.losses import LOSSES, charbonnier, l1, mse, pinball
+from pellucid.training.losses import LOSSES, bce, charbonnier, l1, mse, pinball
 
 CLEAN = torch.full((2, 3, 4, 5), 0.5)
 OFF = torch.tensor([0.1, -0.3]).reshape(2, 1, 1, 1)
@@ -41,9 +43,31 @@ def test_the_pinball_loss_is_least_at_the_quantile_0_6() -> None:
     assert guesses[losses.index(min(losses))] == pytest.approx(0.6)
 
 
+def test_an_estimate_may_have_any_shape_and_has_one_loss_a_picture() -> None:
+    truth = torch.rand(3, 2, 4, 5, generator=torch.Generator().manual_seed(0))
+    losses = pinball(truth + torch.tensor([0.0, 0.1, -0.1]).reshape(3, 1, 1, 1), truth)
+    torch.testing.assert_close(losses, torch.tensor([0.0, 0.04, 0.06]))
+
+
+def test_bce_is_least_at_the_clean_pixel_and_learns_where_a_sigmoid_saturates() -> None:
+    clean = torch.full((1, 1, 1, 1), 0.3)
+    guesses = torch.linspace(0.01, 0.99, 99)
+    losses = [bce(guess.expand_as(clean), clean).item() for guess in guesses]
+    assert guesses[losses.index(min(losses))].item() == pytest.approx(0.3)
+    slopes = {}
+    for name in ("bce", "mse"):
+        logit = torch.full((1, 1, 1, 1), -12.0, requires_grad=True)
+        LOSSES[name](logit.sigmoid(), torch.ones(1, 1, 1, 1)).sum().backward()
+        assert logit.grad is not None
+        slopes[name] = abs(logit.grad.item())
+    assert slopes["bce"] == pytest.approx(1, abs=1e-3)
+    assert slopes["mse"] < 1e-4
+
+
 @pytest.mark.parametrize("name", LOSSES)
-def test_no_error_has_no_loss_and_a_larger_error_a_larger_one(name: str) -> None:
+def test_no_error_has_the_least_loss_and_a_larger_error_a_larger_one(name: str) -> None:
     loss = LOSSES[name]
-    assert (loss(CLEAN, CLEAN) <= 1.001e-3).all()
+    least = math.log(2) if name == "bce" else 0  # that of a grey pixel, taken as a probability
+    assert (loss(CLEAN, CLEAN) - least).abs().max() <= 1.001e-3
     near, far = loss(CLEAN + OFF / 2, CLEAN), loss(CLEAN + OFF, CLEAN)
     assert (near < far).all()

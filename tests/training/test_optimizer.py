@@ -1,15 +1,19 @@
-"""Muon for the inner convolutions, AdamW for the first and the last."""
+"""Muon for the inner convolutions, AdamW for the first and the last; or Adam or AdamW for all."""
 
 import copy
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import make_network
 from pellucid.training.optimizer import ConvMuon, as_matrix, make_optimizers
-from pellucid.training.recipe import EstimatorTable, UNetTable
-from tests.tiny import UNET, tiny_recipe
+from pellucid.training.recipe import EstimatorTable, Schedule, UNetTable
+from tests.tiny import AUTOENCODERS, PHOTO, UNET, set_recipe, tiny_recipe
+
+MUON = Schedule(steps=1, learning_rate=0.01, weight_decay=0.0)
 
 
 def network(table: UNetTable | EstimatorTable = UNET) -> nn.Module:
@@ -40,7 +44,7 @@ def addresses(made: nn.Module) -> list[int]:
 
 def test_a_step_moves_every_weight_where_it_lies() -> None:
     for made in (network(), network(EstimatorTable(4))):
-        optimizers = make_optimizers(made, rate=0.01, weight_decay=0.0)
+        optimizers = make_optimizers(made, MUON)
         before, places = snapshot(made), addresses(made)
         learn(made, optimizers)
         assert addresses(made) == places
@@ -50,12 +54,12 @@ def test_a_step_moves_every_weight_where_it_lies() -> None:
 
 def test_the_matrices_share_the_memory_of_the_weights_even_after_both_were_loaded() -> None:
     made = network()
-    optimizers = make_optimizers(made, rate=0.01, weight_decay=0.0)
+    optimizers = make_optimizers(made, MUON)
     learn(made, optimizers, 2)
     weights = copy.deepcopy(made.state_dict())
     saved = [copy.deepcopy(optimizer.state_dict()) for optimizer in optimizers]
     other = network()
-    fresh = make_optimizers(other, rate=0.01, weight_decay=0.0)
+    fresh = make_optimizers(other, MUON)
     other.load_state_dict(weights)
     for optimizer, content in zip(fresh, saved, strict=True):
         optimizer.load_state_dict(content)
@@ -74,7 +78,7 @@ def test_muon_moves_the_inner_convolutions_by_nearly_orthogonal_steps() -> None:
     made = network()
     assert isinstance(made, UNet)
     before = snapshot(made)
-    learn(made, make_optimizers(made, rate=0.01, weight_decay=0.0))
+    learn(made, make_optimizers(made, MUON))
     inner = made.get_parameter("body.0.first.weight")
     values = torch.linalg.svdvals(as_matrix(inner - before["body.0.first.weight"]))
     assert values.min() > 0.3 * values.max()  # all directions learn; the gradient's last ones would not
@@ -86,7 +90,7 @@ def test_muon_moves_the_inner_convolutions_by_nearly_orthogonal_steps() -> None:
 def test_muon_takes_steps_as_long_as_adamw_does() -> None:
     made = network()
     before = snapshot(made)
-    learn(made, make_optimizers(made, rate=0.01, weight_decay=0.0))
+    learn(made, make_optimizers(made, MUON))
     for name, weight in made.named_parameters():
         step = (weight - before[name]).square().mean().sqrt().item()
         assert 0.001 < step <= 0.0101, (
@@ -97,10 +101,42 @@ def test_muon_takes_steps_as_long_as_adamw_does() -> None:
 def test_weight_decay_shrinks_the_first_and_the_last_layer_only() -> None:
     made = network()
     assert isinstance(made, UNet)
-    optimizers = make_optimizers(made, rate=0.01, weight_decay=0.5)
+    optimizers = make_optimizers(made, Schedule(steps=1, learning_rate=0.01, weight_decay=0.5))
     assert [group["weight_decay"] for optimizer in optimizers for group in optimizer.param_groups] == [0, 0.5]
     outer = {id(weight) for weight in optimizers[1].param_groups[0]["params"]}
     assert outer == {id(made.head.weight), id(made.tail.weight)}
+
+
+def test_the_part_that_estimates_noise_is_moved_by_adamw() -> None:
+    made = network(PHOTO)
+    muon, adamw = make_optimizers(made, MUON)
+    assert isinstance(muon, ConvMuon)
+    outer = {id(weight) for weight in adamw.param_groups[0]["params"]}
+    names = {name for name, weight in made.named_parameters() if id(weight) in outer}
+    assert {name.split(".")[0] for name in names} == {"estimator", "unet"}
+    assert {name for name in names if name.startswith("unet")} == {"unet.head.weight", "unet.tail.weight"}
+    assert len(muon.weights) + len(outer) == len(list(made.parameters()))
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "muon"])
+@pytest.mark.parametrize(
+    "table", [UNET, PHOTO, EstimatorTable(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
+)
+def test_every_optimizer_moves_each_weight_of_every_network_once(kind: Any, table: Any) -> None:
+    recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(network=table)
+    made: nn.Module = make_network(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizers = make_optimizers(made, Schedule(steps=1, optimizer=kind, learning_rate=0.02))
+    moved = [
+        weight.data_ptr() for one in optimizers for group in one.param_groups for weight in group["params"]
+    ]
+    assert sorted(moved) == sorted(weight.data_ptr() for weight in made.parameters())
+    assert {group["lr"] for one in optimizers for group in one.param_groups} == {0.02}
+
+
+def test_adam_has_no_weight_decay_and_adamw_that_of_the_recipe() -> None:
+    for kind, decay in (("adam", 0), ("adamw", 0.5)):
+        (only,) = make_optimizers(network(), Schedule(steps=1, optimizer=kind, weight_decay=0.5))  # type: ignore[arg-type]
+        assert only.param_groups[0]["weight_decay"] == decay
 
 
 def test_a_matrix_holds_the_same_numbers_in_the_same_memory() -> None:

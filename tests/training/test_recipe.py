@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 from pellucid.errors import InputError, UsageError
 from pellucid.training.recipe import (
     RECIPES,
+    ConvLatentTable,
     Data,
+    DenseTable,
     EstimatorTable,
+    PhotoTable,
+    Recipe,
+    SetData,
     UNetTable,
     load_recipe,
     parse_recipe,
@@ -18,16 +23,27 @@ from pellucid.training.recipe import (
     recipe_json,
     recipe_names,
 )
-from tests.tiny import tiny_recipe
+from tests.tiny import PHOTO, tiny_recipe
 
-TEXT = """
+HEAD = """
 name = "tiny"
 version = "1"
 purpose = "Tests"
 licence = "Apache-2.0"
 trained_on = "Pictures made by a test"
+"""
 
+U_NET = """
+kind = "unet"
+widths = [8, 16]
+encoder = [0]
+body = 1
+decoder = [1]
+"""
+
+TEXT = f"""{HEAD}
 [data]
+kind = "crops"
 train = ["train"]
 tune = "tune"
 channels = 1
@@ -35,16 +51,35 @@ channels = 1
 [degrade]
 noise = "gaussian:0-75"
 
-[network]
-kind = "unet"
-widths = [8, 16]
-encoder = [0]
-body = 1
-decoder = [1]
-
+[network]{U_NET}
 [schedule]
 steps = 12
 """
+
+SET = f"""{HEAD}
+[data]
+kind = "set"
+name = "mnist"
+
+[degrade]
+noise = "gaussian:0.5"
+
+[network]
+kind = "conv-latent"
+code = 16
+
+[schedule]
+epochs = 3
+"""
+
+SET_OF_UNET = SET.replace('\nkind = "conv-latent"\ncode = 16\n', U_NET)
+
+NO_UNET = [f"network.{key}=none" for key in ("widths", "encoder", "body", "decoder")]
+OTHER_NETWORKS = {  # what makes the network of a U-Net's recipe another one
+    "photo": ["network.kind=photo"],
+    "estimator": ["network.kind=estimator", "network.width=4", *NO_UNET],
+    "dense": ["network.kind=dense", *NO_UNET],
+}
 
 
 def test_a_recipe_is_read_and_what_it_leaves_out_has_a_default() -> None:
@@ -58,20 +93,38 @@ def test_a_recipe_is_read_and_what_it_leaves_out_has_a_default() -> None:
 def test_the_kind_of_network_says_which_table_it_is() -> None:
     start, rest = TEXT.split("[network]")
     text = start + '[network]\nkind = "estimator"\nwidth = 16\n\n[schedule]' + rest.split("[schedule]")[1]
+    text = text.replace("gaussian:0-75", 'gaussian:0-75"\ncamera = "camera:iso=800')
     assert parse_recipe(text).network == EstimatorTable(16)
+    photo = (
+        TEXT.replace('"unet"', '"photo"')
+        .replace("noise", "camera")
+        .replace("gaussian:0-75", "camera:iso=800")
+    )
+    assert parse_recipe(photo).network == PhotoTable((8, 16), (0,), 1, (1,), estimator=16)
+
+
+def test_a_recipe_for_a_set_counts_epochs() -> None:
+    recipe = parse_recipe(SET)
+    assert recipe.set == SetData("mnist", channels=1)
+    assert recipe.network == ConvLatentTable(code=16)
+    assert (recipe.schedule.epochs, recipe.schedule.steps) == (3, None)
 
 
 @pytest.mark.parametrize(
     ("right", "wrong", "words"),
     [
-        ("steps =", "stepz =", "stepz.*schedule"),
-        ("version =", "verzion =", "verzion"),
-        ("body =", "bodies =", "bodies.*network"),
-        ("noise =", "nose =", "nose.*degrade"),
-        ("[schedule]", "[shedule]", "shedule"),
+        ("steps =", "stepz =", "stepz.*schedule.*Perhaps you mean steps"),
+        ("version =", "verzion =", "verzion.*Perhaps you mean version"),
+        ("body =", "boddy =", "boddy.*network.*Perhaps you mean body"),
+        ("noise =", "nose =", "nose.*degrade.*Perhaps you mean noise"),
+        ("[schedule]", "[shedule]", "shedule.*Perhaps you mean schedule"),
+        ("steps =", "warmup = 3\nsteps =", "warmup.*schedule.*Perhaps you mean warm_up"),
+        ("steps =", "zebra = 3\nsteps =", "zebra.*schedule.*Compare it with a recipe"),
     ],
 )
-def test_a_misspelt_key_is_an_error_that_names_it(right: str, wrong: str, words: str) -> None:
+def test_a_misspelt_key_is_an_error_that_names_those_of_nearly_that_name(
+    right: str, wrong: str, words: str
+) -> None:
     with pytest.raises(InputError, match=rf"my\.toml: .*{words}"):
         parse_recipe(TEXT.replace(right, wrong), "my.toml")
 
@@ -91,6 +144,16 @@ def test_a_misspelt_key_is_an_error_that_names_it(right: str, wrong: str, words:
         ("encoder = [0]", "encoder = [0, 1]", "2 widths do not fit 2 numbers in encoder and 1 in decoder"),
         ("steps = 12", "steps = 12\npatch = [64, 160]", "patch of 160 pixels does not fit crops of 128"),
         ("steps = 12", "steps = 12\npatch = [64, 65]", "65.* do not fit a network of stride 4"),
+        ("steps = 12", "", "needs either steps or epochs"),
+        ("steps = 12", "steps = 12\nepochs = 2", "needs either steps or epochs"),
+        ("steps = 12", "epochs = 2", "Crops have no epochs and no plateaus"),
+        ("steps = 12", 'steps = 12\nrates = "plateau"', "Crops have no epochs and no plateaus"),
+        ("steps = 12", "steps = 12\nstop_after = 2", "Crops have no epochs and no plateaus"),
+        ("steps = 12", 'steps = 12\nrates = "linear"', "linear.*schedule.rates"),
+        ("steps = 12", 'steps = 12\noptimizer = "sgd"', "sgd.*schedule.optimizer"),
+        ('kind = "crops"', 'kind = "films"', "films.*data.kind"),
+        ('kind = "crops"\n', "", "kind.*data"),
+        ('noise = "gaussian:0-75"', "", "The noise of .degrade. is None, and no gaussian noise"),
     ],
 )
 def test_a_wrong_or_missing_value_is_an_error_that_names_it(right: str, wrong: str, words: str) -> None:
@@ -98,10 +161,111 @@ def test_a_wrong_or_missing_value_is_an_error_that_names_it(right: str, wrong: s
         parse_recipe(TEXT.replace(right, wrong, 1), "my.toml")
 
 
-@pytest.mark.parametrize("noise", ["poisson:30", "jpeg:30", "salt-and-pepper:0.1"])
+@pytest.mark.parametrize("noise", ["poisson:30", "jpeg:30", "salt-and-pepper:0.1", "camera:iso=800"])
 def test_noise_that_has_no_sigma_to_tell_the_network_is_refused(noise: str) -> None:
+    for text in (TEXT.replace("gaussian:0-75", noise), SET_OF_UNET.replace("gaussian:0.5", noise)):
+        with pytest.raises(InputError, match="gaussian"):
+            parse_recipe(text)
     with pytest.raises(InputError, match="gaussian"):
-        parse_recipe(TEXT.replace("gaussian:0-75", noise))
+        parse_recipe(SET_OF_UNET, changes=["degrade.noise=none"])
+
+
+def test_photographs_and_estimators_need_a_camera() -> None:
+    for kind in ("photo", "estimator"):
+        with pytest.raises(InputError, match=r"The camera of \[degrade\] is .*, and no camera noise"):
+            parse_recipe(TEXT, changes=OTHER_NETWORKS[kind])
+    changes = [*OTHER_NETWORKS["photo"], "degrade.camera=camera:iso=800", "schedule.patch=[60]"]
+    with pytest.raises(InputError, match=r"Patches of .* do not fit a network of stride 8"):
+        parse_recipe(TEXT, changes=changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (("network.kind=photo",), "network"),
+        (("loss=bce", "network.output=linear"), "BCE is for pixels from 0 to 1.*sigmoid"),
+        (("data.channels=4",), "channels"),
+        (("data.fit=squeeze",), "fit"),
+        (("network.kind=gru",), "gru.*network.kind"),
+        (("network.widths=8",), "widths"),
+    ],
+)
+def test_a_recipe_for_a_set_that_makes_no_sense_is_refused(changes: tuple[str, ...], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        parse_recipe(SET, changes=changes)
+
+
+@pytest.mark.parametrize("kind", ["photo", "estimator"])
+def test_a_network_for_photographs_is_not_for_a_set(kind: str) -> None:
+    with pytest.raises(InputError, match=r"not for a set of small pictures.*Train it on crops"):
+        parse_recipe(SET_OF_UNET, changes=OTHER_NETWORKS[kind])
+
+
+def test_an_autoencoder_is_not_for_crops() -> None:
+    with pytest.raises(InputError, match=r"Autoencoders are not trained on crops.*kind = \"set\""):
+        parse_recipe(TEXT, changes=OTHER_NETWORKS["dense"])
+
+
+# ---- changes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "value"),
+    [
+        ("network.code=32", "network.code", 32),
+        ("network.widths=[8, 9]", "network.widths", (8, 9)),
+        ("network.activation=elu", "network.activation", "elu"),
+        ('network.activation="elu"', "network.activation", "elu"),
+        ("network.kind=dense", "network", None),
+        ("degrade.noise=gaussian:0.25", "degrade.noise", "gaussian:0.25"),
+        ("degrade.noise=none", "degrade.noise", None),
+        ("schedule.learning_rate=1e-4", "schedule.learning_rate", 1e-4),
+        ("data.flips=true", "data.flips", True),
+        ("seed=7", "seed", 7),
+        (" seed = 7", "seed", 7),
+        ("purpose=Mine, and mine alone", "purpose", "Mine, and mine alone"),
+    ],
+)
+def test_any_key_can_be_changed(change: str, path: str, value: Any) -> None:
+    changes = ["network.code=none", change] if change == "network.kind=dense" else [change]
+    found: Any = parse_recipe(SET, changes=changes)
+    for name in path.split("."):
+        found = getattr(found, name)
+    assert found == (DenseTable() if path == "network" else value)
+
+
+def test_a_later_change_wins_and_steps_can_stand_for_epochs() -> None:
+    changes = ["schedule.epochs=5", "schedule.epochs=none", "schedule.steps=40"]
+    schedule = parse_recipe(SET, changes=changes).schedule
+    assert (schedule.epochs, schedule.steps) == (None, 40)
+
+
+@pytest.mark.parametrize("change", ["network.code", "=3", "network.=3", ""])
+def test_what_is_no_assignment_is_refused_with_an_example(change: str) -> None:
+    with pytest.raises(UsageError, match=r"is no assignment.*network\.code=32"):
+        parse_recipe(SET, changes=[change])
+
+
+def test_a_key_below_a_value_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"--set name\.code=3: name is no table"):
+        parse_recipe(SET, changes=["name.code=3"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("network.cod=32", "cod.*network.*Perhaps you mean code"),
+        ("netwerk.code=32", "netwerk.*Perhaps you mean network"),
+        ("schedule.epoch=3", "epoch.*schedule.*Perhaps you mean epochs"),
+        ("data.rotations=3", "rotations.*data.*Perhaps you mean rotation"),
+    ],
+)
+def test_a_misspelt_change_is_an_error_that_names_the_near_ones(change: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        parse_recipe(SET, changes=[change])
+
+
+# ---- where recipes come from ---------------------------------------------------------------------
 
 
 def test_a_recipe_that_comes_with_pellucid_is_loaded_by_its_name() -> None:
@@ -113,6 +277,14 @@ def test_ones_own_recipe_is_loaded_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(TEXT)
     assert load_recipe(path) == load_recipe(str(path)) == parse_recipe(TEXT)
+    assert load_recipe(path, ["seed=3"]) == parse_recipe(TEXT, changes=["seed=3"])
+
+
+def test_a_file_that_cannot_be_read_as_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"mine\.toml cannot be read as text"):
+        load_recipe(path)
 
 
 @pytest.mark.parametrize("name", ["gaussian-fest", "missing.toml", ""])
@@ -135,9 +307,14 @@ def test_an_unknown_recipe_is_refused_with_the_list(name: str) -> None:
     st.sampled_from([1, 3]),
 )
 def test_a_recipe_reads_back_from_json_as_the_same_recipe(schedule: dict[str, Any], channels: Any) -> None:
-    for network in (EstimatorTable(4), UNetTable((4, 8), (0,), 1, (1,))):
+    for network in (EstimatorTable(4), UNetTable((4, 4), (0,), 1, (1,), unshuffle=2)):
         recipe = tiny_recipe(channels=channels, network=network, **schedule)
         assert recipe_from_json(recipe_json(recipe)) == recipe
+
+
+@pytest.mark.parametrize("recipe", [parse_recipe(TEXT), parse_recipe(SET), tiny_recipe(network=PHOTO)])
+def test_every_kind_of_recipe_travels_as_json(recipe: Recipe) -> None:
+    assert recipe_from_json(recipe_json(recipe)) == recipe
 
 
 def test_a_recipe_cannot_be_changed() -> None:

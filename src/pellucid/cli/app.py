@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pellucid import __version__
-from pellucid.cli import compare, denoise, doctor, evaluate, models, noise, recipes, train
+from pellucid.cli import compare, decode, denoise, doctor, encode, evaluate, models, noise, recipes, train
 from pellucid.cli.output import forward_warnings, say
 from pellucid.errors import UsageError
 
@@ -19,6 +19,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("encode", epilog=encode.EXAMPLES)(encode.encode)
+app.command("decode", epilog=decode.EXAMPLES)(decode.decode)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 EXAMPLES = """\b

@@ -1,7 +1,7 @@
 """``pellucid encode``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -63,11 +63,12 @@ def encode(
     if part not in PARTS:
         raise UsageError(f"--part is {part!r}", f"Choose among {', '.join(PARTS)}")
     codec = Codec(network_file(model), threads=threads)
+    names: tuple[str, ...] = ()
     if name is not None:
-        pixels, names = _of_set(name, part, data_dir), ()
+        values = codec.encode(_of_set(name, part, data_dir))
     else:
         pixels, names = _of_files(pictures or [], codec.card, quiet=quiet or as_json)
-    values = codec.encode(pixels)
+        values = codec.encode(pixels)
     write_codes(output, Codes(values=values, model=codec.hash, names=names), bits=bits, overwrite=overwrite)
     document = {"output": str(output), "pictures": len(values), "code": list(values.shape[1:])}
     document |= {"bits": bits or 32, "bytes": output.stat().st_size, "model": codec.hash}
@@ -119,13 +120,13 @@ def _read(file: Path, card: "Card") -> "NDArray[np.float32]":
     picture = read_image(file)
     if picture.alpha is not None:
         logging.getLogger("pellucid").warning("%s: a code does not keep transparency", file)
-    pixels: Any = picture.pixels
+    pixels = picture.pixels
     if is_grey(pixels):
         pixels = pixels[..., :1]
     if pixels.shape[2] == 1:
         pixels = pixels.repeat(card.channels, axis=2)
     try:
-        check_fits(card, *pixels.shape)
+        check_fits(card, *pixels.shape)  # (h, w, c)
     except UsageError as exc:
         raise InputError(f"{file}: {exc.problem}", exc.remedy) from exc
     return pixels

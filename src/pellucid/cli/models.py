@@ -41,7 +41,7 @@ def list_models(as_json: Json = False) -> None:
         return
     rows = [[entry.name, KINDS[entry.channels], entry.purpose] for entry in entries]
     say(table([["NAME", "PICTURES", "FOR"], *rows]))
-    say("\nThe first is used unless --model names another.")
+    say("\nUnless --model names one, photo-fast or gaussian-fast is used, whichever fits the picture.")
 
 
 @app.command("show", epilog=EXAMPLES)
@@ -66,17 +66,21 @@ def show_model(
 
 
 def _text(card: "Card") -> str:
-    low, high = (round(255 * sigma, 1) for sigma in card.sigma)
+    known = "found by the network, if any"
+    if card.sigma is not None:
+        low, high = (round(255 * sigma, 1) for sigma in card.sigma)
+        known = f"{low:g} to {high:g} (of 255)"
     rows = [
         ["Name", f"{card.name}, version {card.version}"],
         ["For", card.purpose],
         ["Pictures", KINDS[card.channels]],
-        ["Noise levels", f"{low:g} to {high:g} (of 255)"],
+        ["Noise levels", known],
         ["Licence", card.licence],
         ["Trained on", f"{card.trained_on}; {card.steps:,} steps"],
         ["Parameters", f"{card.parameters:,}"],
         ["Multiply-adds", f"{card.multiply_adds:,} a pixel"],
         ["Memory", f"{card.bytes_per_pixel:,} bytes for each pixel of a tile"],
+        *([["Code", " x ".join(map(str, card.code))]] if card.code else []),
         ["Tiles", f"stride {card.stride}, receptive radius {card.radius}, overlap {card.overlap} pixels"],
         *([name[:1].upper() + name[1:], f"{value:g}"] for name, value in card.figures.items()),
     ]

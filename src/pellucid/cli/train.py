@@ -1,6 +1,7 @@
 """``pellucid train``."""
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pellucid.inference.card import Layer
+    from pellucid.training.recipe import Recipe
 
 EXAMPLES = """\b
 Examples:
@@ -70,9 +72,9 @@ def train(
     from pellucid.training.recipe import load_recipe
 
     chosen = list(changes or [])
-    for key, value, other in (("steps", steps, "epochs"), ("epochs", epochs, "steps")):
-        if value is not None:  # one of them replaces both of the recipe's
-            chosen += [f"schedule.{key}={value}", f"schedule.{other}=none"]
+    for key, count, other in (("steps", steps, "epochs"), ("epochs", epochs, "steps")):
+        if count is not None:  # one of them replaces both of the recipe's
+            chosen += [f"schedule.{key}={count}", f"schedule.{other}=none"]
     plan = load_recipe(recipe, chosen)
     if minutes is not None and not 0 < minutes < float("inf"):
         raise UsageError(f"--minutes is {minutes:g}", "Give a number above 0")
@@ -81,35 +83,66 @@ def train(
         os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is imported
     for package in ("torch", "onnx", "onnxscript", "PIL"):
         require(package, "lab", "to train a network")
-    from pellucid.training.report import describe, report
+    from pellucid.training.loop import train as run
+    from pellucid.training.report import report
 
+    plans = {output: plan}
+    if plan.variants:
+        plans = {output / _name(each): load_recipe(recipe, [*chosen, each]) for each in plan.variants}
     first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
-    if first and not quiet and not as_json:
-        say(layer_table(describe(plan)))
-    if first and plot is not None:
+    for folder, each in plans.items():
+        if first:
+            _introduce(each, plot if len(plans) == 1 else None, silent=quiet or as_json)
+        run(each, folder, data_dir=data_dir, device=device, minutes=minutes)
+    if first:
+        metrics = report(plan, output, list(plans), data_dir=data_dir)
+        _finish(plan, output, list(plans), metrics, as_json=as_json, quiet=quiet)
+
+
+def _name(change: str) -> str:
+    """A folder's name for a variant: network.widths=[8, 8] becomes network.widths-8-8."""
+    return re.sub(r"[^\w.]+", "-", change).strip("-")
+
+
+def _introduce(plan: "Recipe", plot: Path | None, *, silent: bool) -> None:
+    """Print the layers, and draw them."""
+    from pellucid.training.report import describe
+
+    layers = describe(plan)
+    if not silent:
+        say(layer_table(layers))
+    if plot is not None:
         from pellucid.evaluation.drawing import draw_network
 
-        draw_network(describe(plan), plot)
-    from pellucid.training.loop import train as run
+        draw_network(layers, plot)
 
-    network = run(plan, output, data_dir=data_dir, device=device, minutes=minutes)
-    if not first:
-        return
-    metrics = report(plan, output, data_dir=data_dir)
+
+def _finish(
+    plan: "Recipe",
+    output: Path,
+    folders: list[Path],
+    metrics: dict[str, dict[str, float]],
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Print what was reached and where it lies."""
+    networks = [str(folder / f"{plan.name}.onnx") for folder in folders]
     if as_json:
-        say_json({"network": str(network), "folder": str(output), "metrics": metrics})
+        say_json({"networks": networks, "folder": str(output), "metrics": metrics})
     elif not quiet:
-        for name, value in metrics.items():
-            say(f"{name.replace('_', ' ')}: {value}")
-        say(f"{network}\nUse it with: pellucid denoise photo.jpg --model {network}")
+        if metrics:
+            rows = [[name, *(f"{value:g}" for value in each.values())] for name, each in metrics.items()]
+            say("\n" + table([["RUN", "TEST MSE", "TEST PSNR"], *rows]))
+            say(f"\n{output / 'report.html'}")
+        say(f"{networks[-1]}\nUse it with: pellucid denoise photo.jpg --model {networks[-1]}")
 
 
 def layer_table(layers: "Sequence[Layer]") -> str:
     """The layers with their shapes (height x width x channels) and parameters."""
     rows = [["PART", "LAYER", "SHAPE", "PARAMETERS"]]
     for each in layers:
-        *channels, height, width = each.shape if len(each.shape) > 1 else (*each.shape, 1, 1)
-        shape = f"{height} x {width} x {channels[0]}" if len(each.shape) == 3 else str(each.shape[0])
+        shape = " x ".join(map(str, (*each.shape[1:], each.shape[0])))  # channels last, as people say it
         rows.append([each.part, each.name, shape, f"{each.parameters:,}" if each.parameters else ""])
     rows.append(["", "all", "", f"{sum(each.parameters for each in layers):,}"])
     return table(rows)

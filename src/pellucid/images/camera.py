@@ -115,10 +115,10 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
         clips=happens(0.5),
         malvar=happens(0.6),
         # Most cameras smooth nearly all of the noise, luma over a pixel and chroma over many.
-        luma_share=happens(0.85) * (1 - draw(0, 0.9) ** 2),
-        luma_radius=draw_log(0.4, 2.5),
-        chroma_share=happens(0.95) * (1 - draw(0, 0.5) ** 2),
-        chroma_radius=draw_log(1, 10),
+        luma_share=happens(0.9) * (1 - draw(0, 0.8) ** 2),
+        luma_radius=draw_log(0.5, 2.5),
+        chroma_share=happens(0.97) * (1 - draw(0, 0.5) ** 2),
+        chroma_radius=draw_log(1.5, 10),
         sharpening=happens(0.4) * draw(0, 1),
         sharpening_radius=draw(0.5, 1.2),
         # As it was; shrunk, as for web pages and by phones that bin; enlarged, as by digital zoom.

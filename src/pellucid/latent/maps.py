@@ -60,12 +60,7 @@ def code_map(codes: NDArray[Any], labels: NDArray[np.int64], *, names: Sequence[
         points, axes_are = principal_plane(points)
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     axes = figure.add_subplot()
-    order = np.random.default_rng(0).permutation(len(points))  # else the last class hides the others
-    for part in np.array_split(order, max(1, len(order) // 500)):
-        for label in np.unique(labels):
-            chosen = points[part[labels[part] == label]]
-            colour, mark = COLOURS[label % len(COLOURS)], MARKS[label % len(MARKS)]
-            axes.scatter(*chosen.T, s=9, c=colour, marker=mark, alpha=0.6, linewidths=0, rasterized=True)
+    _draw_points(axes, points, labels)
     classes = np.unique(labels)
     medians = np.stack([np.median(points[labels == label], axis=0) for label in classes])
     for label, place in zip(classes, apart(medians, np.ptp(points, axis=0)), strict=True):
@@ -90,14 +85,15 @@ def principal_plane(points: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, str]
 
 def apart(places: NDArray[Any], extent: NDArray[Any]) -> NDArray[Any]:
     """Move places (n, 2) until no two are closer than a name is high, a twentieth of the extent (2,)."""
-    moved = places / np.maximum(extent, 1e-30)
+    moved: NDArray[Any] = places / np.maximum(extent, 1e-30)
     moved = moved + np.random.default_rng(0).normal(0, 1e-6, moved.shape)  # the same place has no direction
     for _ in range(100):
         between = moved[:, None] - moved[None]  # (n, n, 2)
         distance = np.linalg.norm(between, axis=2) + np.eye(len(moved))
         push = np.maximum(0.05 - distance, 0) / distance
         moved += 0.5 * (between * push[..., None]).sum(axis=1)
-    return moved * extent
+    moved *= extent
+    return moved
 
 
 def walks(codec: Codec, starts: NDArray[Any], ends: NDArray[Any], *, steps: int = 7) -> Figure:
@@ -267,13 +263,20 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks([(k + 0.5) * height - GAP / 2 for k in range(len(names))], names)
 
 
+def _draw_points(axes: Axes, points: NDArray[Any], labels: NDArray[np.int64]) -> None:
+    order = np.random.default_rng(0).permutation(len(points))  # else the last class hides the others
+    for part in np.array_split(order, max(1, len(order) // 500)):
+        for label in np.unique(labels[part]):
+            x, y = points[part[labels[part] == label]].T
+            colour, mark = COLOURS[label % len(COLOURS)], MARKS[label % len(MARKS)]
+            axes.scatter(x, y, s=9, c=colour, marker=mark, alpha=0.6, linewidths=0, rasterized=True)
+
+
 def _name_class(axes: Axes, place: NDArray[Any], label: int, names: Sequence[str] | None) -> None:
     """Write a class's name where it lies, on white, which every page lets read."""
     box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": COLOURS[label % len(COLOURS)]}
-    text = names[label] if names else str(label)
-    axes.text(
-        *place, text, bbox=box | {"linewidth": 2}, color="black", weight="bold", ha="center", va="center"
-    )
+    text, (x, y) = names[label] if names else str(label), place
+    axes.text(x, y, text, bbox=box | {"linewidth": 2}, color="black", weight="bold", ha="center", va="center")
 
 
 def _quiet(axes: Axes) -> None:

@@ -1,13 +1,16 @@
 """The network for photographs: it finds out for itself how much noise is where.
 
-    noisy (n, c, h, w) ┬─ estimator ─ levels (n, maps, h/2, w/2) ─ times gain ─┐
-                       └────────────────────────────────────────────────────── UNet ─ denoised
+    noisy (n, c, h, w) ┬─ detail ┬─ estimator ─ levels ─ times gain ─┐
+                       │         └───────────────────────────────────┤
+                       └──────────────────────────────────────────── UNet ─ denoised
 
 A camera's noise depends on the light, the camera and its processing, and a file does not say how. A small
 network estimates the local level of luma and of chroma noise, and the U-Net is told these (Guo and others
-2019, CBDNet). The gain is the user's handle: more than 1 says that there is more noise than was estimated.
+2019, CBDNet). Both see the picture's detail by itself, enlarged: beside the picture the noise is so faint that
+training would hardly find it. The gain is the user's handle: more than 1 says that there is more noise than was estimated.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -36,9 +39,9 @@ class LevelEstimator(nn.Module):
         self.wide = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
         self.levels = nn.Conv2d(2 * width, maps_for(channels), 1)
 
-    def forward(self, noisy: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, maps, h / 8, w / 8), 0 to 1: luma and, for colour pictures, chroma."""
-        x = F.relu(self.fine(F.pixel_unshuffle(noisy, 2)))  # (n, 4c, h/2, w/2) -> (n, width, h/2, w/2)
+    def forward(self, detail: Tensor) -> Tensor:
+        """(n, 4c, h/2, w/2) -> (n, maps, h/8, w/8), 0 to 1: luma and, for colour pictures, chroma."""
+        x = F.relu(self.fine(detail))  # -> (n, width, h/2, w/2)
         x = F.relu(self.middle(x))  # -> (n, 2 width, h/4, w/4)
         x = F.relu(self.coarse(x))  # -> (n, 2 width, h/8, w/8)
         # Softplus, since a rectifier may fall to zero everywhere and stay there; it begins near 0.02.
@@ -56,7 +59,6 @@ class PhotoUNet(nn.Module):
         self.estimator = LevelEstimator(settings.channels, estimator)
         self.unet = UNet(settings)
         self.stride = max(FOLD, self.unet.stride)
-        self.up = FOLD // settings.unshuffle
 
     def forward(self, noisy: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
         """Denoise.
@@ -73,9 +75,11 @@ class PhotoUNet(nn.Module):
         levels : tensor (n, maps, h / 8, w / 8), 0 to 1
             Standard deviation of the noise in luma and, for colour pictures, in chroma.
         """
-        levels = self.estimator(noisy)
-        told = F.interpolate(levels * gain, scale_factor=float(self.up), mode="bilinear")
-        return self.unet(noisy, told), levels
+        mean = F.avg_pool2d(noisy, 5, stride=1, padding=2, count_include_pad=False)
+        detail = F.pixel_unshuffle(8 * (noisy - mean), 2)  # (n, 4c, h/2, w/2)
+        levels = self.estimator(detail)
+        told = F.interpolate(levels * gain, scale_factor=FOLD / 2, mode="bilinear")
+        return self.unet(noisy, torch.cat([told, detail], 1)), levels
 
 
 def maps_for(channels: int) -> int:

@@ -13,7 +13,7 @@ import msgspec
 import onnx
 import torch
 from onnx import numpy_helper
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid.errors import UsageError
 from pellucid.inference import index
@@ -38,7 +38,6 @@ from pellucid.training.recipe import (
     EstimatorTable,
     PhotoTable,
     Recipe,
-    SetData,
     recipe_json,
 )
 
@@ -71,10 +70,11 @@ AUTOENCODERS: Mapping[type[AutoencoderTable], tuple[Callable[..., Autoencoder], 
 }
 
 
-def picture_size(data: SetData) -> tuple[int, int]:
-    """Height and width of the set's pictures."""
+def picture_size(recipe: Recipe) -> tuple[int, int]:
+    """Height and width of a set's pictures, padded to what the network can take."""
+    stride, data = recipe.network.stride, recipe.set
     side = {"mnist": 28, "fashion-mnist": 28, "cifar10": 32}.get(data.name, data.size)
-    return side, side
+    return (-(-side // stride) * stride,) * 2
 
 
 def make_network(recipe: Recipe) -> Network:
@@ -84,12 +84,12 @@ def make_network(recipe: Recipe) -> Network:
         return SigmaEstimator(channels, table.width)
     settings = msgspec.structs.asdict(table)
     if isinstance(table, AutoencoderTable):
-        size = picture_size(recipe.set)
+        size = picture_size(recipe)
         make, told = AUTOENCODERS[type(table)]
         return make(told(**settings), channels, size)
     if isinstance(table, PhotoTable):
         width = settings.pop("estimator")
-        return PhotoUNet(UNetSettings(channels, **settings, maps=maps_for(channels)), width)
+        return PhotoUNet(UNetSettings(channels, **settings, maps=maps_for(channels) + 4 * channels), width)
     return UNet(UNetSettings(channels, **settings))
 
 
@@ -111,12 +111,14 @@ def take_over(network: Network, start: str) -> None:
         raise UsageError(f"There is no file {path} to start from", "Name a network that is there")
     stored = {each.name.removesuffix("_half"): each for each in onnx.load(path).graph.initializer}
     weights = {name: torch.tensor(numpy_helper.to_array(each)).float() for name, each in stored.items()}
+    transposed = {layer.weight for layer in network.modules() if isinstance(layer, nn.ConvTranspose2d)}
     taken = 0
     for name, weight in network.named_parameters():
         found = weights.get(name, weights.get(name.removeprefix("unet.")))
         if found is not None and found.ndim == weight.ndim:
             common = tuple(slice(min(sizes)) for sizes in zip(found.shape, weight.shape, strict=True))
-            weight[: len(found)] = 0
+            outputs = (slice(None), common[1]) if weight in transposed else common[0]  # which axis they have
+            weight[outputs] = 0
             weight[common] = found[common]
             taken += 1
     if not taken:

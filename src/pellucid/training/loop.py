@@ -113,11 +113,11 @@ def train(
             f"A batch of {recipe.schedule.batch} cannot be shared by {processes} processes",
             f"Start another number of processes, or set a batch that {processes} divides",
         )
-    folder.mkdir(parents=True, exist_ok=True)
     state = resume(recipe, folder, where)
     make_task: Callable[..., Task]
     make_task = Reconstruction if isinstance(recipe.data, SetData) else TASKS[type(recipe.network)]
     task: Task = make_task(recipe, data_dir, where)
+    folder.mkdir(parents=True, exist_ok=True)
     network = DistributedDataParallel(state.network) if processes > 1 else state.network
     schedule = recipe.schedule
 
@@ -127,12 +127,15 @@ def train(
 
     steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)
     check_every = schedule.check_every if schedule.steps else task.epoch or 1
-    generator = torch.Generator(where)
+    generator = own_generator(where)
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
 
     with bar(enabled=rank == 0) as show:
-        while (progress := share_done(state, steps, minutes, where, processes)) < 1:
+        while (
+            not gave_up(state, schedule)
+            and (progress := share_done(state, steps, minutes, where, processes)) < 1
+        ):
             generator.manual_seed((recipe.seed * 1_000_003 + state.step) * processes + rank)
             count = schedule.batch // processes
             loss = task.losses(forward, random, step=state.step, progress=progress, count=count).mean()
@@ -153,8 +156,8 @@ def train(
                 figures = task.judge(state.average)
                 if rank == 0:
                     write_log(folder, state, loss, figures)
-                if watches(schedule) and watch(state, schedule, figures["validation_mse"]):
-                    break
+                if watches(schedule):
+                    watch(state, schedule, figures["validation_mse"])
             if rank == 0:
                 show(progress, float(loss.detach()) if state.step % 20 == 0 else None)
                 if time.monotonic() - saved > save_every_s:
@@ -188,6 +191,13 @@ def join_processes(device: str) -> tuple[int, int, torch.device]:
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     where = torch.device("cuda", local) if device.startswith("cuda") else torch.device("cpu")
     return processes, dist.get_rank(), where
+
+
+def own_generator(device: torch.device) -> torch.Generator:
+    """Torch's own random numbers, which dropout uses: so they too depend on the step alone."""
+    if device.type == "cpu":
+        return torch.default_generator
+    return torch.cuda.default_generators[device.index or 0]
 
 
 def autocast(schedule: Schedule, device: torch.device) -> AbstractContextManager[Any]:
@@ -231,16 +241,20 @@ def watches(schedule: Schedule) -> bool:
     return schedule.rates == "plateau" or schedule.stop_after is not None
 
 
-def watch(state: State, schedule: Schedule, figure: float) -> bool:
-    """Note the figure, slow down on a plateau, and say whether to stop."""
+def watch(state: State, schedule: Schedule, figure: float) -> None:
+    """Note the figure, and slow down on a plateau."""
     if figure < state.best:
         state.best, state.stale = figure, 0
         if schedule.stop_after is not None:
             state.kept = copy.deepcopy(state.average.state_dict())
-        return False
+        return
     state.stale += 1
     if schedule.rates == "plateau" and state.stale % schedule.patience == 0:
         state.slower /= 2
+
+
+def gave_up(state: State, schedule: Schedule) -> bool:
+    """Whether too many checks have passed without a better figure; also of a run that ended so before."""
     return schedule.stop_after is not None and state.stale >= schedule.stop_after
 
 

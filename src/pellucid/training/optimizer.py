@@ -54,7 +54,5 @@ def make_optimizers(network: nn.Module, schedule: Schedule) -> list[torch.optim.
 
     inner = [weight for name, weight in network.named_parameters() if is_inner(name, weight)]
     outer = [weight for name, weight in network.named_parameters() if not is_inner(name, weight)]
-    return [
-        ConvMuon(inner, rate),
-        torch.optim.AdamW(outer, rate, (0.9, 0.99), weight_decay=schedule.weight_decay),
-    ]
+    muon = [ConvMuon(inner, rate)] if inner else []  # dense networks have no convolutions
+    return [*muon, torch.optim.AdamW(outer, rate, (0.9, 0.99), weight_decay=schedule.weight_decay)]

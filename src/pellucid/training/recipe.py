@@ -110,6 +110,11 @@ class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
 
     width: int
 
+    @property
+    def stride(self) -> int:
+        """Patches may have any size."""
+        return 1
+
 
 class AutoencoderTable(Table, frozen=True):
     """What all autoencoders can be told: `pellucid.networks.autoencoder.Settings`."""
@@ -117,6 +122,11 @@ class AutoencoderTable(Table, frozen=True):
     activation: Literal["relu", "elu", "gelu", "leaky"] = "relu"
     output: Literal["sigmoid", "linear"] = "sigmoid"
     dropout: float = 0.0
+
+    @property
+    def stride(self) -> int:
+        """What the sides of pictures are padded to multiples of."""
+        return 1
 
 
 class DenseTable(AutoencoderTable, frozen=True, tag_field="kind", tag="dense"):
@@ -141,6 +151,11 @@ class ConvPoolTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-p
 
     widths: tuple[int, ...] = (32, 32)
     up: Literal["transposed", "nearest", "bilinear", "unpool"] = "transposed"
+
+    @property
+    def stride(self) -> int:
+        """What the sides of pictures are padded to multiples of."""
+        return 2 ** len(self.widths)
 
 
 class Schedule(Table, frozen=True):
@@ -179,6 +194,7 @@ class Recipe(Table, frozen=True):
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "bce", "pinball"] = "charbonnier"  # pinball for estimators
     loss_floor: float | None = None  # divide each picture's loss by its noise level plus this; in units of 1
+    variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
     reaches: str = ""  # what the trained network was measured at, in words
     start: str | None = None  # a shipped network, or an .onnx file, whose weights are the first ones
     seed: int = 0
@@ -207,6 +223,9 @@ class Recipe(Table, frozen=True):
 def _check_set(recipe: Recipe) -> None:
     if isinstance(recipe.network, (PhotoTable, EstimatorTable)):
         raise UsageError("Such a network is not for a set of small pictures", "Train it on crops")
+    noise = recipe.degrade.noise
+    if isinstance(recipe.network, UNetTable) and not isinstance(noise and parse_noise(noise), Gaussian):
+        raise UsageError(f"A U-Net is told the noise level, and the noise is {noise}", Gaussian.usage())
     if recipe.loss == "bce" and getattr(recipe.network, "output", "linear") != "sigmoid":
         raise UsageError("BCE is for pixels from 0 to 1", 'Set output = "sigmoid", or another loss')
 
@@ -229,7 +248,7 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
             f"A patch of {max(schedule.patch)} pixels does not fit crops of {data.crop}",
             "Set a larger crop or a smaller patch",
         )
-    stride = network.stride if isinstance(network, UNetTable) else 1
+    stride = network.stride
     if any(patch % stride for patch in schedule.patch):
         raise UsageError(
             f"Patches of {schedule.patch} pixels do not fit a network of stride {stride}",

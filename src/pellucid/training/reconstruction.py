@@ -17,7 +17,7 @@ from torch import Tensor
 from pellucid.datasets.dataset import Dataset
 from pellucid.datasets.named import SETS, load_dataset
 from pellucid.datasets.pictures import folder_dataset
-from pellucid.images.noise import Gaussian, parse_noise
+from pellucid.images.noise import Gaussian, Noise, parse_noise
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, SetData, UNetTable
@@ -25,7 +25,7 @@ from pellucid.training.recipe import Recipe, SetData, UNetTable
 log = logging.getLogger("pellucid")
 
 JUDGED = 1000  # pictures at a time when the network is judged
-LOOK_EVERY = 100  # steps between two looks whether the network has collapsed, in the first epoch
+LOOK_EVERY = 100  # steps between two looks whether the network has collapsed, in the first epoch or 100 steps
 
 
 class Reconstruction:
@@ -60,8 +60,8 @@ class Reconstruction:
     ) -> Tensor:
         """The loss of each of `count` pictures."""
         clean = move(self.train[self.chosen(step, count)].float() / 255, self.data, random)
-        denoised = self.run(network, self.degrade(clean, random), random)
-        if step < self.epoch and step % LOOK_EVERY == LOOK_EVERY - 1:
+        denoised = self.run(network, *self.degrade(clean, random))
+        if step < max(self.epoch, LOOK_EVERY) and step % LOOK_EVERY == LOOK_EVERY - 1:
             self.look(denoised, clean)
         return self.loss(denoised, clean)
 
@@ -76,17 +76,26 @@ class Reconstruction:
         start = place * self.recipe.schedule.batch + rank * count
         return self.order[start : start + count]
 
-    def degrade(self, clean: Tensor, random: TorchRandom) -> Tensor:
-        """Add the noise and clip to [0, 1]."""
-        noisy = clean if self.noise is None else self.noise.apply(clean, random).clip(0, 1)
-        return noisy.contiguous(memory_format=torch.channels_last)
+    def degrade(self, clean: Tensor, random: TorchRandom) -> tuple[Tensor, Noise | None]:
+        """Add the noise and clip to [0, 1]; give the noise with the values that were drawn too."""
+        drawn = self.noise and self.noise.draw(random, clean)
+        noisy = drawn.formula(clean, random).clip(0, 1) if drawn else clean
+        return noisy.contiguous(memory_format=torch.channels_last), drawn
 
-    def run(self, network: Callable[..., Any], noisy: Tensor, random: TorchRandom) -> Tensor:
-        """The network's pictures: an autoencoder gives its code too, a U-Net is told the noise level."""
-        if not self.told:
-            return cast(Tensor, network(noisy)[0])
-        sigma = self.noise.sigma if isinstance(self.noise, Gaussian) else 0.0
-        return cast(Tensor, network(noisy, noisy.new_full((1, 1, 1, 1), sigma)))
+    def run(self, network: Callable[..., Any], noisy: Tensor, noise: Noise | None) -> Tensor:
+        """The network's pictures: an autoencoder gives its code too, a U-Net is told the noise level.
+
+        Sides that do not fit are padded with their reflection, as `evaluation` does.
+        """
+        height, width = noisy.shape[2:]
+        stride = self.recipe.network.stride
+        padded = F.pad(noisy, (0, -width % stride, 0, -height % stride), mode="reflect")
+        if self.told:
+            sigma = torch.as_tensor(cast(Gaussian, noise).sigma, device=noisy.device)
+            denoised = network(padded, sigma.reshape(-1, 1, 1, 1))  # one level for all, or for each picture
+        else:
+            denoised, _ = network(padded)
+        return cast(Tensor, denoised[..., :height, :width])
 
     def look(self, denoised: Tensor, clean: Tensor) -> None:
         """Say it when the network gives nearly the same grey everywhere, whatever it sees."""
@@ -109,7 +118,7 @@ class Reconstruction:
         network.eval()
         for clean in self.validation.split(JUDGED):
             clean = clean.float() / 255
-            denoised = self.run(network, self.degrade(clean, random), random)
+            denoised = self.run(network, *self.degrade(clean, random))
             total += float((denoised - clean).square().mean((1, 2, 3)).sum())
         network.train()
         mse = total / len(self.validation)

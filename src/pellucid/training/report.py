@@ -1,6 +1,7 @@
 """What a run ends with: its figures on the test pictures, and a page that shows them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.datasets.pictures import folder_dataset
@@ -38,29 +39,38 @@ def test_set(data: SetData, data_dir: Path | None, seed: int) -> PictureSet:
     return PictureSet(data.judge, list(judge.train), pictures.validation, judge.note)
 
 
-def report(recipe: Recipe, folder: Path, *, data_dir: Path | None = None) -> dict[str, float]:
-    """Judge a run on the test pictures of its set; write ``metrics.json`` and ``report.html``.
+def report(
+    recipe: Recipe, folder: Path, runs: Sequence[Path], *, data_dir: Path | None = None
+) -> dict[str, dict[str, float]]:
+    """Judge runs on the test pictures of their set; write ``metrics.json``, the tables and ``report.html``.
 
     Parameters
     ----------
     recipe : Recipe
         Of a set: what learns from crops has no test pictures of its own, and gets no report.
     folder : Path
-        The run folder.
+        Where the report of all runs goes.
+    runs : sequence of Path
+        The run folders; each gets its own ``metrics.json``.
     data_dir : Path, optional
 
     Returns
     -------
-    dict of str to float
-        ``test_mse``, in units of white squared, and ``test_psnr``, the mean of the pictures' PSNR in dB.
+    dict of str to dict
+        For each run ``test_mse``, in units of white squared, and ``test_psnr``, the mean of the pictures'
+        PSNR in dB.
     """
     if not isinstance(recipe.data, SetData):
         return {}
-    noise = recipe.degrade.noise or "gaussian:0"
-    evaluation = evaluate(open_contenders([folder]), [test_set(recipe.data, data_dir, recipe.seed)], [noise])
+    noise = recipe.degrade.noise
+    pictures = test_set(recipe.data, data_dir, recipe.seed)
+    evaluation = evaluate(
+        open_contenders(runs), [pictures], [noise or "gaussian:0"], baselines=noise is not None
+    )
     write_results(folder, evaluation)
-    (row,) = (row for row in evaluation.rows if row.kind == "network")
-    metrics = {"test_mse": row.mse.mean, "test_psnr": row.psnr.mean}
-    metrics = {name: round(value, 6) for name, value in metrics.items()}
-    write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
+    rows = [row for row in evaluation.rows if row.kind == "network"]
+    metrics = {}
+    for run, row in zip(runs, rows, strict=True):
+        metrics[run.name] = {"test_mse": round(row.mse.mean, 6), "test_psnr": round(row.psnr.mean, 3)}
+        write_text(run / "metrics.json", json.dumps(metrics[run.name], indent=1) + "\n")
     return metrics

@@ -1,0 +1,185 @@
+"""Networks from recipes, weights from other networks, and what a run remembers."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+from torch import Tensor
+
+from pellucid.errors import UsageError
+from pellucid.networks.autoencoder import ConvLatent, ConvPool, Dense
+from pellucid.networks.photo import PhotoUNet
+from pellucid.networks.sigma import SigmaEstimator
+from pellucid.networks.unet import UNet
+from pellucid.training.checkpoint import Network, make_network, picture_size, resume, take_over
+from pellucid.training.export import example, export_network
+from pellucid.training.recipe import (
+    ConvLatentTable,
+    ConvPoolTable,
+    DenseTable,
+    EstimatorTable,
+    PhotoTable,
+    Recipe,
+    UNetTable,
+)
+from tests.tiny import DENSE, LATENT, PHOTO, POOL, UNET, lively_network, set_recipe, tiny_recipe
+
+WIDER_UNET = UNetTable(widths=(12, 20), encoder=(0,), body=1, decoder=(1,))
+WIDER_PHOTO = PhotoTable(widths=(12, 20), encoder=(0,), body=1, decoder=(1,), estimator=6)
+
+
+def crops(network: Any) -> Recipe:
+    return tiny_recipe(channels=3, network=network)
+
+
+def small(network: Any) -> Recipe:
+    return set_recipe(network=network)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kind"),
+    [
+        (crops(UNET), UNet),
+        (crops(PHOTO), PhotoUNet),
+        (crops(EstimatorTable(4)), SigmaEstimator),
+        (small(DENSE), Dense),
+        (small(LATENT), ConvLatent),
+        (small(POOL), ConvPool),
+        (small(UNET), UNet),
+    ],
+)
+def test_a_recipe_makes_the_network_that_it_names(recipe: Recipe, kind: type[Network]) -> None:
+    assert type(make_network(recipe)) is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "side"),
+    [
+        ("mnist", DENSE, 28),
+        ("fashion-mnist", POOL, 28),
+        ("cifar10", POOL, 32),
+        ("a folder", POOL, 16),
+        ("mnist", ConvPoolTable(widths=(4, 4, 4)), 32),  # padded to eights
+    ],
+)
+def test_an_autoencoder_is_made_for_the_pictures_of_its_set(name: str, network: Any, side: int) -> None:
+    recipe = small(network)
+    data = msgspec.structs.replace(recipe.set, name=name)
+    assert picture_size(msgspec.structs.replace(recipe, data=data)) == (side, side)
+
+
+# ---- the weights of another network --------------------------------------------------------------
+
+
+def exported(recipe: Recipe, folder: Path) -> tuple[Path, Network]:
+    """A file with any weights, and the network with the rounded weights that it holds."""
+    network, path = lively_network(recipe), folder / "start.onnx"
+    export_network(network, recipe, path, steps=0, figures={})
+    return path, network.half().float().eval()
+
+
+def results(network: Network, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    with torch.no_grad():
+        given: Any = network(*inputs)
+    return given if isinstance(given, tuple) else (given,)
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide"),
+    [
+        (crops(UNET), crops(UNET)),
+        (crops(UNET), crops(WIDER_UNET)),
+        (crops(PHOTO), crops(WIDER_PHOTO)),
+        (crops(EstimatorTable(4)), crops(EstimatorTable(7))),
+        (small(DENSE), small(DenseTable(level=3, hidden=20))),
+        (small(LATENT), small(ConvLatentTable(code=5, widths=(6, 9)))),
+        (small(LATENT), small(ConvLatentTable(code=8, widths=(4, 6)))),
+        (small(POOL), small(ConvPoolTable(widths=(6, 9)))),
+        (
+            small(ConvPoolTable(widths=(4, 6), up="nearest")),
+            small(ConvPoolTable(widths=(6, 9), up="nearest")),
+        ),
+    ],
+)
+def test_a_wider_network_begins_as_the_same_function(narrow: Recipe, wide: Recipe, tmp_path: Path) -> None:
+    path, old = exported(narrow, tmp_path)
+    new = lively_network(wide).eval()
+    take_over(new, str(path))
+    sides = (32, 48) if narrow.data.channels == 3 else (16, 16)
+    inputs = example(old, narrow.data.channels, *sides)
+    for before, after in zip(results(old, inputs), results(new, inputs), strict=True):
+        torch.testing.assert_close(after[:, : before.shape[1]], before, rtol=0, atol=1e-6)
+
+
+def test_the_new_channels_of_a_wider_network_learn(tmp_path: Path) -> None:
+    path, _ = exported(crops(UNET), tmp_path)
+    network = make_network(crops(WIDER_UNET))
+    take_over(network, str(path))
+    for _ in range(2):  # first what listens to them learns, then they do
+        network.zero_grad()
+        denoised = network(*example(network, 3, 16, 16))
+        (denoised - 0.5).square().mean().backward()
+        with torch.no_grad():
+            for weight in network.parameters():
+                assert weight.grad is not None
+                weight -= 0.01 * weight.grad
+    assert isinstance(network, UNet)
+    grad = network.head.weight.grad
+    assert grad is not None
+    assert all(row.any() for row in grad)
+
+
+def test_a_network_for_photographs_begins_as_the_one_for_white_noise_of_its_luma_level(
+    tmp_path: Path,
+) -> None:
+    path, old = exported(crops(UNET), tmp_path)
+    new = make_network(crops(WIDER_PHOTO))
+    assert isinstance(new, PhotoUNet)
+    take_over(new, str(path))
+    noisy, sigma = example(old, 3, 32, 48)
+    with torch.no_grad():
+        told = torch.full((1, new.unet.head.in_channels - 12, 1, 1), 0.9)  # not looked at yet ...
+        told[:, 0] = sigma  # ... except for luma
+        torch.testing.assert_close(new.unet(noisy, told), old(noisy, sigma), rtol=0, atol=1e-6)
+
+
+def test_how_much_was_taken_over_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, old = exported(crops(UNET), tmp_path)
+    new = make_network(crops(PHOTO))
+    with caplog.at_level(logging.INFO, "pellucid"):
+        take_over(new, str(path))
+    taken, count = (len(list(network.parameters())) for network in (old, new))
+    assert f"{taken} of {count} weights are those of {path}" in caplog.text
+
+
+def test_a_start_that_does_not_exist_or_fit_is_refused(tmp_path: Path) -> None:
+    network = make_network(crops(UNET))
+    with pytest.raises(UsageError, match=r"no file .*gone\.onnx to start from"):
+        take_over(network, str(tmp_path / "gone.onnx"))
+    with pytest.raises(UsageError, match=r"no model 'toaster'.*gaussian-fast"):
+        take_over(network, "toaster")
+    path, _ = exported(small(DENSE), tmp_path)
+    with pytest.raises(UsageError, match=r"No weight of .*start\.onnx fits"):
+        take_over(network, str(path))
+
+
+def test_a_run_begins_with_the_weights_that_its_recipe_names(tmp_path: Path) -> None:
+    path, old = exported(crops(UNET), tmp_path)
+    recipe = msgspec.structs.replace(crops(UNET), start=str(path))
+    state = resume(recipe, tmp_path, torch.device("cpu"))
+    for network in (state.network, state.average):
+        for one, two in zip(network.parameters(), old.parameters(), strict=True):
+            assert torch.equal(one, two)
+
+
+def test_a_shipped_network_can_be_the_start() -> None:
+    recipe = tiny_recipe(
+        network=UNetTable(widths=(16, 32, 64), encoder=(0, 1), body=1, decoder=(1, 1)), patch=(64,)
+    )
+    network = make_network(recipe)
+    before = [weight.clone() for weight in network.parameters()]
+    take_over(network, "gaussian-instant-grey")
+    assert not any(torch.equal(one, two) for one, two in zip(before, network.parameters(), strict=True))

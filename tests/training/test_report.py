@@ -1,0 +1,95 @@
+"""What a run on a set ends with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid.datasets.pictures import folder_dataset
+from pellucid.inference.session import Session
+from pellucid.training.loop import train
+from pellucid.training.recipe import EstimatorTable
+from pellucid.training.report import describe, report
+from pellucid.training.report import test_set as pictures_of
+from tests.tiny import AUTOENCODERS, DENSE, LATENT, PHOTO, UNET, set_recipe, tiny_recipe
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> list[Path]:
+    """Two runs of an epoch."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, network in (("dense", DENSE), ("latent", LATENT)):
+        train(set_recipe(network=network, epochs=1), folder / name, data_dir=data_dir, device="cpu")
+    return [folder / "dense", folder / "latent"]
+
+
+@pytest.fixture(scope="module")
+def reported(runs: list[Path], data_dir: Path) -> dict[str, dict[str, float]]:
+    """What the report of both says, in the folder above theirs."""
+    return report(set_recipe(epochs=1), runs[0].parent, runs, data_dir=data_dir)
+
+
+def test_each_run_gets_its_figures_on_the_test_pictures(
+    runs: list[Path], reported: dict[str, dict[str, float]]
+) -> None:
+    assert list(reported) == ["dense", "latent"]
+    for run in runs:
+        metrics = json.loads((run / "metrics.json").read_text())
+        assert metrics == reported[run.name]
+        assert list(metrics) == ["test_mse", "test_psnr"]
+        assert metrics["test_psnr"] == pytest.approx(-10 * np.log10(metrics["test_mse"]), abs=1)
+
+
+def test_the_figures_are_those_of_the_pictures_that_neither_trained_nor_chose(
+    runs: list[Path], reported: dict[str, dict[str, float]], data_dir: Path
+) -> None:
+    split = folder_dataset(data_dir / "squares", size=16, channels=1)
+    clean = split.test.astype(np.float32) / 255
+    denoised = Session(runs[0] / "tiny.onnx").call(noisy=clean.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    without_noise = float(np.square(denoised - clean).mean())
+    assert reported["dense"]["test_mse"] == pytest.approx(without_noise, rel=0.3)
+
+
+def test_a_page_and_tables_compare_the_runs_with_classical_denoisers(
+    runs: list[Path], reported: dict[str, dict[str, float]]
+) -> None:
+    folder = runs[0].parent
+    rows = json.loads((folder / "results.json").read_text())["rows"]
+    assert {row["method"] for row in rows} >= {"noisy input", "dense", "latent", "median filter"}
+    (mse,) = (row["mse"]["mean"] for row in rows if row["method"] == "latent")
+    assert reported["latent"]["test_mse"] == pytest.approx(mse, abs=1e-6)
+    assert (folder / "report.html").stat().st_size > 10_000
+    assert (folder / "results.csv").is_file()
+
+
+def test_clean_to_clean_is_compared_with_no_denoiser(
+    runs: list[Path], data_dir: Path, tmp_path: Path
+) -> None:
+    report(set_recipe(network=DENSE, noise=None), tmp_path, runs[:1], data_dir=data_dir)
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert [row["method"] for row in rows] == ["noisy input", "dense"]
+
+
+def test_what_learns_from_crops_has_no_test_pictures_and_no_report(run_folder: Path, tmp_path: Path) -> None:
+    assert report(tiny_recipe(), tmp_path, [run_folder]) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_folder_can_judge(data_dir: Path) -> None:
+    own, other = (pictures_of(set_recipe(data=data).set, data_dir, 0) for data in ({}, {"judge": "train"}))
+    assert (len(own.test), len(other.test)) == (4, 2)
+    assert other.name == "train"
+    assert other.test[0].shape == (16, 16, 1)
+
+
+@pytest.mark.parametrize(
+    "table", [UNET, PHOTO, EstimatorTable(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
+)
+def test_the_layers_of_any_recipe_can_be_told_before_it_is_trained(table: Any) -> None:
+    recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(channels=3, network=table)
+    rows = describe(recipe)
+    assert rows[0].name == "input"
+    assert rows[0].shape == ((1, 16, 16) if table in AUTOENCODERS else (3, *rows[0].shape[1:]))
+    assert sum(row.parameters for row in rows) > 0
