@@ -6,8 +6,9 @@
 
 A camera's noise depends on the light, the camera and its processing, and a file does not say how. A small
 network estimates the local level of luma and of chroma noise, and the U-Net is told these (Guo and others
-2019, CBDNet). Both see the picture's detail by itself, enlarged: beside the picture the noise is so faint that
-training would hardly find it. The gain is the user's handle: more than 1 says that there is more noise than was estimated.
+2019, CBDNet). Both see the picture's detail by itself, enlarged: beside the picture the noise is so faint
+that training hardly finds it. The gain is the user's handle: more than 1 says that there is more noise than
+was estimated.
 """
 
 import torch
