@@ -1,6 +1,6 @@
 """Write ``docs/reference/cli.md``, the help of every command.
 
-    python -m benchmarks.cli_reference
+python -m benchmarks.cli_reference
 """
 
 from typing import Any

@@ -106,8 +106,13 @@ PEERS: Mapping[str, Method] = {
 
 @functools.cache
 def methods() -> dict[str, Method]:
-    """The peers, and every network that ships, on one thread."""
-    return {**PEERS, **{name: _network(name) for name in index.names()}}
+    """The peers, and every network that ships for white noise, on one thread."""
+    return {**PEERS, **{name: _network(name) for name in told()}}
+
+
+def told() -> list[str]:
+    """The networks that are told the noise level."""
+    return [name for name in index.names() if load_model(name).is_told]
 
 
 def _network(name: str) -> Method:

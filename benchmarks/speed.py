@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from benchmarks.common import HERE, Desk, add_noise, arguments, best_times, facts, run_command, table
-from benchmarks.peers import methods, use_one_thread
+from benchmarks.peers import methods, told, use_one_thread
 from pellucid import load_model, write_image
 from pellucid.images.picture import Picture
 from pellucid.inference import index
@@ -108,7 +108,7 @@ def ratios(seconds: Figures) -> dict[str, float]:
 def shares(seconds: Figures, channels: int) -> dict[str, float]:
     """Multiply-adds a second of each network over those of one large convolution."""
     peak = 9 * 64 * 64 / seconds[CONVOLUTION][0]
-    rates = {name: load_model(name).card(channels).multiply_adds / seconds[name][0] for name in index.names()}
+    rates = {name: load_model(name).card(channels).multiply_adds / seconds[name][0] for name in told()}
     return {name: round(rate / peak, 3) for name, rate in rates.items()}
 
 
@@ -118,7 +118,7 @@ def measure_path(desk: Desk) -> Figures:
     figures: Figures = {}
     for kind, channels in KINDS.items():
         samples = scene(side, side, channels)
-        for name in index.names():
+        for name in told():
             model = load_model(name)
             session = Session(next(each.path for each in index.entries(name) if each.channels == channels))
             tile = (samples[:1152, :1152] / 255).astype(np.float32)

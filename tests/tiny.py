@@ -140,6 +140,21 @@ def tiny_file(folder: Path, **options: Any) -> Path:
     return path
 
 
+def level_file(folder: Path, *levels: float) -> Path:
+    """Export a network for photographs that finds these levels (luma, chroma) in every picture."""
+    recipe = tiny_recipe(channels=1 if len(levels) == 1 else 3, network=PHOTO)
+    network = lively_network(recipe)
+    assert isinstance(network, PhotoUNet)
+    last = network.estimator.levels
+    assert last.bias is not None
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor(levels).expm1().log() + 4)  # see `LevelEstimator.forward`
+    path = folder / f"level-{'-'.join(map(str, levels))}.onnx"
+    export_network(network, recipe, path, steps=0, figures={})
+    return path
+
+
 def colours(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
     """A picture (height, width, 3) of shading and noise, float32, 0 to 1."""
     shading = np.add.outer(np.linspace(0, 0.4, height), np.linspace(0, 0.4, width))[..., None]

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pellucid.inference.model import Model, load_model
+from pellucid.training.export import export_network
 from pellucid.training.recipe import EstimatorTable
-from tests.tiny import tiny_file
+from tests.tiny import LATENT, PHOTO, lively_network, set_recipe, tiny_file
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,26 @@ def colour_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def estimator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network that estimates noise and cannot denoise."""
     return tiny_file(tmp_path_factory.mktemp("estimator"), network=EstimatorTable(4))
+
+
+@pytest.fixture(scope="session")
+def photo_colour_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network for colour photographs, which finds noise everywhere."""
+    return tiny_file(tmp_path_factory.mktemp("photo"), channels=3, network=PHOTO)
+
+
+@pytest.fixture(scope="session")
+def photo_grey_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network for grey photographs, which finds noise everywhere."""
+    return tiny_file(tmp_path_factory.mktemp("photo"), channels=1, network=PHOTO)
+
+
+@pytest.fixture(scope="session")
+def latent_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small autoencoder of grey pictures of 16 x 16 pixels."""
+    path, recipe = tmp_path_factory.mktemp("latent") / "small.onnx", set_recipe(network=LATENT)
+    export_network(lively_network(recipe), recipe, path, steps=0, figures={})
+    return path
 
 
 @pytest.fixture(scope="session")

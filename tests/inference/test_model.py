@@ -57,29 +57,11 @@ def test_shape_and_dtype_stay_and_the_input_is_not_touched(
     assert not np.array_equal(result.pixels, pixels)
 
 
-@every_dtype
-@every_shape
-def test_strength_0_is_a_bit_identical_copy(shape: tuple[int, ...], dtype: str, model: Model) -> None:
-    pixels = picture(shape, dtype)
-    result = model.denoise(pixels, sigma=0.1, strength=0)
-    assert not result.changed
-    assert not np.shares_memory(result.pixels, pixels)
-    assert result.pixels.dtype == pixels.dtype
-    np.testing.assert_array_equal(result.pixels, pixels)
-
-
 def test_sigma_0_is_a_bit_identical_copy(model: Model) -> None:
     pixels = picture((9, 8, 3), "float64")
     result = model.denoise(pixels, sigma=0)
     assert (result.sigma, result.changed) == (0, False)
     np.testing.assert_array_equal(result.pixels, pixels)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_strength_one_half_is_halfway(dtype: str, model: Model) -> None:
-    pixels = picture((20, 30, 3), dtype)
-    half, whole = (model.denoise(pixels, sigma=0.1, strength=share).pixels for share in (0.5, 1))
-    np.testing.assert_allclose(half, (pixels + whole) / 2, rtol=0, atol=1e-6)
 
 
 @every_dtype
@@ -274,12 +256,6 @@ def test_a_sigma_outside_0_to_1_is_refused(sigma: float, model: Model) -> None:
         model.denoise(picture((8, 8), "uint8"), sigma=sigma)
 
 
-@pytest.mark.parametrize("strength", [-0.1, 1.1, 50, np.nan])
-def test_a_strength_outside_0_to_1_is_refused(strength: float, model: Model) -> None:
-    with pytest.raises(UsageError, match=r"strength is .*from 0"):
-        model.denoise(picture((8, 8), "uint8"), sigma=0.1, strength=strength)
-
-
 def test_a_grey_network_refuses_colour_in_words(grey_model: Model) -> None:
     with pytest.raises(UsageError, match="is for grey pictures and this one has colours"):
         grey_model.denoise(picture((8, 8, 3), "uint8"), sigma=0.1)
@@ -323,6 +299,30 @@ def test_a_text_file_named_onnx_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.onnx").write_text("Dear reader,\n")
     with pytest.raises(InputError, match=r"letter\.onnx cannot be loaded as a network"):
         load_model(tmp_path / "letter.onnx")
+
+
+def test_the_result_names_the_model(model: Model, grey_model: Model) -> None:
+    pixels = picture((20, 30), "uint8")
+    for each in (model, grey_model):
+        for sigma in (0.0, 0.1):
+            result = each.denoise(pixels, sigma=sigma)
+            assert (result.model, result.why) == (each.name, "")
+
+
+def test_an_autoencoder_denoises_pictures_of_its_size_and_refuses_others(latent_file: Path) -> None:
+    model, pixels = load_model(latent_file), picture((16, 16), "uint8")
+    result = model.denoise(pixels)
+    assert result.changed
+    assert not np.array_equal(result.pixels, pixels)
+    even = model.denoise(np.full((16, 16), 0.5, np.float32))  # without noise: it still makes its picture
+    assert even.changed
+    with pytest.raises(UsageError, match="takes 16 x 16 pixels, not 20 x 16"):
+        model.denoise(picture((16, 20), "uint8"))
+
+
+def test_an_autoencoder_cannot_be_told_sigma(latent_file: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be told sigma"):
+        load_model(latent_file).denoise(picture((16, 16), "uint8"), sigma=0.1)
 
 
 def test_a_network_that_estimates_noise_is_refused_as_a_denoiser(estimator_file: Path) -> None:

@@ -32,6 +32,38 @@ def test_two_runs_are_bit_identical_and_one_and_two_threads_differ_by_less_than_
     assert np.abs(one - two).max() <= 1e-5
 
 
+def test_a_network_for_photographs_is_told_gains(photo_colour_file: Path) -> None:
+    session, noisy = Session(photo_colour_file), colours(24, 40)
+    one, more = session.run(noisy, (1.0, 1.0)), session.run(noisy, (1.0, 2.0))
+    assert one.shape == more.shape == (24, 40, 3)
+    assert not np.array_equal(one, more)
+
+
+def test_an_autoencoder_is_told_nothing(latent_file: Path) -> None:
+    session, noisy = Session(latent_file), colours(16, 16)[..., :1]
+    assert session.run(noisy, ()).shape == (16, 16, 1)
+    np.testing.assert_array_equal(session.run(noisy, ()), session.run(noisy, 0.3))
+
+
+def test_any_output_can_be_called_for_by_its_name(latent_file: Path) -> None:
+    session = Session(latent_file)
+    assert (session.inputs, session.outputs) == (["noisy"], ["denoised", "code"])
+    pictures = np.random.default_rng(0).random((3, 1, 16, 16), dtype=np.float32)
+    assert session.call("code", noisy=pictures).shape == (3, 5)
+    np.testing.assert_array_equal(session.call(noisy=pictures), session.call("denoised", noisy=pictures))
+    with pytest.raises(LimitError, match="The network stopped"):
+        session.call("levels", noisy=pictures)
+
+
+def test_the_levels_of_crops_are_the_means_over_their_places(photo_colour_file: Path) -> None:
+    session = Session(photo_colour_file)
+    crops = np.random.default_rng(0).random((4, 3, 96, 96), dtype=np.float32)
+    levels = session.levels(crops)
+    assert levels.shape == (4, 2)
+    maps = session.call("levels", noisy=crops[2:3], gain=np.ones((1, 2, 1, 1), np.float32))
+    np.testing.assert_allclose(levels[2], maps.mean((0, 2, 3)), rtol=1e-6)
+
+
 def test_a_text_file_is_no_network(tmp_path: Path) -> None:
     path = tmp_path / "letter.onnx"
     path.write_text("Dear reader,\n")

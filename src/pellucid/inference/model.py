@@ -142,6 +142,8 @@ class Model:
         colour = view[..., :3]
         if is_grey(colour):
             colour = colour[..., :1]
+        if colour.shape[2] == 1:
+            strengths = strengths[:1] * 2  # there is no chroma
         session = self._session_for(colour.shape[2])
         level = self.level(colour) if sigma is None else sigma
         # A network with one input is an autoencoder, which makes its picture whatever it sees.

@@ -1,0 +1,191 @@
+"""What the recipes of the autoencoders reach, and how fast they train beside Keras.
+
+    python -m benchmarks.autoencoders --runs FOLDER           # trains what is not there yet; hours
+    python -m benchmarks.autoencoders --runs FOLDER --recipes mnist-latent16
+    python -m benchmarks.autoencoders --keras                 # steps a second, on a quiet machine
+
+The figures are those of ``metrics.json`` in each run folder: all test pictures, noise of seed 0, clipped to
+[0, 1]. PSNR is the mean of the pictures' PSNR. Keras runs on torch, with the same network, batch and noisy pictures.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import Desk, arguments, facts, run_command, table
+from benchmarks.speed import PROGRAM
+from pellucid import write_image
+from pellucid.datasets.named import load_dataset
+from pellucid.images.picture import Picture
+
+MUST = {
+    "mnist-dense": 0.0182,
+    "mnist-latent": 0.0157,
+    "mnist-latent16": 0.0134,
+    "mnist-latent16-best": 0.0105,
+    "mnist-best": 0.0077,
+    "mnist-pool": 0.0135,
+}
+RECIPES = (
+    *MUST, "mnist-dense-clean", "fashion-latent16", "fashion-best", "cifar10-pool", "cifar10-best",
+    "folder-pool", "tutorial-capacity",
+)  # fmt: skip
+NOISES = {  # other noise levels that a recipe is judged and trained on
+    "mnist-pool": ("gaussian:0.25",),
+    "cifar10-pool": ("gaussian:0.25",),
+    "cifar10-best": ("gaussian:0.25",),
+}
+TUTORIAL = 0.0137  # what the authors of a well-known tutorial report for a code of 16 numbers
+BATCH, STEPS = 64, 200
+
+
+def parse() -> argparse.Namespace:
+    parser = arguments(__doc__)
+    parser.add_argument("--runs", type=Path, help="where the run folders lie or come to lie")
+    parser.add_argument("--recipes", default=",".join(RECIPES), help="(default: all)")
+    parser.add_argument("--keras", action="store_true", help="compare the speed with Keras")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse()
+    desk = Desk("autoencoders", options)
+    figures = {"reached": {}, **desk.read()}
+    if options.keras or options.tiny:
+        figures["speed"] = {"facts": facts(), **compare_speed(desk)}
+    if options.runs:
+        for name in options.recipes.split(","):
+            for noise in (None, *NOISES.get(name, ())):
+                figures["reached"] |= follow(name, noise, options.runs)
+                desk.write(figures)
+    desk.write(figures)
+    desk.publish(tables(figures))
+
+
+def follow(name: str, noise: str | None, runs: Path) -> dict[str, Any]:
+    """Train by a recipe, or take up the run that is there, and read what it reached."""
+    key = name if noise is None else f"{name}, {noise}"
+    folder = runs / key.replace(", ", "-").replace(":", "-")
+    change = [] if noise is None else ["--set", f"degrade.noise={noise}"]
+    run_command([PROGRAM, "train", "--recipe", name, "-o", str(folder), "--quiet", *change])
+    figures = {}
+    for metrics in sorted(folder.rglob("metrics.json")):
+        run = metrics.parent
+        log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+        passed = [line["seconds"] for line in log if line.get("validation_mse", 1) < TUTORIAL]
+        figures[key if run == folder else f"{key}, {run.name}"] = {
+            **json.loads(metrics.read_text()),
+            "minutes": round(log[-1]["seconds"] / 60, 1),
+            "minutes to 0.0137": round(passed[0] / 60, 1) if passed and "mnist" in name else None,
+            "facts": facts(),
+        }
+    return figures
+
+
+# ---- beside Keras --------------------------------------------------------------------------------
+
+
+def compare_speed(desk: Desk) -> dict[str, float]:
+    """Steps a second of mnist-latent16, ours and by ``fit`` of Keras, all cores, in turns."""
+    steps = 4 if desk.tiny else STEPS
+    clean, folder = training_pictures(desk, BATCH * steps)
+    noise = np.random.default_rng(1).normal(0, 0.5, clean.shape)
+    fit = keras_fit(np.clip(clean + noise, 0, 1).astype(np.float32), clean)
+    rates: dict[str, list[float]] = {"pellucid": [], "keras": []}
+    for number in range(1 if desk.tiny else 3):
+        rates["pellucid"].append(
+            steps / our_seconds(desk.scratch / str(number), folder, steps, tiny=desk.tiny)
+        )
+        rates["keras"].append(steps / fit())
+    best = {name: round(max(values), 1) for name, values in rates.items()}
+    return {**best, "ratio": round(best["pellucid"] / best["keras"], 2)}
+
+
+def training_pictures(desk: Desk, count: int) -> tuple[np.ndarray[Any, Any], Path]:
+    """Digits, float32 (n, 28, 28, 1), and the data folder; a tiny run makes pictures of its own."""
+    if not desk.tiny:
+        data = Path(os.environ["PELLUCID_DATA"])
+        return load_dataset("mnist", data_dir=data).train[:count].astype(np.float32) / 255, data
+    pictures = np.random.default_rng(0).integers(0, 256, (max(count, 300), 28, 28, 1), np.uint8)
+    (desk.scratch / "own").mkdir()
+    for number, samples in enumerate(pictures):
+        write_image(desk.scratch / "own" / f"{number}.png", Picture(samples=samples))
+    return pictures[:count].astype(np.float32) / 255, desk.scratch
+
+
+def our_seconds(run: Path, data: Path, steps: int, *, tiny: bool) -> float:
+    """Seconds that so many steps of the training loop take, noise and all; it says so in its log."""
+    from pellucid.training.loop import train
+    from pellucid.training.recipe import load_recipe
+
+    changes = [f"schedule.steps={steps}", "schedule.epochs=none", "schedule.rates=constant"]
+    own = ["data.name=own", "data.size=28"] if tiny else []
+    train(
+        load_recipe("mnist-latent16", [*changes, "schedule.check_every=1000000000", *own]), run, data_dir=data
+    )
+    seconds: float = json.loads((run / "log.jsonl").read_text().splitlines()[-1])["seconds"]
+    return seconds
+
+
+def keras_fit(noisy: np.ndarray[Any, Any], clean: np.ndarray[Any, Any]) -> Any:
+    """A function that fits the same network one epoch and gives the seconds."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+    from keras import layers
+
+    same = {"padding": "same", "activation": "relu"}
+    network = keras.Sequential(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Conv2D(32, 4, strides=2, **same),
+            layers.Dropout(0.2),
+            layers.Conv2D(64, 4, strides=2, **same),
+            layers.Dropout(0.2),
+            layers.Flatten(),
+            layers.Dense(16),
+            layers.Dense(7 * 7 * 64, activation="relu"),
+            layers.Reshape((7, 7, 64)),
+            layers.Conv2DTranspose(64, 4, strides=2, **same),
+            layers.Conv2DTranspose(32, 4, strides=2, **same),
+            layers.Conv2D(1, 3, padding="same", activation="sigmoid"),
+        ]
+    )
+    network.compile(keras.optimizers.Adam(1e-3), "mse")
+
+    def run() -> float:
+        began = time.perf_counter()
+        network.fit(noisy, clean, batch_size=BATCH, epochs=1, verbose=0)
+        return time.perf_counter() - began
+
+    return run
+
+
+def tables(figures: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"`{key}`",
+            f"{each['test_mse']:.5f}",
+            f"{each['test_psnr']:.2f}",
+            MUST.get(key, "–"),
+            each["minutes"],
+            each["minutes to 0.0137"] or "–",
+        ]
+        for key, each in figures["reached"].items()
+    ]
+    text = table(("Recipe", "test MSE", "test PSNR, dB", "at most", "minutes", "minutes to 0.0137"), rows)
+    if "speed" in figures:
+        speed = figures["speed"]
+        text += (
+            f"\nSteps a second of `mnist-latent16`, all cores: {speed['pellucid']} by Pellucid, {speed['keras']}"
+            f" by `fit` of Keras on torch: {speed['ratio']} times as many.\n"
+        )
+    return text
+
+
+if __name__ == "__main__":
+    main()

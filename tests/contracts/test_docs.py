@@ -1,0 +1,126 @@
+"""What the documentation site shows works, and is what the code says.
+
+The blocks of a page run from top to bottom in one folder, as a reader would run them: `console` blocks as
+commands, `python` and `pycon` blocks in one session. In what a command prints, and in a `pycon` block, `...`
+stands for anything. A `toml` block must be a recipe or a part of one. `text` is for reading, and `sh`
+names what is not for every reader to run: installing, and our own scripts, which must exist.
+
+Nothing is downloaded and nobody waits: where a block says ``mnist`` it gets a folder of 20 small digits
+instead (a set that goes by a name must have the published content), and trainings are cut short. Each such
+change is one line of `SHORTER`.
+"""
+
+import ast
+import contextlib
+import doctest
+import io
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from benchmarks.cli_reference import PAGE, reference
+from benchmarks.lesson_parts import small_digits
+from benchmarks.lessons import FIGURES
+from pellucid.training.recipe import load_recipe, parse_recipe, recipe_names
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [DOCS / "index.md", DOCS / "quick-start.md", *sorted((DOCS / "lessons").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+DIGITS = " --set data.name=digits --set data.size=28"
+SHORTER = (
+    (r"(pellucid train .*) --minutes \d+", r"\1 --steps 2 --set data.crop=96 --set data.per_picture=2"),
+    (r"(pellucid train .*--recipe mnist-\S+ .*)", rf"\1{DIGITS}"),
+    (r"(pellucid train .*--recipe tutorial-capacity .*)", rf"\1{DIGITS} --set 'variants=[\"network.widths=[8]\"]'"),
+    (r"(pellucid train .*) --epochs \d+", r"\1 --epochs 1"),
+    (r"(pellucid train .*--recipe (?:mnist|tutorial)(?!.*--epochs).*)", r"\1 --epochs 1"),
+    (r"(pellucid evaluate .*)", r"\1 --no-baselines"),
+)
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """The language and the text of each block of code."""
+    return [(found[1], found[2]) for found in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+
+
+def shorter(command: str) -> str:
+    for pattern, replacement in SHORTER:
+        command = re.sub(pattern, replacement, command)
+    return command
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a reader works: a noisy file, a clean one, digits, and two folders of pictures."""
+    clean = data.astronaut()[::4, ::4]
+    noise = np.random.default_rng(0).normal(0, 25, clean.shape)
+    noisy = np.clip(clean + noise, 0, 255).astype(np.uint8)
+    Image.fromarray(clean).save(tmp_path / "photo.png")
+    Image.fromarray(noisy).save(tmp_path / "noisy.jpg", quality=95)
+    for name, pictures in {
+        "digits": small_digits(20)[..., 0],
+        "pictures": [data.cat()[:96, k : k + 128] for k in range(0, 300, 30)],
+        "other-pictures": [data.coffee()[100:196, 100:228]],
+    }.items():
+        (tmp_path / name).mkdir()
+        for number, picture in enumerate(pictures):
+            Image.fromarray(picture).save(tmp_path / name / f"{number:02}.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(command: str, folder: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(["bash", "-c", command], cwd=folder, env=env, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def follow_console(block: str, folder: Path) -> None:
+    assert block.startswith("$ "), "a console block starts with a command"
+    for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, shown = step.replace("\\\n", "").partition("\n")
+        printed = run(shorter(command), folder)
+        matches = doctest.OutputChecker().check_output(shown, printed, OPTIONS)
+        assert not shown.strip() or matches, f"the page shows\n{step}\nbut the command printed\n{printed}"
+
+
+def follow_session(block: str, session: dict[str, Any]) -> None:
+    report = io.StringIO()
+    test = doctest.DocTestParser().get_doctest(block, session, "block", None, None)
+    doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=report.write, clear_globs=False)
+    session |= test.globs
+    assert not report.getvalue(), report.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_blocks_of_a_page_do_what_they_show(page: Path, folder: Path) -> None:
+    session: dict[str, Any] = {"__name__": "block"}
+    for language, block in blocks(page):
+        if language == "console":
+            follow_console(block, folder)
+        elif language == "pycon":
+            follow_session(block, session)
+        elif language == "python":
+            exec(compile(block, str(page), "exec"), session)
+        elif language == "toml":
+            ...
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_block_has_a_language_that_says_how_it_is_checked(page: Path) -> None:
+    assert {language for language, _ in blocks(page)} <= {"console", "pycon", "python", "toml", "text", "sh"}
