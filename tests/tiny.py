@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from skimage import data
 
 from pellucid.images.files import write_image
@@ -140,18 +142,16 @@ def tiny_file(folder: Path, **options: Any) -> Path:
     return path
 
 
-def level_file(folder: Path, *levels: float) -> Path:
-    """Export a network for photographs that finds these levels (luma, chroma) in every picture."""
-    recipe = tiny_recipe(channels=1 if len(levels) == 1 else 3, network=PHOTO)
-    network = lively_network(recipe)
-    assert isinstance(network, PhotoUNet)
-    last = network.estimator.levels
-    assert last.bias is not None
-    with torch.no_grad():
-        last.weight.zero_()
-        last.bias.copy_(torch.tensor(levels).expm1().log() + 4)  # see `LevelEstimator.forward`
-    path = folder / f"level-{'-'.join(map(str, levels))}.onnx"
-    export_network(network, recipe, path, steps=0, figures={})
+def level_file(photo: Path, *levels: float) -> Path:
+    """Copy a network for photographs into one that finds these levels (luma, chroma) in every picture."""
+    model = onnx.load(photo)
+    weights = {each.name: each for each in model.graph.initializer}
+    before = np.log(np.expm1(levels)) + 4  # see `LevelEstimator.forward`
+    for name, values in {"weight_half": np.float16(0), "bias": before.astype(np.float32)}.items():
+        weight = weights[f"estimator.levels.{name}"]
+        weight.CopyFrom(numpy_helper.from_array(np.broadcast_to(values, weight.dims).copy(), weight.name))
+    path = photo.with_name(f"levels-{'-'.join(map(str, levels))}.onnx")
+    onnx.save(model, path)
     return path
 
 

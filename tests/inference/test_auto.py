@@ -12,7 +12,7 @@ from skimage import data
 import pellucid
 from pellucid.errors import InputError, UsageError
 from pellucid.images.noise import NumpyRandom, parse_noise, to_8bit
-from pellucid.images.picture import from_float, to_float
+from pellucid.images.picture import Picture, from_float, to_float
 from pellucid.inference.auto import CAMERA, WHITE, Auto, choose
 from pellucid.inference.model import Model, load_model
 from pellucid.inference.sigma import CLEAN, estimate_sigma
@@ -43,12 +43,12 @@ def noisy(text: str, clean: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def camera(tmp_path_factory: pytest.TempPathFactory) -> Camera:
+def camera(photo_grey_file: Path, photo_colour_file: Path) -> Camera:
     """Networks for photographs that find the named levels in every picture."""
 
     def make(*levels: float) -> Model:
-        path = level_file(tmp_path_factory.mktemp("camera"), *levels)
-        return Model("camera", {len(levels) * 2 - 1: path})
+        channels, file = (1, photo_grey_file) if len(levels) == 1 else (3, photo_colour_file)
+        return Model("camera", {channels: level_file(file, *levels)})
 
     return make
 
@@ -199,7 +199,7 @@ def test_wrong_devices_and_threads_are_refused_when_it_is_loaded() -> None:
 
 
 def test_a_file_tells_which_network_was_chosen_and_why(tmp_path: Path) -> None:
-    picture = pellucid.Picture(samples=noisy("gaussian:25", photograph()))
+    picture = Picture(samples=noisy("gaussian:25", photograph()))
     pellucid.write_image(tmp_path / "noisy.png", picture)
     result = pellucid.denoise_file(tmp_path / "noisy.png")
     assert (result.model, result.changed) == ("gaussian-fast", True)

@@ -31,6 +31,9 @@ from pellucid.images.arrays import beside, library, mix, take
 from pellucid.images.jpeg import RGB, YCBCR, jpeg
 from pellucid.images.noise import Limits, Noise, Parameter, Pixels, Random, to_8bit
 
+_BIAS = 5.0
+"""Over so many pixels (standard deviation) the change of tone that noise brings is averaged."""
+
 _MARGIN = 8
 """Pixels around the picture, cut off at the end: filters wrap round, and none reaches as far into content."""
 
@@ -171,6 +174,10 @@ def shoot(clean: Pixels, shot: Shot, random: Random) -> tuple[Pixels, Pixels]:
     # that these two simple ways leave and cameras' own do not.
     noise = demosaic(add_sensor_noise(mosaic, shot, random) - mosaic, shot)
     noisy, target = develop(light + noise, shot), develop(light, shot)
+    # The tone curve bends, so that noise changes the mean tone, as the mean of many shots shows too. The
+    # opposite noise gives that mean: a denoiser should not learn to move tones.
+    bias = (noisy + develop(light - noise, shot)) / 2 - target
+    target = target + _blur(bias, _BIAS)
     noisy = reduce_noise(noisy, target, shot)
     size = planes.shape[-2:]
     results = []
