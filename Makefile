@@ -9,7 +9,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check
+.PHONY: demo test check docs
 
 demo: $(DEMO)/.installed
 	mkdir -p build
@@ -26,9 +26,13 @@ check: $(VENV)/.installed
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+	@echo "The site: $(CURDIR)/build/site/index.html"
+
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --editable ".[all,bench,dev]"
+	$(VENV)/bin/python -m pip install --quiet --editable ".[all,bench,dev,docs]"
 	touch $@
 
 # Not editable: the demo proves the wheel, so it also follows the sources.

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from matplotlib.axes import Axes
 from skimage import data
 
 from benchmarks.common import Desk, Pixels, table
@@ -112,46 +113,50 @@ def photographs(desk: Desk) -> Figures:
     """White noise and a camera's: how they look, how far they reach, what gaussian-fast leaves of them."""
     clean, model = cat(), load_model("gaussian-fast")
     residuals: dict[str, list[Pixels]] = {"white": [], "camera": []}
-    decibels: dict[str, list[tuple[float, float]]] = {"white": [], "camera": []}
-    figure, pictures, (far, fine) = shelves(4.6, 2)
+    decibels: dict[str, list[list[float]]] = {"white": [], "camera": [], "camera, told twice the level": []}
+    figure, pictures, charts = shelves(4.6, 2)
     for camera in [SHOWN] if desk.tiny else range(CAMERAS):
         shot = replace(draw_shot(ISO, NumpyRandom(camera), clean), scale=1.0)
         taken, target = shoot(clean, shot, NumpyRandom(camera))
         level = float((taken - target).std())
         white = to_8bit(Gaussian(level).apply(target, NumpyRandom(camera)))
-        for column, (kind, noisy) in enumerate((("white", white), ("camera", taken))):
-            denoised = denoise(model, noisy, level)
+        results = [
+            (noisy, denoise(model, noisy, told))
+            for noisy, told in ((white, level), (taken, level), (taken, 2 * level))
+        ]
+        for kind, pair in zip(decibels, results, strict=True):
+            decibels[kind].append([psnr(each, target, data_range=1.0) for each in pair])
+        for kind, (noisy, _) in zip(residuals, results, strict=False):
             residuals[kind].append(mix_luma(noisy - target))
-            values = [psnr(each, target, data_range=1.0) for each in (noisy, denoised)]
-            decibels[kind].append((values[0], values[1]))
-            if camera == SHOWN:
-                names = f"{kind} noise: {values[0]:.1f} dB", f"denoised: {values[1]:.1f} dB"
-                for k, (name, pixels) in enumerate(zip(names, (noisy, denoised), strict=True)):
-                    show(pictures[2 * column + k], pixels[60:170, 100:210].clip(0, 1), name)
-    for kind, noise in residuals.items():
-        far.plot(
-            range(13), np.mean([autocorrelation(each) for each in noise], axis=0), marker="o", label=kind
-        )
-        frequencies, power = np.mean([spectrum(each) for each in noise], axis=0)
-        fine.plot(frequencies, power, label=kind)
-    far.set(
-        xlabel="distance, pixels", ylabel="correlation", title="how far noise is alike", ylim=(-0.05, 1.05)
-    )
-    fine.set(
-        xlabel="cycles a pixel: blotches to grain", ylabel="power, mean 1", yscale="log", title="spectrum"
-    )
-    fine.set_yticks((0.5, 1, 2, 5, 10), ("0.5", "1", "2", "5", "10"))
-    fine.minorticks_off()
-    far.legend()
+        if camera == SHOWN:
+            for column, (kind, pair) in enumerate(zip(residuals, results, strict=False)):
+                words = (f"{kind} noise", "denoised")
+                for k in range(2):
+                    title = f"{words[k]}: {decibels[kind][-1][k]:.1f} dB"
+                    show(pictures[2 * column + k], pair[k][60:170, 100:210].clip(0, 1), title)
+    draw_residuals(residuals, *charts)
     save(figure, file(desk, "photographs"))
-    means = {
-        kind: [round(float(each), 2) for each in np.mean(rows, axis=0)] for kind, rows in decibels.items()
-    }
+    means = {kind: np.mean(rows, axis=0).round(2).tolist() for kind, rows in decibels.items()}
     if not desk.tiny:
         head = ["noise", "noisy, dB", "denoised, dB", "gain, dB"]
         rows = [[kind, before, after, round(after - before, 2)] for kind, (before, after) in means.items()]
         publish("lessons/photographs.md", "photographs", table(head, rows))
     return means
+
+
+def draw_residuals(residuals: dict[str, list[Pixels]], far: Axes, fine: Axes) -> None:
+    """Draw the mean autocorrelation and the mean spectrum of each kind of noise."""
+    for kind, noises in residuals.items():
+        alike = np.mean([autocorrelation(each) for each in noises], axis=0)
+        far.plot(range(len(alike)), alike, marker="o", label=kind)
+        fine.plot(*np.mean([spectrum(each) for each in noises], axis=0))
+    far.set(xlabel="distance, pixels", ylabel="correlation", ylim=(-0.05, 1.05))
+    far.set_title("how far noise is alike")
+    far.legend()
+    fine.set(xlabel="cycles a pixel: blotches to grain", ylabel="power, mean 1", yscale="log")
+    fine.set_title("spectrum")
+    fine.set_yticks((0.5, 1, 2, 5, 10), ("0.5", "1", "2", "5", "10"))
+    fine.minorticks_off()
 
 
 def mix_luma(noise: Pixels) -> Pixels:
@@ -162,10 +167,11 @@ def mix_luma(noise: Pixels) -> Pixels:
 def autocorrelation(noise: Pixels) -> Pixels:
     """How much values 0 to 12 pixels apart are alike, across and down."""
     noise = noise - noise.mean()
-    pairs = [
-        (noise[d:], noise[: len(noise) - d], noise[:, d:], noise[:, : noise.shape[1] - d]) for d in range(13)
+    height, width = noise.shape
+    shared = [
+        (np.mean(noise[d:] * noise[: height - d]) + np.mean(noise[:, d:] * noise[:, : width - d])) / 2
+        for d in range(13)
     ]
-    shared = [((a * b).mean() + (c * d).mean()) / 2 for a, b, c, d in pairs]
     return np.asarray(shared / noise.var())
 
 

@@ -4,7 +4,8 @@
     python -m benchmarks.overlap runs/a/a.onnx runs/b/b.onnx
 
 The overlap of a network is the smallest halo with which every pixel of every tune picture at every sigma
-differs by less than a quarter of a grey level from the whole picture's result; its card should say it.
+differs by less than a quarter of a grey level from the whole picture's result; its card should say it. A
+network for photographs gets a camera's noise at several ISO instead.
 Tiles are as small as the halo allows, so that cuts lie everywhere. Then a large picture is run in tiles of
 several sizes.
 """
@@ -13,23 +14,28 @@ import argparse
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from benchmarks.common import Desk, add_noise, arguments, best_times, facts, megapixels, table
+from pellucid.images.camera import Camera
+from pellucid.images.noise import NumpyRandom
 from pellucid.inference import index
 from pellucid.inference.card import Card
 from pellucid.inference.session import Session
 from pellucid.inference.tiling import plan, run_tiled
 
+Told: TypeAlias = float | tuple[float, ...]
+
 SIGMAS = (5, 15, 25, 50, 75)
+ISOS = (800.0, 3200.0, 12800.0)
 TOLERANCE = 0.25 / 255
 CORE = 64  # pixels of a tile that are not halo
 SIZES = (256, 384, 512, 768, 1024, 1152, 1536)
 
 
-def tiled(session: Session, noisy: Any, sigma: float, halo: int, largest: int) -> Any:
+def tiled(session: Session, noisy: Any, told: Told, halo: int, largest: int) -> Any:
     """The result for a picture in tiles of `largest` pixels; a tile that holds all of it is the whole."""
     height, width = noisy.shape[:2]
     denoised = np.empty_like(noisy)
@@ -40,18 +46,28 @@ def tiled(session: Session, noisy: Any, sigma: float, halo: int, largest: int) -
     run_tiled(
         plan(height, width, stride=session.card.stride, halo=halo, largest=largest),
         lambda rows, columns: noisy[rows, columns],
-        lambda tile: session.run(tile, sigma),
+        lambda tile: session.run(tile, told),
         write,
     )
     return denoised
 
 
-def cases(session: Session, pictures: list[Any]) -> Iterator[tuple[Any, float, Any]]:
-    """Each noisy picture with its sigma and the result for the whole of it."""
+def cases(session: Session, pictures: list[Any]) -> Iterator[tuple[Any, Told, Any]]:
+    """Each noisy picture with what the network is told and the result for the whole of it."""
     for clean in pictures:
+        for noisy, told in degraded(session.card, clean):
+            yield noisy, told, tiled(session, noisy, told, 0, 1 << 20)
+
+
+def degraded(card: Card, clean: Any) -> Iterator[tuple[Any, Told]]:
+    """White noise for a network that is told its level, a camera's for one that finds it."""
+    if card.sigma is None:
+        for iso in ISOS:
+            noisy = Camera(iso).apply(clean, NumpyRandom(0)).astype(np.float32)
+            yield noisy, (1.0,) * min(2, card.channels)
+    else:
         for sigma in SIGMAS:
-            noisy = add_noise(clean, sigma, clipped=True)
-            yield noisy, sigma / 255, tiled(session, noisy, sigma / 255, 0, 1 << 20)
+            yield add_noise(clean, sigma, clipped=True), sigma / 255
 
 
 def smallest_overlap(path: Path, pictures: list[Any]) -> dict[str, Any]:
@@ -59,8 +75,8 @@ def smallest_overlap(path: Path, pictures: list[Any]) -> dict[str, Any]:
     session = Session(path, threads=1)
     card = session.card
     halo, worst, seen = 0, 0.0, {}
-    for noisy, sigma, whole in cases(session, pictures):
-        while (found := difference(session, noisy, sigma, whole, halo)) >= TOLERANCE and halo < card.radius:
+    for noisy, told, whole in cases(session, pictures):
+        while (found := difference(session, noisy, told, whole, halo)) >= TOLERANCE and halo < card.radius:
             seen[str(halo)] = round(255 * found, 3)
             halo, worst = halo + card.stride, 0.0
         worst = max(worst, found)
@@ -72,16 +88,17 @@ def smallest_overlap(path: Path, pictures: list[Any]) -> dict[str, Any]:
     }
 
 
-def difference(session: Session, noisy: Any, sigma: float, whole: Any, halo: int) -> float:
-    return float(abs(tiled(session, noisy, sigma, halo, 2 * halo + CORE) - whole).max())
+def difference(session: Session, noisy: Any, told: Told, whole: Any, halo: int) -> float:
+    return float(abs(tiled(session, noisy, told, halo, 2 * halo + CORE) - whole).max())
 
 
 def tile_times(path: Path, halo: int, side: int, rounds: int) -> dict[str, list[float]]:
     """CPU and wall seconds a megapixel of a square picture for each tile size, all cores."""
     session = Session(path)
     noisy = np.random.default_rng(0).random((side, side, session.card.channels), np.float32)
+    told = 0.1 if session.card.sigma else (1.0,) * min(2, session.card.channels)
     calls = {
-        str(size): partial(tiled, session, noisy, 0.1, halo, size)
+        str(size): partial(tiled, session, noisy, told, halo, size)
         for size in SIZES
         if size <= side and size > 2 * halo
     }

@@ -1,8 +1,11 @@
 """Make the pictures of the README and of ``make demo`` with Pellucid's own commands.
 
-python benchmarks/pictures.py
+    PELLUCID_DATA=/where/the/pictures/are python benchmarks/pictures.py
+
+The photograph is `jad-limcaco` of Pop!_OS's wallpapers (CC0); no network was trained on it.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,16 +23,31 @@ def pellucid(*arguments: str | Path) -> None:
     subprocess.run([sys.executable, "-m", "pellucid", *map(str, arguments), "--overwrite"], check=True)
 
 
-def main() -> None:
-    clean, noisy, denoised = (PICTURES / f"demo-{word}.png" for word in ("clean", "noisy", "denoised"))
-    PICTURES.mkdir(parents=True, exist_ok=True)
+def make_demo() -> None:
+    """The noisy picture that ``make demo`` cleans: white noise on a cat."""
+    clean = PICTURES / "demo-clean.png"
     write_image(clean, Picture(samples=np.ascontiguousarray(data.chelsea()[:, 60:360])), overwrite=True)
-    pellucid("noise", clean, "--add", "gaussian:25", "--seed", "0", "-o", noisy)
+    pellucid("noise", clean, "--add", "gaussian:25", "--seed", "0", "-o", PICTURES / "demo-noisy.png")
+    clean.unlink()
+
+
+def make_before_after(photo: Path) -> None:
+    """A piece of a photograph as a simulated camera wrote it at ISO 6400, and cleaned."""
+    clean, noisy, denoised = (PICTURES / f"photo-{word}.png" for word in ("clean", "noisy", "denoised"))
+    piece = read_image(photo).samples[430:790, 300:780]
+    write_image(clean, Picture(samples=np.ascontiguousarray(piece)), overwrite=True)
+    pellucid("noise", clean, "--add", "camera:iso=6400", "--seed", "0", "-o", noisy)
     pellucid("denoise", noisy, "-o", denoised)
     sides = np.concatenate([read_image(path).samples for path in (noisy, denoised)], axis=1)
     write_image(PICTURES / "before-after.png", Picture(samples=sides), overwrite=True)
-    clean.unlink()
-    denoised.unlink()
+    for path in (clean, noisy, denoised):
+        path.unlink()
+
+
+def main() -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    make_demo()
+    make_before_after(Path(os.environ["PELLUCID_DATA"]) / "photos/open/jad-limcaco-183877.jpg")
 
 
 if __name__ == "__main__":

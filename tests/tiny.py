@@ -19,7 +19,6 @@ from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import Network, make_network
 from pellucid.training.export import export_network
 from pellucid.training.recipe import (
-    AutoencoderTable,
     ConvLatentTable,
     ConvPoolTable,
     Data,
@@ -38,12 +37,12 @@ PHOTO = PhotoTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,), estimator
 DENSE = DenseTable(level=3)
 LATENT = ConvLatentTable(code=5, widths=(4, 6))
 POOL = ConvPoolTable(widths=(4, 6))
-AUTOENCODERS: tuple[AutoencoderTable, ...] = (DENSE, LATENT, POOL)
+AUTOENCODERS: tuple[DenseTable | ConvLatentTable | ConvPoolTable, ...] = (DENSE, LATENT, POOL)
 
 CROPS = UNetTable | EstimatorTable  # a PhotoTable is a UNetTable
 SETS = UNetTable | DenseTable | ConvLatentTable | ConvPoolTable
 
-WORDS = {
+WORDS: dict[str, Any] = {
     "name": "tiny",
     "version": "1",
     "purpose": "Tests",
@@ -108,7 +107,7 @@ def training_pictures(folder: Path) -> Path:
 
 
 def set_pictures(folder: Path, count: int = 40) -> Path:
-    """Write a folder of pictures for `set_recipe`: bright squares on black, 32 to train, 4 and 4 to judge."""
+    """Write a folder of pictures for `set_recipe`: squares on black; of 40, 32 train and 4 + 4 judge."""
     rng = np.random.default_rng(0)
     (folder / "squares").mkdir(parents=True, exist_ok=True)
     for number in range(count):
@@ -147,9 +146,9 @@ def level_file(photo: Path, *levels: float) -> Path:
     model = onnx.load(photo)
     weights = {each.name: each for each in model.graph.initializer}
     before = np.log(np.expm1(levels)) + 4  # see `LevelEstimator.forward`
-    for name, values in {"weight_half": np.float16(0), "bias": before.astype(np.float32)}.items():
-        weight = weights[f"estimator.levels.{name}"]
-        weight.CopyFrom(numpy_helper.from_array(np.broadcast_to(values, weight.dims).copy(), weight.name))
+    weight, bias = (weights[f"estimator.levels.{name}"] for name in ("weight_half", "bias"))
+    weight.CopyFrom(numpy_helper.from_array(np.zeros(weight.dims, np.float16), weight.name))
+    bias.CopyFrom(numpy_helper.from_array(before.astype(np.float32), bias.name))
     path = photo.with_name(f"levels-{'-'.join(map(str, levels))}.onnx")
     onnx.save(model, path)
     return path

@@ -23,7 +23,8 @@ def samples(path: Path) -> NDArray[np.uint8]:
 def test_the_result_lies_beside_the_picture(pellucid: Run, picture: Save, tmp_path: Path) -> None:
     before = picture("photo.png").read_bytes()
     done = pellucid("denoise", "photo.png", *TOLD)
-    assert done.out.startswith("photo.png -> photo-denoised.png  (noise 25.0, ")
+    words = "photo.png -> photo-denoised.png  (gaussian-fast: a noise level was told, "
+    assert done.out.startswith(words)
     assert done.err == ""
     assert tree(tmp_path) == {"photo.png", "photo-denoised.png"}
     assert (tmp_path / "photo.png").read_bytes() == before
@@ -32,11 +33,48 @@ def test_the_result_lies_beside_the_picture(pellucid: Run, picture: Save, tmp_pa
     assert not np.array_equal(clean, noisy)
 
 
-def test_the_noise_is_measured_when_it_is_not_told(pellucid: Run, picture: Save) -> None:
+def test_the_noise_is_measured_and_decides_the_network_when_neither_is_told(
+    pellucid: Run, picture: Save
+) -> None:
     picture("photo.png")
     (row,) = pellucid("denoise", "photo.png", "--json").json["files"]
-    assert 0 < row["sigma"] < 1
-    assert row["changed"]
+    assert 0.05 < row["sigma"] < 0.2
+    assert (row["changed"], row["model"]) == (True, "gaussian-fast")
+    assert row["why"] == f"its noise is white, {255 * row['sigma']:.1f} of 255"
+    line = pellucid("denoise", "photo.png", "--overwrite").out
+    assert f"(gaussian-fast: {row['why']}, " in line
+
+
+def test_a_network_that_was_named_needs_no_reason(pellucid: Run, picture: Save) -> None:
+    picture("photo.png")
+    named = ("--model", "gaussian-instant", *TOLD)
+    assert "(noise 25.0, " in pellucid("denoise", "photo.png", *named).out
+    (row,) = pellucid("denoise", "photo.png", "--overwrite", "--json", *named).json["files"]
+    assert (row["model"], row["why"]) == ("gaussian-instant", "")
+
+
+def test_a_picture_without_noise_is_left_as_it_is_and_the_reason_told(pellucid: Run, tmp_path: Path) -> None:
+    even = np.tile(np.linspace(40, 200, 128, dtype=np.uint8), (100, 1))
+    Image.fromarray(even).save(tmp_path / "clean.jpg", quality=95)
+    done = pellucid("denoise", "clean.jpg")
+    assert "left as it is" in done.out
+    assert "there is no noise to take away" in done.out
+    assert (tmp_path / "clean-denoised.jpg").read_bytes() == (tmp_path / "clean.jpg").read_bytes()
+    (row,) = pellucid("denoise", "clean.jpg", "--overwrite", "--json").json["files"]
+    assert (row["changed"], row["model"], row["why"]) == (False, "none", "there is no noise to take away")
+
+
+def test_luma_and_chroma_have_strengths_of_their_own(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    before = samples(picture("photo.png")).astype(float)
+    options = {"all": (), "colour": ("--luma", "0"), "grey": ("--chroma", "0"), "half": ("--strength", "0.5")}
+    change = {}
+    for name, more in options.items():
+        pellucid("denoise", "photo.png", "-o", f"{name}.png", *TOLD, *more)
+        change[name] = samples(tmp_path / f"{name}.png") - before
+    luma = {name: (each @ [0.299, 0.587, 0.114]) for name, each in change.items()}
+    assert np.abs(luma["colour"]).mean() < 0.1 * np.abs(luma["all"]).mean()  # pixels are whole numbers
+    assert np.abs(change["grey"] - luma["grey"][..., None]).mean() < 1
+    assert np.abs(change["half"] - change["all"] / 2).mean() < 1  # more where it was cut off at white
 
 
 @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("tif", "TIFF"), ("webp", "WEBP")])
@@ -108,7 +146,7 @@ def test_nothing_to_take_away_gives_the_very_same_file(
     pellucid: Run, picture: Save, tmp_path: Path, told: tuple[str, ...]
 ) -> None:
     before = picture("photo.jpg").read_bytes()
-    assert "(left as it is, " in pellucid("denoise", "photo.jpg", *told).out
+    assert "left as it is" in pellucid("denoise", "photo.jpg", *told).out
     assert (tmp_path / "photo-denoised.jpg").read_bytes() == before
     pellucid("denoise", "photo.jpg", "--in-place", *told)
     assert (tmp_path / "photo.jpg").read_bytes() == before
@@ -151,8 +189,11 @@ def test_an_output_must_not_replace_another_input(pellucid: Run, picture: Save) 
         (("a.png", "--sigma", "0-50"), "Give auto, or a number from 0 to 255"),
         (("a.png", "--sigma", "nan"), "Give auto, or a number from 0 to 255"),
         (("a.png", "--sigma", "-1"), "Give auto, or a number from 0 to 255"),
-        (("a.png", "--strength", "1.5"), "Give a number from 0"),
+        (("a.png", "--strength", "2.5"), "strength is 2.5. Give a number from 0"),
         (("a.png", "--strength", "nan"), "Give a number from 0"),
+        (("a.png", "--luma", "-1"), "luma is -1.0. Give a number from 0"),
+        (("a.png", "--chroma", "3"), "chroma is 3.0. Give a number from 0"),
+        (("a.png", "--model", "photo-fast", "--sigma", "25"), "finds the noise for itself"),
         (("a.png", "--memory", "much"), "Give megabytes as in 500"),
         (("a.png", "--threads", "0"), "Give a number from 1"),
         (("a.png", "--threads", "100000"), "Give a number from 1"),

@@ -20,7 +20,8 @@ def test_the_models_are_listed(pellucid: Run, arguments: list[str]) -> None:
     assert "gaussian-instant " in page
     assert max(map(len, page.splitlines())) <= 80
     listed = pellucid(*arguments, "--json").json["models"]
-    assert {(row["name"], row["channels"]) for row in listed} >= {("gaussian-fast", 1), ("gaussian-fast", 3)}
+    found = {(row["name"], row["channels"]) for row in listed}
+    assert found >= {("gaussian-fast", 1), ("gaussian-fast", 3), ("photo-fast", 3)}
 
 
 def test_a_model_shows_its_cards(pellucid: Run) -> None:
@@ -29,6 +30,15 @@ def test_a_model_shows_its_cards(pellucid: Run) -> None:
     assert max(map(len, page.splitlines())) <= 80
     cards = pellucid("models", "show", "gaussian-fast", "--json").json["cards"]
     assert sorted(card["channels"] for card in cards) == [1, 3]
+
+
+def test_a_network_for_photographs_shows_its_card(pellucid: Run) -> None:
+    for name in ("photo-fast", "auto"):
+        page = pellucid("models", "show", name).out
+        assert "photo-fast-colour" in page
+        assert max(map(len, page.splitlines())) <= 80
+        (card,) = pellucid("models", "show", name, "--json").json["cards"]
+        assert (card["channels"], card["sigma"]) == (3, None)
 
 
 def test_a_file_shows_its_card_as_a_name_does(pellucid: Run) -> None:
@@ -48,8 +58,16 @@ def test_an_unknown_model_is_answered_with_those_there_are(pellucid: Run, tmp_pa
 def test_the_recipes_are_listed(pellucid: Run, arguments: list[str]) -> None:
     names = [row["name"] for row in pellucid(*arguments, "--json").json["recipes"]]
     page = pellucid(*arguments).out
-    assert "gaussian-fast-grey" in names
+    assert {"gaussian-fast-grey", "mnist-latent16", "photo-fast-colour"} <= set(names)
     assert all(f"\n{name} " in page for name in names)
+    assert page.splitlines()[0].split() == ["NAME", "FOR", "REACHES"]
+
+
+def test_what_a_recipe_reaches_is_listed(pellucid: Run) -> None:
+    rows = {row["name"]: row for row in pellucid("recipes", "--json").json["recipes"]}
+    assert all(set(row) == {"name", "purpose", "reaches"} for row in rows.values())
+    shown = tomllib.loads(pellucid("recipes", "show", "mnist-latent16").out)
+    assert rows["mnist-latent16"]["reaches"] == shown.get("reaches", "")
 
 
 def test_a_recipe_is_shown_as_the_toml_that_train_reads(pellucid: Run) -> None:

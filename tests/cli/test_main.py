@@ -16,7 +16,9 @@ from PIL import Image
 import pellucid as package
 from tests.cli.conftest import PELLUCID, Run, tree
 
-COMMANDS = ["denoise", "noise", "compare", "models", "recipes", "train", "doctor"]
+COMMANDS = [
+    *("denoise", "noise", "compare", "models", "recipes", "train", "evaluate", "encode", "decode", "doctor")
+]
 Save = Callable[[str], Path]
 
 

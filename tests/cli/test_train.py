@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.cli.conftest import Run, tree
+from tests.tiny import set_pictures
 
-RECIPE = """
+HEAD = """
 name = "tiny"
 version = "1"
 purpose = "A test"
 licence = "Apache-2.0"
 trained_on = "One photograph"
+"""
 
+RECIPE = f"""{HEAD}
 [data]
+kind = "crops"
 train = ["train"]
 tune = "tune"
 channels = 1
@@ -40,9 +44,35 @@ batch = 2
 patch = [16]
 """
 
+SET = f"""{HEAD}
+loss = "bce"
+
+[data]
+kind = "set"
+name = "squares"
+size = 16
+
+[degrade]
+
+[network]
+kind = "conv-latent"
+code = 5
+widths = [4, 6]
+
+[schedule]
+epochs = 40
+batch = 8
+optimizer = "adam"
+average = 0
+"""
+
+ONE_RUN = {"checkpoint.pt", "log.jsonl", "metrics.json", "recipe.json", "tiny.onnx"}
+REPORT = {"report.html", "results.csv", "results.json"}
+
 
 @pytest.fixture
 def pictures(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
+    """A data folder, and a recipe beside it."""
     for name in ("train", "tune"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         Image.fromarray(photo).save(tmp_path / "pictures" / name / "photo.png")
@@ -50,45 +80,131 @@ def pictures(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
     return tmp_path / "pictures"
 
 
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """A data folder with a set, and a recipe beside it: clean to clean, so that no baseline is judged."""
+    (tmp_path / "set.toml").write_text(SET)
+    return set_pictures(tmp_path / "sets")
+
+
+# ---- what it does --------------------------------------------------------------------------------
+
+
 def test_what_train_writes_denoises(pellucid: Run, pictures: Path, tmp_path: Path) -> None:
     arguments = ("train", "--recipe", "tiny.toml", "-o", "run", "--steps", "3", "--threads", "1")
     done = pellucid(*arguments, env={"PELLUCID_DATA": str(pictures)})
-    assert done.out.startswith(str(Path("run/tiny.onnx")))
-    assert {"tiny.onnx", "checkpoint.pt", "log.jsonl", "recipe.json"} <= tree(tmp_path / "run")
+    path = Path("run/tiny.onnx")
+    assert done.out.endswith(f"{path}\nUse it with: pellucid denoise photo.jpg --model {path}\n")
+    assert tree(tmp_path / "run") == {"tiny.onnx", "checkpoint.pt", "log.jsonl", "recipe.json"}
     assert json.loads((tmp_path / "run/recipe.json").read_text())["schedule"]["steps"] == 3
+
+    head, *rows = done.out.splitlines()
+    assert head.split() == ["PART", "LAYER", "SHAPE", "PARAMETERS"]
+    assert rows[0].split() == ["network", "input", "32", "x", "32", "x", "1"]
+    total = next(row for row in rows if row.split()[:1] == ["all"])
+    card = pellucid("models", "show", str(path), "--json").json["cards"][0]
+    assert total.split() == ["all", f"{card['parameters']:,}"]
 
     Image.open(pictures / "tune/photo.png").convert("L").save(tmp_path / "grey.png")
     pellucid("denoise", "grey.png", "--model", "run/tiny.onnx", "--sigma", "25")
     assert (tmp_path / "grey-denoised.png").exists()
 
 
+def test_a_run_on_a_set_ends_with_its_figures_and_a_page(
+    pellucid: Run, squares: Path, tmp_path: Path
+) -> None:
+    arguments = ["train", "--recipe", "set.toml", "-o", "run", "--data-dir", "sets", "--threads", "1"]
+    arguments += ["--epochs", "2", "--set", "network.code=3", "--set", "loss=mse"]
+    done = pellucid(*arguments, "--plot-network", "net.svg")
+    assert tree(tmp_path / "run") == ONE_RUN | REPORT
+    assert (tmp_path / "net.svg").read_text().count("<svg") == 1
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert set(metrics) == {"test_mse", "test_psnr"}
+    assert 0 < metrics["test_mse"] < 1
+    recipe = json.loads((tmp_path / "run/recipe.json").read_text())
+    assert (recipe["schedule"]["epochs"], recipe["network"]["code"], recipe["loss"]) == (2, 3, "mse")
+
+    parts = [line.split()[0] for line in done.out.splitlines() if line]
+    assert {"encoder", "decoder"} <= set(parts)
+    assert f"{metrics['test_mse']:g}" in done.out
+    assert str(Path("run/report.html")) in done.out
+
+    again = pellucid(*arguments, "--json")  # the same command: the run is at its end
+    assert again.json == {
+        "networks": [str(Path("run/tiny.onnx"))],
+        "folder": "run",
+        "metrics": {"run": metrics},
+    }
+
+
+def test_variants_are_runs_of_their_own_that_one_page_compares(
+    pellucid: Run, squares: Path, tmp_path: Path
+) -> None:
+    variants = 'variants = ["network.code=2", "network.widths=[4, 4]"]'
+    (tmp_path / "set.toml").write_text(SET.replace('loss = "bce"', f'loss = "bce"\n{variants}'))
+    arguments = ("--recipe", "set.toml", "-o", "runs", "--data-dir", "sets", "--epochs", "1", "--quiet")
+    assert pellucid("train", *arguments).out == ""
+    names = {"network.code-2", "network.widths-4-4"}
+    assert tree(tmp_path / "runs") == names | REPORT | {f"{run}/{file}" for run in names for file in ONE_RUN}
+    for name, code in (("network.code-2", 2), ("network.widths-4-4", 5)):
+        recipe = json.loads((tmp_path / "runs" / name / "recipe.json").read_text())
+        assert (recipe["network"]["code"], recipe["schedule"]["epochs"]) == (code, 1)
+    page = (tmp_path / "runs/report.html").read_text()
+    assert all(name in page for name in names)
+
+
+# ---- what it refuses -----------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("arguments", "code"),
+    ("arguments", "words"),
     [
-        (("--recipe", "toaster", "-o", "run", "--data-dir", "pictures"), 2),
-        (("--recipe", "tiny.toml", "-o", "run"), 2),
-        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--minutes", "0"), 2),
-        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--steps", "0"), 2),
-        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--threads", "0"), 2),
-        (("--recipe", "tiny.toml"), 2),
+        (("--recipe", "toaster", "-o", "run", "--data-dir", "pictures"), "mnist-latent16"),
+        (("--recipe", "tiny.toml", "-o", "run"), "--data-dir"),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--minutes", "0"), "above 0"),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--steps", "0"), "steps"),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--epochs", "0"), "epochs"),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--threads", "0"), "from 1"),
+        (
+            ("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--set", "seed"),
+            "network.code=32",
+        ),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--plot-network", "n.gif"), ".svg"),
+        (("--recipe", "tiny.toml"), "--output"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_made(
-    pellucid: Run, pictures: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
+    pellucid: Run, pictures: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    assert pellucid("train", *arguments, code=code).err.count("\n") == 1
+    done = pellucid("train", *arguments, code=2)
+    assert words in done.err
+    assert done.err.count("\n") == 1
+    assert tree(tmp_path) == {"pictures", "tiny.toml"} | {f"pictures/{name}" for name in tree(pictures)}
+
+
+def test_pictures_that_are_not_there_end_with_3(pellucid: Run, pictures: Path, tmp_path: Path) -> None:
+    done = pellucid("train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "gone", "--json", code=3)
+    assert done.json["error"]["type"] == "InputError"
     assert not (tmp_path / "run").exists()
 
 
-def test_pictures_that_are_not_there_end_with_3(pellucid: Run, pictures: Path) -> None:
-    done = pellucid("train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "gone", "--json", code=3)
-    assert done.json["error"]["type"] == "InputError"
-
-
-def test_a_recipe_that_cannot_be_read_ends_with_3(pellucid: Run, pictures: Path, tmp_path: Path) -> None:
-    (tmp_path / "tiny.toml").write_text(RECIPE.replace("crop =", "corp ="))
-    done = pellucid("train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", code=3)
-    assert "corp" in done.err
+@pytest.mark.parametrize(
+    ("right", "wrong", "change", "words"),
+    [
+        ("crop =", "corp =", "seed=1", "unknown field `corp` - at `$.data`. Perhaps you mean crop"),
+        ("", "", "network.wdiths=[4]", "unknown field `wdiths` - at `$.network`. Perhaps you mean widths"),
+        ("", "", "schedule.rates=linear", "Invalid enum value 'linear' - at `$.schedule.rates`"),
+        ("steps = 100000", "", "schedule.epochs=3", "Crops have no epochs"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_ends_with_3_and_names_what_may_be_meant(
+    pellucid: Run, pictures: Path, tmp_path: Path, right: str, wrong: str, change: str, words: str
+) -> None:
+    (tmp_path / "tiny.toml").write_text(RECIPE.replace(right, wrong, 1))
+    arguments = ("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--set", change)
+    done = pellucid("train", *arguments, code=3)
+    assert words in done.err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("package", ["torch", "onnx"])

@@ -33,7 +33,7 @@ def any_model(request: pytest.FixtureRequest, model: Model, photo_model: Model) 
     return model if request.param == "told" else photo_model
 
 
-def denoised(model: Model, pixels: NDArray[Any], **strengths: float) -> NDArray[Any]:
+def denoised(model: Model, pixels: NDArray[Any], **strengths: Any) -> NDArray[Any]:
     """What the model makes of a picture, told its noise level if it can be."""
     return model.denoise(pixels, sigma=0.1 if model.is_told else None, **strengths).pixels
 
@@ -55,7 +55,7 @@ def ycbcr(pixels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("strengths", [{"strength": 0}, {"luma": 0, "chroma": 0}])
 def test_0_is_a_bit_identical_copy(
-    shape: tuple[int, ...], dtype: str, strengths: dict[str, float], any_model: Model
+    shape: tuple[int, ...], dtype: str, strengths: dict[str, Any], any_model: Model
 ) -> None:
     pixels = picture(shape, dtype)
     result = any_model.denoise(pixels, **strengths)

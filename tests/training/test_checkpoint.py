@@ -67,7 +67,7 @@ def test_a_recipe_makes_the_network_that_it_names(recipe: Recipe, kind: type[Net
 )
 def test_an_autoencoder_is_made_for_the_pictures_of_its_set(name: str, network: Any, side: int) -> None:
     recipe = small(network)
-    data = msgspec.structs.replace(recipe.set, name=name)
+    data = msgspec.structs.replace(recipe.set, name=name, channels=3 if name == "cifar10" else 1)
     assert picture_size(msgspec.structs.replace(recipe, data=data)) == (side, side)
 
 
@@ -125,7 +125,7 @@ def test_the_new_channels_of_a_wider_network_learn(tmp_path: Path) -> None:
         with torch.no_grad():
             for weight in network.parameters():
                 assert weight.grad is not None
-                weight -= 0.01 * weight.grad
+                weight.sub_(0.01 * weight.grad)
     assert isinstance(network, UNet)
     grad = network.head.weight.grad
     assert grad is not None

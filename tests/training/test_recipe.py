@@ -77,7 +77,7 @@ SET_OF_UNET = SET.replace('\nkind = "conv-latent"\ncode = 16\n', U_NET)
 NO_UNET = [f"network.{key}=none" for key in ("widths", "encoder", "body", "decoder")]
 OTHER_NETWORKS = {  # what makes the network of a U-Net's recipe another one
     "photo": ["network.kind=photo"],
-    "estimator": ["network.kind=estimator", "network.width=4", *NO_UNET],
+    "estimator": ["network.kind=estimator", "network.width=4", "loss=pinball", *NO_UNET],
     "dense": ["network.kind=dense", *NO_UNET],
 }
 
@@ -91,16 +91,12 @@ def test_a_recipe_is_read_and_what_it_leaves_out_has_a_default() -> None:
 
 
 def test_the_kind_of_network_says_which_table_it_is() -> None:
-    start, rest = TEXT.split("[network]")
-    text = start + '[network]\nkind = "estimator"\nwidth = 16\n\n[schedule]' + rest.split("[schedule]")[1]
-    text = text.replace("gaussian:0-75", 'gaussian:0-75"\ncamera = "camera:iso=800')
-    assert parse_recipe(text).network == EstimatorTable(16)
-    photo = (
-        TEXT.replace('"unet"', '"photo"')
-        .replace("noise", "camera")
-        .replace("gaussian:0-75", "camera:iso=800")
+    camera = "degrade.camera=camera:iso=800"
+    estimator, photo = (
+        parse_recipe(TEXT, changes=[*OTHER_NETWORKS[kind], camera]).network for kind in ("estimator", "photo")
     )
-    assert parse_recipe(photo).network == PhotoTable((8, 16), (0,), 1, (1,), estimator=16)
+    assert estimator == EstimatorTable(4)
+    assert photo == PhotoTable((8, 16), (0,), 1, (1,), estimator=16)
 
 
 def test_a_recipe_for_a_set_counts_epochs() -> None:
@@ -154,6 +150,8 @@ def test_a_misspelt_key_is_an_error_that_names_those_of_nearly_that_name(
         ('kind = "crops"', 'kind = "films"', "films.*data.kind"),
         ('kind = "crops"\n', "", "kind.*data"),
         ('noise = "gaussian:0-75"', "", "The noise of .degrade. is None, and no gaussian noise"),
+        ("name", 'loss = "bce"\nname', "bce is no loss for this network.*charbonnier or l1 or mse"),
+        ("name", 'loss = "pinball"\nname', "pinball is no loss for this network"),
     ],
 )
 def test_a_wrong_or_missing_value_is_an_error_that_names_it(right: str, wrong: str, words: str) -> None:
@@ -185,6 +183,8 @@ def test_photographs_and_estimators_need_a_camera() -> None:
         (("network.kind=photo",), "network"),
         (("loss=bce", "network.output=linear"), "BCE is for pixels from 0 to 1.*sigmoid"),
         (("data.channels=4",), "channels"),
+        (("data.channels=3",), "The pictures of mnist have 1 channels"),
+        (("data.name=cifar10",), "The pictures of cifar10 have 3 channels"),
         (("data.fit=squeeze",), "fit"),
         (("network.kind=gru",), "gru.*network.kind"),
         (("network.widths=8",), "widths"),

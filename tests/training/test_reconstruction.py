@@ -125,9 +125,14 @@ def test_the_validation_pictures_judge_with_the_same_noise_each_time(data_dir: P
     assert task.judge(network) == figures
     assert torch.equal(*network.seen)
     clean = task.validation.float() / 255
-    mse = float((network.seen[0] - clean).square().mean())
-    assert figures["validation_mse"] == pytest.approx(mse, abs=1e-6)
-    assert figures["validation_psnr"] == pytest.approx(-10 * np.log10(mse), abs=1e-3)
+    mse = (network.seen[0] - clean).square().mean((1, 2, 3))
+    assert figures["validation_mse"] == pytest.approx(mse.mean().item(), abs=1e-6)
+    assert figures["validation_psnr"] == pytest.approx(-10 * mse.log10().mean().item(), abs=1e-3)
+
+
+def test_without_any_error_the_psnr_is_100(data_dir: Path) -> None:
+    figures = task_of(data_dir, noise=None).judge(Same())
+    assert figures == {"validation_mse": 0, "validation_psnr": 100}
 
 
 def test_dropout_rests_while_the_network_is_judged(data_dir: Path) -> None:

@@ -8,27 +8,43 @@ import numpy as np
 import pytest
 
 from pellucid.datasets.pictures import folder_dataset
+from pellucid.images.picture import to_float
 from pellucid.inference.session import Session
 from pellucid.training.loop import train
 from pellucid.training.recipe import EstimatorTable
 from pellucid.training.report import describe, report
 from pellucid.training.report import test_set as pictures_of
-from tests.tiny import AUTOENCODERS, DENSE, LATENT, PHOTO, UNET, set_recipe, tiny_recipe
+from tests.tiny import (
+    AUTOENCODERS,
+    DENSE,
+    LATENT,
+    PHOTO,
+    UNET,
+    set_pictures,
+    set_recipe,
+    tiny_recipe,
+)
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> list[Path]:
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose set has ten pictures to train, one to choose by and one to judge: BM3D is slow."""
+    return set_pictures(tmp_path_factory.mktemp("few"), 12)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, few: Path) -> list[Path]:
     """Two runs of an epoch."""
     folder = tmp_path_factory.mktemp("runs")
     for name, network in (("dense", DENSE), ("latent", LATENT)):
-        train(set_recipe(network=network, epochs=1), folder / name, data_dir=data_dir, device="cpu")
+        train(set_recipe(network=network, epochs=1), folder / name, data_dir=few, device="cpu")
     return [folder / "dense", folder / "latent"]
 
 
 @pytest.fixture(scope="module")
-def reported(runs: list[Path], data_dir: Path) -> dict[str, dict[str, float]]:
+def reported(runs: list[Path], few: Path) -> dict[str, dict[str, float]]:
     """What the report of both says, in the folder above theirs."""
-    return report(set_recipe(epochs=1), runs[0].parent, runs, data_dir=data_dir)
+    return report(set_recipe(epochs=1), runs[0].parent, runs, data_dir=few)
 
 
 def test_each_run_gets_its_figures_on_the_test_pictures(
@@ -43,10 +59,10 @@ def test_each_run_gets_its_figures_on_the_test_pictures(
 
 
 def test_the_figures_are_those_of_the_pictures_that_neither_trained_nor_chose(
-    runs: list[Path], reported: dict[str, dict[str, float]], data_dir: Path
+    runs: list[Path], reported: dict[str, dict[str, float]], few: Path
 ) -> None:
-    split = folder_dataset(data_dir / "squares", size=16, channels=1)
-    clean = split.test.astype(np.float32) / 255
+    split = folder_dataset(few / "squares", size=16, channels=1)
+    clean = to_float(split.test)
     denoised = Session(runs[0] / "tiny.onnx").call(noisy=clean.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
     without_noise = float(np.square(denoised - clean).mean())
     assert reported["dense"]["test_mse"] == pytest.approx(without_noise, rel=0.3)
@@ -64,10 +80,8 @@ def test_a_page_and_tables_compare_the_runs_with_classical_denoisers(
     assert (folder / "results.csv").is_file()
 
 
-def test_clean_to_clean_is_compared_with_no_denoiser(
-    runs: list[Path], data_dir: Path, tmp_path: Path
-) -> None:
-    report(set_recipe(network=DENSE, noise=None), tmp_path, runs[:1], data_dir=data_dir)
+def test_clean_to_clean_is_compared_with_no_denoiser(runs: list[Path], few: Path, tmp_path: Path) -> None:
+    report(set_recipe(network=DENSE, noise=None), tmp_path, runs[:1], data_dir=few)
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
     assert [row["method"] for row in rows] == ["noisy input", "dense"]
 

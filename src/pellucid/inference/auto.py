@@ -30,7 +30,7 @@ def choose(colour: NDArray[Any], camera: Model) -> Choice:
     if (level := noise_level(colour)) >= CLEAN:
         return Choice(WHITE, level, f"its noise is white, {255 * level:.1f} of 255")
     if (level := camera.level(colour)) >= CLEAN:
-        return Choice(CAMERA, level, f"its noise is a camera's, {255 * level:.1f} of 255")
+        return Choice(CAMERA, level, f"its noise is a camera's, from {255 * level:.1f} of 255 up")
     return Choice(None, level, "there is no noise to take away")
 
 

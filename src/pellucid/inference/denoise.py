@@ -119,8 +119,11 @@ def denoise_file(
         PNG, JPEG, TIFF, WebP, AVIF or HEIC.
     output : path, optional
         Its suffix says the format. By default ``photo-denoised.jpg`` beside ``photo.jpg``.
-    model, sigma, strength, luma, chroma
-        As for `denoise`.
+    model : str, Path or Model
+        As for `denoise`, and so are sigma, strength, luma and chroma.
+    sigma : float, optional
+    strength : float
+    luma, chroma : float, optional
     overwrite : bool
         Replace an output that exists.
     max_pixels : int

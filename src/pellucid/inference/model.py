@@ -25,6 +25,7 @@ from pellucid.inference.tiling import Tiles, plan, run_tiled
 log = logging.getLogger("pellucid")
 
 LARGEST_TILE = 1152  # pixels a side; larger tiles only cost memory, as benchmarks/overlap.py shows
+QUIET = 2  # percent of a picture's places that are taken for its quietest
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
 Progress = Callable[[int, int], None]
@@ -155,17 +156,19 @@ class Model:
         return Result(out.reshape(pixels.shape), level, changed=True, model=self.name)
 
     def level(self, colour: NDArray[Any]) -> float:
-        """How much noise is in a picture (h, w, 1 or 3), as this network sees it: 0 to 1."""
+        """How much noise is in a picture (h, w, 1 or 3), as this network sees it: 0 to 1.
+
+        Texture looks like noise, so a network for photographs is asked about the quietest places.
+        """
         session = self._session_for(colour.shape[2])
         if "levels" not in session.outputs:
             return noise_level(colour)
         crops = telling_crops(colour)
         if not len(crops):
             return 0.0
-        levels = session.levels(crops.repeat(session.card.channels // colour.shape[2], axis=1))
-        # The mean square over red, green and blue, from luma and the two chroma channels.
-        power = levels[:, 0] ** 2 + (1.9 * levels[:, 1] ** 2 if levels.shape[1] > 1 else 0)
-        return float(np.sqrt(power.mean()))
+        luma, *chroma = session.levels(crops.repeat(session.card.channels // colour.shape[2], axis=1)) ** 2
+        # The mean square over red, green and blue, from luma and the mean of both chroma channels.
+        return float(np.percentile(np.sqrt(luma + 1.9 * sum(chroma)), QUIET))
 
     def check(
         self, sigma: float | None, strength: float, luma: float | None, chroma: float | None
@@ -347,7 +350,8 @@ def _blend(
     if luma == chroma or noisy.shape[2] == 1:
         return noisy + np.float32(luma) * change
     grey = (change @ YCBCR[0])[..., None]  # the same in all channels: it changes luma alone
-    return noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
+    blend: NDArray[np.float32] = noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
+    return blend
 
 
 def _is_number(value: object) -> bool:

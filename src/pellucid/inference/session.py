@@ -82,7 +82,7 @@ class Session:
         return denoised
 
     def levels(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mean noise levels that a network for photographs finds in crops.
+        """Give the noise levels that a network for photographs finds in crops.
 
         Parameters
         ----------
@@ -90,12 +90,13 @@ class Session:
 
         Returns
         -------
-        float32 array (n, maps)
+        float32 array (maps, places)
             Of luma and, for colour, of chroma, 0 to 1.
         """
-        gain = np.ones((1, min(2, self.card.channels), 1, 1), np.float32)
-        found = [self.call("levels", noisy=crop[None], gain=gain).mean(axis=(0, 2, 3)) for crop in crops]
-        return np.stack(found)
+        maps = min(2, self.card.channels)
+        gain = np.ones((1, maps, 1, 1), np.float32)
+        found = [self.call("levels", noisy=crop[None], gain=gain).reshape(maps, -1) for crop in crops]
+        return np.concatenate(found, axis=1)
 
     def call(self, output: str | None = None, /, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network on named inputs; give one output, by default the first.

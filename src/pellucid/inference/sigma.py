@@ -79,4 +79,5 @@ def telling_crops(view: NDArray[Any]) -> NDArray[np.float32]:
     )
     crops = [view[row : row + CROP, column : column + CROP] for row in rows for column in columns]
     planes = to_float(np.stack(crops).transpose(0, 3, 1, 2))  # (n, h, w, c) -> (n, c, h, w)
-    return planes[np.ptp(planes, axis=(1, 2, 3)) > 0]
+    telling: NDArray[np.float32] = planes[np.ptp(planes, axis=(1, 2, 3)) > 0]
+    return telling

@@ -228,8 +228,11 @@ def receptive_radius(network: UNet | PhotoUNet | ConvPool, channels: int, stride
     with torch.no_grad():
         for weight in network.parameters():
             weight.fill_(1 / weight[0].numel())
+            if weight.ndim == 1 and isinstance(network, ConvPool):
+                weight.zero_()  # so that no pixel is above white, where it would be cut off
     centre = 24 * stride
-    noisy = torch.ones(1, channels, 2 * centre, 2 * centre, dtype=torch.float64, requires_grad=True)
+    sides = (2 * centre, 2 * centre)
+    noisy = torch.full((1, channels, *sides), 0.5, dtype=torch.float64, requires_grad=True)
     told = [torch.ones_like(each).double() for each in example(network, channels, stride, stride)[1:]]
     out = network(noisy, *told)
     out = out[0] if isinstance(out, tuple) else out

@@ -155,7 +155,7 @@ class ConvPoolTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-p
     @property
     def stride(self) -> int:
         """What the sides of pictures are padded to multiples of."""
-        return 2 ** len(self.widths)
+        return 1 << len(self.widths)
 
 
 class Schedule(Table, frozen=True):
@@ -223,6 +223,12 @@ class Recipe(Table, frozen=True):
 def _check_set(recipe: Recipe) -> None:
     if isinstance(recipe.network, (PhotoTable, EstimatorTable)):
         raise UsageError("Such a network is not for a set of small pictures", "Train it on crops")
+    data = recipe.set
+    channels = {"mnist": 1, "fashion-mnist": 1, "cifar10": 3}.get(data.name, data.channels)
+    if data.channels != channels:
+        raise UsageError(
+            f"The pictures of {data.name} have {channels} channels", f"Set channels = {channels}"
+        )
     noise = recipe.degrade.noise
     if isinstance(recipe.network, UNetTable) and not isinstance(noise and parse_noise(noise), Gaussian):
         raise UsageError(f"A U-Net is told the noise level, and the noise is {noise}", Gaussian.usage())
@@ -236,6 +242,9 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
         raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
     if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
         raise UsageError("Crops have no epochs and no plateaus", "Set steps, and no plateau or stop_after")
+    losses = ("pinball",) if isinstance(network, EstimatorTable) else ("charbonnier", "l1", "mse")
+    if recipe.loss not in losses:
+        raise UsageError(f"{recipe.loss} is no loss for this network", f"Choose {' or '.join(losses)}")
     needed: list[tuple[str | None, type[Noise], str]]
     needed = [(degrade.noise, Gaussian, "noise"), (degrade.camera, Camera, "camera")]
     if isinstance(network, UNetTable):
