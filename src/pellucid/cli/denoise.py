@@ -186,8 +186,10 @@ def _row(result: "FileResult", seconds: float) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    noise = f"noise {row['sigma'] * 255:.1f}" if row["changed"] else "left as it is"
-    what = f"{row['model']}: {row['why']}" if row["why"] else noise
+    if row["changed"]:
+        what = f"{row['model']}: {row['why']}" if row["why"] else f"noise {row['sigma'] * 255:.1f}"
+    else:
+        what = f"left as it is: {row['why']}" if row["model"] == "none" else "left as it is"
     where = "in place" if row["input"] == row["output"] else row["output"]
     return f"{row['input']} -> {where}  ({what}, {row['seconds']:.1f} s)"
 

@@ -41,7 +41,7 @@ def list_models(as_json: Json = False) -> None:
         return
     rows = [[entry.name, KINDS[entry.channels], entry.purpose] for entry in entries]
     say(table([["NAME", "PICTURES", "FOR"], *rows]))
-    say("\nUnless --model names one, photo-fast or gaussian-fast is used, whichever fits the picture.")
+    say("\nUnless --model names one, the one that fits the picture is used.")
 
 
 @app.command("show", epilog=EXAMPLES)

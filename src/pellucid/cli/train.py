@@ -21,7 +21,8 @@ EXAMPLES = """\b
 Examples:
   pellucid train --recipe gaussian-instant-grey -o run --data-dir data
   pellucid train --recipe mine.toml -o run --data-dir data --minutes 30
-  pellucid train --recipe mnist-latent16 -o run --epochs 2 --set network.code=32
+  pellucid train --recipe mnist-latent16 -o run --epochs 2
+           --set network.code=32
 
 The same command goes on with a run that was stopped.
 """

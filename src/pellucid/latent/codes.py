@@ -325,8 +325,8 @@ def read_codes(path: Path, *, model: str | None = None) -> Codes:
         ) from exc
     if model not in (None, codes.model):
         raise InputError(
-            f"{path} was made by the network with SHA-256 {codes.model[:12]}..., and this one has "
-            f"{str(model)[:12]}...",
+            f"{path} was made by the network whose SHA-256 begins {codes.model[:12]}, and "
+            f"this one's begins {str(model)[:12]}",
             "Name the .onnx file that made it; a network that was trained again has another code",
         )
     return codes
