@@ -3,8 +3,8 @@
     python -m benchmarks.auto
 
 A labelled set is made from the tune photographs and from drawn pages: camera noise, white noise, no noise,
-JPEG alone; in colour and in grey. Each picture is stored in 8 bit, as files are. A noisy picture whose noise is
-too weak to be seen still counts as wrong when it is left alone.
+JPEG alone; in colour and in grey. Each picture is stored in 8 bit, as files are. A noisy picture whose noise
+is too weak to be seen still counts as wrong when it is left alone.
 """
 
 from collections import Counter

@@ -5,7 +5,8 @@
     python -m benchmarks.autoencoders --keras                 # steps a second, on a quiet machine
 
 The figures are those of ``metrics.json`` in each run folder: all test pictures, noise of seed 0, clipped to
-[0, 1]. PSNR is the mean of the pictures' PSNR. Keras runs on torch, with the same network, batch and noisy pictures.
+[0, 1]. PSNR is the mean of the pictures' PSNR. Keras runs on torch, with the same network, batch and
+pictures.
 """
 
 import argparse
@@ -181,8 +182,8 @@ def tables(figures: dict[str, Any]) -> str:
     if "speed" in figures:
         speed = figures["speed"]
         text += (
-            f"\nSteps a second of `mnist-latent16`, all cores: {speed['pellucid']} by Pellucid, {speed['keras']}"
-            f" by `fit` of Keras on torch: {speed['ratio']} times as many.\n"
+            f"\nSteps a second of `mnist-latent16`, all cores: {speed['pellucid']} by Pellucid,"
+            f" {speed['keras']} by `fit` of Keras on torch: {speed['ratio']} times as many.\n"
         )
     return text
 
