@@ -110,7 +110,7 @@ def test_the_codes_of_another_network_are_refused(
 ) -> None:
     pellucid("encode", "grey", "digits", "-o", "codes.npz")
     done = pellucid("decode", "codes.npz", "--model", "colour", "-o", "decoded", code=3)
-    assert "was made by the network with SHA-256" in done.err
+    assert "was made by the network whose SHA-256 begins" in done.err
     assert not (tmp_path / "decoded").exists()
 
 

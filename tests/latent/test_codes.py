@@ -215,7 +215,7 @@ def test_a_constant_code_stays_exact() -> None:
 
 def test_codes_of_another_network_are_refused(tmp_path: Path) -> None:
     write_codes(tmp_path / "codes.npz", some_codes(2, 3))
-    with pytest.raises(InputError, match=r"SHA-256 abababababab\.\.\., and this one has cdcdcdcdcdcd"):
+    with pytest.raises(InputError, match="SHA-256 begins abababababab, and this one's begins cdcdcdcdcdcd"):
         read_codes(tmp_path / "codes.npz", model="cd" * 32)
 
 
