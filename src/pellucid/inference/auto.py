@@ -68,15 +68,16 @@ class Auto(Model):
         progress: Progress | None = None,
     ) -> Result:
         """Do what `Model.denoise` does, with the network that fits the picture."""
-        self.check(sigma, strength, luma, chroma)
+        strengths = self.check(sigma, strength, luma, chroma)
+        if sigma is not None:
+            result = self._models[WHITE].denoise(
+                pixels, sigma=sigma, strength=strength, luma=luma, chroma=chroma, progress=progress
+            )
+            return replace(result, why="a noise level was told")
         colour = check_pixels(pixels)[..., :3]
-        choice = Choice(WHITE, sigma or 0.0, "a noise level was told")
-        if sigma is None:
-            choice = choose(colour[..., :1] if is_grey(colour) else colour, self._models[CAMERA])
-        if choice.name is None:
-            return Result(pixels.copy(), choice.level, changed=False, model="none", why=choice.why)
-        told = choice.level if choice.name == WHITE else None
-        result = self._models[choice.name].denoise(
-            pixels, sigma=told, strength=strength, luma=luma, chroma=chroma, progress=progress
-        )
-        return replace(result, why=choice.why)
+        if is_grey(colour):
+            colour = colour[..., :1]
+        name, level, why = choose(colour, self._models[CAMERA])
+        if name is None:
+            return Result(pixels.copy(), level, changed=False, model="none", why=why)
+        return replace(self._models[name].take_away(pixels, colour, level, strengths, progress), why=why)

@@ -143,14 +143,29 @@ class Model:
         colour = view[..., :3]
         if is_grey(colour):
             colour = colour[..., :1]
-        if colour.shape[2] == 1:
-            strengths = strengths[:1] * 2  # there is no chroma
         session = self._session_for(colour.shape[2])
         level = self.level(colour) if sigma is None else sigma
         # A network with one input is an autoencoder, which makes its picture whatever it sees.
         clean = level < (CLEAN if sigma is None else 1e-6) and len(session.inputs) > 1
-        if max(strengths) == 0 or clean:
+        if clean:
             return Result(pixels.copy(), level, changed=False, model=self.name)
+        return self.take_away(pixels, colour, level, strengths, progress)
+
+    def take_away(
+        self,
+        pixels: NDArray[Any],
+        colour: NDArray[Any],
+        level: float,
+        strengths: tuple[float, float],
+        progress: Progress | None,
+    ) -> Result:
+        """Do what `denoise` does once `colour`, the picture (h, w, 1 or 3), has been looked at."""
+        if colour.shape[2] == 1:
+            strengths = strengths[:1] * 2  # there is no chroma
+        if max(strengths) == 0:
+            return Result(pixels.copy(), level, changed=False, model=self.name)
+        session = self._session_for(colour.shape[2])
+        view = pixels[..., None] if pixels.ndim == 2 else pixels
         out = view.copy()
         self._run(colour, out, self._told(session, level, strengths, view), strengths, progress)
         return Result(out.reshape(pixels.shape), level, changed=True, model=self.name)

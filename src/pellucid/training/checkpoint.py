@@ -31,6 +31,7 @@ from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.unet import UNet, UNetSettings
 from pellucid.training.optimizer import make_optimizers
 from pellucid.training.recipe import (
+    KNOWN_SETS,
     AutoencoderTable,
     ConvLatentTable,
     ConvPoolTable,
@@ -73,7 +74,7 @@ AUTOENCODERS: Mapping[type[AutoencoderTable], tuple[Callable[..., Autoencoder], 
 def picture_size(recipe: Recipe) -> tuple[int, int]:
     """Height and width of a set's pictures, padded to what the network can take."""
     stride, data = recipe.network.stride, recipe.set
-    side = {"mnist": 28, "fashion-mnist": 28, "cifar10": 32}.get(data.name, data.size)
+    side, _ = KNOWN_SETS.get(data.name, (data.size, data.channels))
     return (-(-side // stride) * stride,) * 2
 
 
@@ -130,13 +131,13 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     """The state in the folder's checkpoint, or a new one."""
     torch.manual_seed(recipe.seed)
     network = make_network(recipe)
-    if recipe.start is not None:
+    path = folder / "checkpoint.pt"
+    if recipe.start is not None and not path.exists():
         take_over(network, recipe.start)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to torch, not to its types
     average = copy.deepcopy(network) if recipe.schedule.average else network
     state = State(network, average, make_optimizers(network, recipe.schedule))
-    path = folder / "checkpoint.pt"
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
         if saved["recipe"] != recipe_json(recipe):

@@ -20,8 +20,8 @@ from pellucid.training.recipe import Recipe, Schedule
 TUNE_SIGMAS = (15 / 255, 25 / 255, 50 / 255)
 
 
-class Denoising:
-    """Pictures from folders, with white noise made anew in every step.
+class Crops:
+    """What all that learn from crops of pictures in folders have.
 
     Parameters
     ----------
@@ -39,6 +39,10 @@ class Denoising:
         self.pool = load_pool(recipe, data_dir, device)
         self.tune = tune_pictures(recipe, data_dir)
         self.loss = LOSSES[recipe.loss]
+
+
+class Denoising(Crops):
+    """Pictures from folders, with white noise made anew in every step."""
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int

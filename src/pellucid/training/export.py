@@ -103,7 +103,7 @@ def export_network(
 
 def picture_sides(network: Network) -> tuple[int, int]:
     """Height and width of a picture that the network takes."""
-    return network.size if isinstance(network, Autoencoder) else (8 * network.stride, 9 * network.stride)
+    return network.size if isinstance(network, Autoencoder) else (8 * network.stride, 8 * network.stride)
 
 
 def example(network: Network, channels: int, height: int, width: int) -> tuple[Tensor, ...]:
@@ -144,6 +144,7 @@ def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
         extent = (CROP, CROP) if isinstance(network, SigmaEstimator) else extent
     else:
         shapes = (sides_of(network.stride), None)
+        extent = extent[0], extent[1] + network.stride  # unequal, so that the sides are seen to be free
     inputs = example(network, channels, *extent)
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level

@@ -21,14 +21,13 @@ from pellucid.images.metrics import psnr
 from pellucid.images.noise import NumpyRandom, parse_noise
 from pellucid.networks.photo import FOLD
 from pellucid.training.denoising import (
+    Crops,
     cut,
-    load_pool,
     mean,
     patch_now,
     random_patches,
     to_pixels,
     to_tensor,
-    tune_pictures,
     weigh,
 )
 from pellucid.training.losses import LOSSES
@@ -39,26 +38,12 @@ TUNE_ISOS = (800, 3200, 12800)
 SHOTS = 32  # crops that go through the camera together: they share size and chroma subsampling
 
 
-class Photographs:
-    """Clean crops of photographs and graphics, and what cameras made of them.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    data_dir : Path
-        Where the recipe's folders lie.
-    device : torch.device
-        Keeps the crops, as uint8, and makes the noise.
-    """
-
-    epoch = None  # crops never run out
+class Photographs(Crops):
+    """Clean crops of photographs and graphics, and what cameras made of them."""
 
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
-        self.recipe, self.device = recipe, device
-        self.pool = load_pool(recipe, data_dir, device)
+        super().__init__(recipe, data_dir, device)
         self.graphics = draw_graphics(recipe).to(device)
-        self.tune = tune_pictures(recipe, data_dir)
-        self.loss = LOSSES[recipe.loss]
         self.made = -1  # which pairs these are
         self.pairs = torch.empty(0, dtype=torch.uint8)  # (n, 2 c, size, size): noisy, target
 
@@ -162,8 +147,7 @@ def true_levels(noise: Tensor) -> Tensor:
         Over 40 x 40 pixels around each place; chroma is the root mean square of Cb and Cr.
     """
     power = noise.square() if noise.shape[1] == 1 else mix(noise, YCBCR).square()
-    luma, chroma = power[:, :1], power[:, 1:]
-    if noise.shape[1] == 3:
-        luma = torch.cat([luma, chroma.mean(1, keepdim=True)], 1)
-    local = F.avg_pool2d(luma, FOLD)
+    if power.shape[1] == 3:
+        power = torch.cat([power[:, :1], power[:, 1:].mean(1, keepdim=True)], 1)
+    local = F.avg_pool2d(power, FOLD)
     return F.avg_pool2d(local, 5, stride=1, padding=2, count_include_pad=False).sqrt()

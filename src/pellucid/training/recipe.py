@@ -17,6 +17,9 @@ from pellucid.errors import InputError, UsageError
 from pellucid.images.camera import Camera
 from pellucid.images.noise import Gaussian, Noise, parse_noise
 
+KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
+"""Pixels a side and channels of the sets that have a name."""
+
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 
@@ -175,9 +178,7 @@ class Schedule(Table, frozen=True):
     clip: float = 1.0  # largest norm of the gradient; 0: any
     average: float = 0.999  # decay of the moving average of the weights, which is what is kept; 0: none
     precision: Literal["bfloat16", "float32"] = "bfloat16"
-    check_every: int = (
-        2000  # steps between two measurements on the tune pictures; of epochs, each ends with one
-    )
+    check_every: int = 2000  # steps between two measurements; each epoch, too, ends with one
 
 
 class Recipe(Table, frozen=True):
@@ -224,7 +225,7 @@ def _check_set(recipe: Recipe) -> None:
     if isinstance(recipe.network, (PhotoTable, EstimatorTable)):
         raise UsageError("Such a network is not for a set of small pictures", "Train it on crops")
     data = recipe.set
-    channels = {"mnist": 1, "fashion-mnist": 1, "cifar10": 3}.get(data.name, data.channels)
+    _, channels = KNOWN_SETS.get(data.name, (data.size, data.channels))
     if data.channels != channels:
         raise UsageError(
             f"The pictures of {data.name} have {channels} channels", f"Set channels = {channels}"
@@ -272,8 +273,8 @@ def load_recipe(name_or_path: str | Path, changes: Sequence[str] = ()) -> Recipe
     ----------
     name_or_path : str or Path
     changes : sequence of str
-        Keys with other values, such as ``network.code=32``; values as TOML
-        has them; quotes may be left out, and ``none`` takes a key away.
+        Keys with other values, such as ``network.code=32``; values as TOML has them; quotes
+        may be left out, and ``none`` takes a key away.
 
     Raises
     ------

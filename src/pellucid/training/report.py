@@ -12,6 +12,7 @@ from pellucid.evaluation.report import write_results, write_text
 from pellucid.inference.card import Layer
 from pellucid.networks.summary import layers
 from pellucid.training.checkpoint import make_network
+from pellucid.training.export import picture_sides
 from pellucid.training.recipe import Recipe, SetData
 from pellucid.training.reconstruction import load_set
 
@@ -19,8 +20,7 @@ from pellucid.training.reconstruction import load_set
 def describe(recipe: Recipe) -> list[Layer]:
     """List the layers of a recipe's network, untrained."""
     network = make_network(recipe)
-    sides = getattr(network, "size", None) or (8 * network.stride, 8 * network.stride)
-    return layers(network, (recipe.data.channels, *sides))
+    return layers(network, (recipe.data.channels, *picture_sides(network)))
 
 
 def test_set(data: SetData, data_dir: Path | None, seed: int) -> PictureSet:
