@@ -158,6 +158,20 @@ def test_smoothing_correlates_luma_noise_as_its_radius_says(radius: float) -> No
         assert alike(smooth[:, lag:], smooth[:, :-lag]) == pytest.approx(expected, abs=0.02)
 
 
+@pytest.mark.parametrize("settings", [{"spared": 1.0, "coring": 0.0}, {"spared": 0.0, "coring": 0.6}])
+def test_more_noise_is_left_where_there_is_detail(settings: dict[str, float]) -> None:
+    clean = np.full((1, 3, 128, 256), 0.5)
+    clean[..., 128:] += 0.2 * np.random.default_rng(1).choice([-1, 1], (128, 128))
+    noise = 0.01 * NumpyRandom(0).normal(clean)
+    shot = a_shot(800, flat(0), luma_share=0.9, luma_radius=1.0, knee=5 / 255, **settings)
+    left = (camera.reduce_noise(clean + noise, clean, shot) - clean).mean(1)
+    plain, busy = left[..., 16:112].std(), left[..., 144:240].std()
+    assert busy > 1.8 * plain
+    even = replace(shot, spared=0.0, coring=0.0)
+    left = (camera.reduce_noise(clean + noise, clean, even) - clean).mean(1)
+    assert left[..., 144:240].std() == pytest.approx(left[..., 16:112].std(), rel=0.1)
+
+
 def test_chroma_is_smoothed_apart_from_luma() -> None:
     pixels = flat(0.4)
     shot = a_shot(3200, pixels, **LIGHT_ONLY)
@@ -253,7 +267,7 @@ def test_the_target_hardly_depends_on_the_noise() -> None:
 
 
 def test_noise_correlates_between_neighbours_and_channels_as_that_of_cameras_does() -> None:
-    """Crops of two cameras: luma 0.3 to 0.7, chroma 0.87 to 0.96, red and green 0.6 to 0.9."""
+    """Crops of two cameras: luma 0.3 to 0.7, chroma 0.87 to 0.96, red and green 0.54 to 0.88."""
     pixels = flat(0.45)
     figures = []
     for seed in range(CAMERAS):
@@ -267,12 +281,12 @@ def test_noise_correlates_between_neighbours_and_channels_as_that_of_cameras_doe
             ]
         )
     luma_low, luma_middle, luma_high = np.percentile(figures, (10, 50, 90), axis=0)[:, 0]
-    assert luma_low < 0.4 < luma_middle < 0.7 < luma_high + 0.05
+    assert luma_low < 0.45 < luma_middle < 0.75 < luma_high
     blue_middle, blue_high = np.percentile(figures, (50, 90), axis=0)[:, 1]
     assert 0.7 < blue_middle < 0.95 < blue_high + 0.03
     red_green_middle, red_green_high = np.percentile(figures, (50, 90), axis=0)[:, 2]
-    assert 0.3 < red_green_middle < 0.75
-    assert red_green_high > 0.75
+    assert 0.5 < red_green_middle < 0.9
+    assert red_green_high > 0.85
 
 
 def test_noise_grows_with_iso() -> None:

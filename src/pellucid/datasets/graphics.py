@@ -2,46 +2,23 @@
 
 A network that has seen photographs alone takes letters and flat colours for something to smooth. These
 pictures teach it to leave them, so they vary in colour, contrast, scale and line width more than they make
-sense. Words are random syllables, in the open fonts that matplotlib brings (DejaVu, STIX, Computer Modern).
-An element fills its whole canvas; pictures are composed by cutting a canvas in pieces. Needs the extra `lab`.
+sense. An element fills its whole canvas; pictures are composed by cutting a canvas in pieces. Needs the extra
+`lab`.
 """
 
-import colorsys
 import functools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from numpy.typing import NDArray
+from PIL import Image
 
+from pellucid.datasets.canvas import FONTS, Canvas, Element, curve, mix, new_canvas, rounded, shape_of
 from pellucid.errors import UsageError
 
-Colour: TypeAlias = tuple[int, ...]
-Element: TypeAlias = Callable[["_Canvas"], None]
-Paint: TypeAlias = Colour | Element
-Lines: TypeAlias = Sequence[ArrayLike]
-"""Each through its points (n, 2), x before y, in pixels."""
-
-_FONTS = (  # regular, bold, italic; the last is for code
-    ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique"),
-    ("DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSerif-Italic"),
-    ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic"),
-    ("cmr10", "cmb10", "cmti10"),
-    ("cmss10", "cmb10", "cmtt10"),
-    ("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSansMono-Oblique"),
-)
-_ALPHABETS = (  # consonants and vowels; the fonts of Computer Modern have the first alone
-    ("bcdfghklmnprstvw", "aeiouy"),
-    ("бвгджзклмнпрстфхцчшщ", "аеиоуыюя"),
-    ("βγδζθκλμνξπρστφχψ", "αεηιουωάό"),
-    ("bçčdðğklłmñńpřßštž", "áàâåéêíïóöőúü"),
-)
-_NUMBERS = ("{:.0f}", "{:,.2f}", "{:.1f} %", "${:.2f}", "{:+.3f}", "{:.0f}:30", "#{:.0f}")
 _BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16 + 1 / 32
 """Thresholds of a 4 x 4 ordered dither (Bayer 1973)."""
 
@@ -84,197 +61,20 @@ def draw_page(
         zoom = dice.choice((2, 3))
     elif dice.random() < (0.4 if draw is _page else 0.15):  # soft edges, as in scans and on web pages
         zoom, way = dice.uniform(0.6, 1.5), Image.Resampling(dice.choice((1, 2, 3)))  # those that interpolate
-    canvas = _new_canvas(dice, max(32, math.ceil(width / zoom)), max(32, math.ceil(height / zoom)))
+    canvas = new_canvas(dice, max(32, math.ceil(width / zoom)), max(32, math.ceil(height / zoom)))
     draw(canvas)
     return np.array(canvas.image.resize((width, height), way, (0, 0, width / zoom, height / zoom)))
 
 
-@dataclass
-class _Canvas:
-    """A picture, the style of what is drawn on it, and the few ways to draw."""
-
-    image: Image.Image
-    dice: Random
-    paper: Colour
-    ink: Colour
-    accents: list[Colour]
-    fonts: tuple[str, str, str]
-    words: list[str]
-    size: int  # of the text, in pixels
-    smooth: bool  # edges are antialiased, else pixel-exact
-    letters: str  # "grey": antialiased; "lcd": by the three stripes of a pixel; "exact": not at all
-
-    def either(self, *choices: Colour) -> Colour:
-        """One of these colours or of the accents."""
-        return self.dice.choice((*choices, self.dice.choice(self.accents)))
-
-    def faint(self) -> Colour:
-        """A colour for rules and frames."""
-        return _mix(self.paper, self.ink, self.dice.choice((0.1, 0.2, 0.4, 1)))
-
-    def put(self, box: Sequence[float], element: Element, *, fresh: float = 0) -> None:
-        """Let an element fill the piece (left, top, right, bottom), in new colours at the chance `fresh`."""
-        left, top, right, bottom = map(round, box)
-        if min(right - left, bottom - top) < 2:
-            return
-        piece = replace(self, image=self.image.crop((left, top, right, bottom)))
-        if self.dice.random() < fresh:
-            piece.paper, piece.ink, piece.accents = _colours(self.dice)
-        element(piece)
-        self.image.paste(piece.image, (left, top))
-
-    def rect(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
-        """Fill whole pixels, at least one wide and high."""
-        left, top = round(left), round(top)
-        self.image.paste(colour, (left, top, max(left + 1, round(right)), max(top + 1, round(bottom))))
-
-    def stamp(
-        self, lines: Lines, paint: Paint, *, width: float = 0, opacity: float = 1, blur: float = 0
-    ) -> None:
-        """Draw lines, or with width 0 fill what each encloses, with a colour or what an element draws."""
-        scale = 4 if self.smooth else 1  # a smooth edge is drawn larger and shrunk
-        points, margin = np.concatenate([np.asarray(line) for line in lines]), 1 + width + 3 * blur
-        low = np.maximum(points.min(0) - margin, 0).astype(int)
-        high = np.minimum(points.max(0) + margin + 1, self.image.size).astype(int)
-        if (high - low < 2).any():
-            return
-        mask = Image.new("L", tuple((high - low) * scale))
-        pen, shade, thick = ImageDraw.Draw(mask), round(255 * opacity), max(1, round(width * scale))
-        for line in lines:
-            path = ((np.asarray(line) - low) * scale).ravel().tolist()
-            if width:
-                pen.line(path, shade, thick, "curve" if thick > 6 else None)
-            else:
-                pen.polygon(path, shade)
-        mask = mask.reduce(scale) if scale > 1 else mask
-        mask = mask.filter(ImageFilter.GaussianBlur(blur)) if blur else mask
-        piece = replace(self, image=Image.new("RGB", mask.size, self.paper if callable(paint) else paint))
-        if callable(paint):
-            paint(piece)
-        self.image.paste(piece.image, tuple(low), mask)
-
-    def measure(self, text: str, style: int = 0) -> float:
-        return _length(text, self.fonts[style], self.size)
-
-    def write(self, x: float, y: float, text: str, style: int = 0, colour: Colour | None = None) -> None:
-        """Write one line from its left upper corner: regular (0), bold (1) or italic (2)."""
-        colour = colour or self.ink
-        first, *others = masks = _letters(text, self.fonts[style], self.size, self.letters)
-        left, top = round(x), round(y)
-        if not others:
-            self.image.paste(colour, (left, top), first)
-            return
-        planes = self.image.crop((left, top, left + first.width, top + first.height)).split()
-        for plane, mask, value in zip(planes, masks, colour, strict=True):
-            plane.paste(value, None, mask)
-        self.image.paste(Image.merge("RGB", planes), (left, top))
-
-
-def _new_canvas(dice: Random, width: int, height: int) -> _Canvas:
-    (paper, ink, accents), fonts, smooth = _colours(dice), dice.choice(_FONTS), dice.random() < 0.75
-    image, words = Image.new("RGB", (width, height), paper), _vocabulary(dice, fonts[0].startswith("cm"))
-    size = round(min(36, 8.5 + dice.expovariate(1 / 6)))
-    letters = dice.choice(("grey", "grey", "lcd") if smooth else ("exact", "exact", "grey", "lcd"))
-    return _Canvas(image, dice, paper, ink, accents, fonts, words, size, smooth, letters)
-
-
-@functools.lru_cache(maxsize=2000)
-def _letters(text: str, font: str, size: int, letters: str) -> list[Image.Image]:
-    """The mask of a line of text, or one each for red, green and blue."""
-    if letters == "lcd":
-        large = _letters(text, font, 3 * size, "grey")[0]
-        wide = np.asarray(large.reduce((1, 3)), np.float32)
-        wide = np.pad(wide, ((0, 0), (2, 3 - wide.shape[1] % 3)))  # now 2 more than a multiple of 3
-        soft = (wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]) / 3  # against colour fringes
-        return [Image.fromarray(np.uint8(soft[:, start::3])) for start in range(3)]
-    face = _font(font, size)
-    mask = Image.new("L", [math.ceil(extent) + 1 for extent in face.getbbox(text)[2:]])
-    pen = ImageDraw.Draw(mask)
-    pen.fontmode = "L" if letters == "grey" else "1"
-    pen.text((0, 0), text, 255, face)
-    return [mask]
-
-
-@functools.lru_cache(maxsize=2000)
-def _length(text: str, font: str, size: int) -> float:
-    return _font(font, size).getlength(text)
-
-
-@functools.lru_cache(maxsize=64)
-def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    from matplotlib import get_data_path
-
-    path = Path(get_data_path(), "fonts", "ttf", f"{name}.ttf")
-    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
-
-
-def _mix(first: Colour, second: Colour, share: float) -> Colour:
-    return tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
-
-
-def _hsv(hue: float, saturation: float, value: float) -> Colour:
-    return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, saturation, value))
-
-
-def _colours(dice: Random) -> tuple[Colour, Colour, list[Colour]]:
-    """Paper, ink and accents: dark on light or light on dark, grey to vivid, full contrast to low."""
-    dark, vivid = dice.random() < 0.35, dice.choice((0, 0.3, 0.7, 1, 1))
-    tint = vivid * dice.choice((0, 0, 0, 0.06, 0.15, dice.random()))
-    light = dice.choice((0, 0.1, 0.15, 0.25)) if dark else dice.choice((1, 1, 1, 0.96, dice.uniform(0.75, 1)))
-    contrast = dice.choice((1, 0.85, dice.uniform(0.7, 1), dice.uniform(0.3, 0.9)))
-    paper = _hsv(dice.random(), tint, light)
-    accents = [_hsv(dice.random(), vivid * dice.uniform(0.3, 1), dice.uniform(0.3, 1)) for _ in range(6)]
-    return paper, _mix(paper, (255, 255, 255) if dark else (0, 0, 0), contrast), accents
-
-
-def _vocabulary(dice: Random, latin: bool) -> list[str]:
-    """Words of one to four syllables, some with capitals or punctuation, and numbers."""
-    consonants, vowels = _ALPHABETS[0] if latin else dice.choice((_ALPHABETS[0], _ALPHABETS[0], *_ALPHABETS))
-    ends = ("", "", *dice.sample(consonants, 2))
-    syllables = [first + vowel + end for first in consonants for vowel in vowels for end in ends]
-    words = ["".join(dice.choices(syllables, k=dice.choice((1, 1, 2, 2, 3, 4)))) for _ in range(40)]
-    words += [word.capitalize() for word in words[:8]] + [word.upper() for word in words[8:10]]
-    words += [word + dice.choice(",,,,..;:!?") for word in words[10:18]]
-    words += [dice.choice(_NUMBERS).format(10 ** dice.uniform(0, 4)) for _ in range(6)]
-    return [*words, f"({words[0]})", f'"{words[1]}"']
-
-
-def _rounded(left: float, top: float, right: float, bottom: float, radius: float) -> Lines:
-    """The outline of a rectangle with round corners."""
-    turn = np.linspace(0, 2 * np.pi, 40, endpoint=False) + np.pi / 40  # ten points for each corner
-    circle, half = np.stack([np.cos(turn), np.sin(turn)], 1), np.array([right - left, bottom - top]) / 2
-    radius = min(radius, *half)
-    return [(left, top) + half + np.sign(circle) * (half - radius) + circle * radius]
-
-
-def _shape(dice: Random, x: float, y: float, radius: float) -> Lines:
-    """A circle, ellipse, polygon, star or blob, anyhow turned."""
-    corners, waves = dice.choice((3, 4, 4, 5, 6, 10, 60, 60, 60)), dice.choice((0, 0, 0.2, 0.5))
-    turn = np.linspace(0, 2 * np.pi, corners + 1)
-    reach = radius * (1 + waves * np.cos(turn * (corners // 2 if corners < 60 else dice.randint(2, 5))))
-    flat, angle = dice.choice((1, 1, dice.uniform(0.2, 1))), dice.choice((0, np.pi / 4, dice.uniform(0, 6)))
-    turned = reach * (np.cos(turn) + 1j * flat * np.sin(turn)) * np.exp(1j * angle)
-    return [np.stack([x + turned.real, y + turned.imag], 1)]
-
-
-def _curve(dice: Random, width: int, height: int) -> ArrayLike:
-    """A cubic Bezier curve somewhere on a canvas (Bernstein's form)."""
-    middle, reach = (dice.uniform(0, width), dice.uniform(0, height)), dice.choice((0.1, 0.3, 0.7)) * width
-    handles = np.array([[part + dice.uniform(-reach, reach) for part in middle] for _ in range(4)])
-    t = np.linspace(0, 1, 24)[:, None]
-    curve: ArrayLike = np.hstack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3]) @ handles
-    return curve
-
-
-def _photo(canvas: _Canvas) -> None:
+def _photo(canvas: Canvas) -> None:
     """Smooth blobs of colour, as a photograph seen from afar."""
     cells = canvas.dice.randint(2, 8)
-    colours = [_mix(canvas.either(), canvas.paper, canvas.dice.random()) for _ in range(cells**2)]
+    colours = [mix(canvas.either(), canvas.paper, canvas.dice.random()) for _ in range(cells**2)]
     blobs = Image.frombytes("RGB", (cells, cells), bytes(sum(colours, ())))
     canvas.image.paste(blobs.resize(canvas.image.size, Image.Resampling.BICUBIC))
 
 
-def _pattern(canvas: _Canvas) -> None:
+def _pattern(canvas: Canvas) -> None:
     """Colours along a line, around a point or over hills: smooth, dithered, in flat steps or as stripes."""
     dice, (width, height) = canvas.dice, canvas.image.size
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
@@ -307,11 +107,11 @@ def _pattern(canvas: _Canvas) -> None:
     canvas.image.paste(image.convert("RGB"))
 
 
-def _paragraph(canvas: _Canvas) -> None:
+def _paragraph(canvas: Canvas) -> None:
     """Lines of words, justified or not; large ones are headings."""
     dice, (width, height), style = canvas.dice, canvas.image.size, canvas.dice.choice((0, 0, 0, 1, 2))
     canvas.size = round(canvas.size * dice.choice((1, 1, 1, 0.8, 1 + style)))
-    colour = _mix(canvas.either(canvas.ink, canvas.ink, canvas.ink), canvas.ink, 0.3)
+    colour = mix(canvas.either(canvas.ink, canvas.ink, canvas.ink), canvas.ink, 0.3)
     align, gap, step = dice.choice(("left", "middle", "both", "both")), canvas.size * 0.3, canvas.size * 1.3
     for y in np.arange(0, height - step, step * dice.uniform(0.9, 1.2)):
         words = dice.choices(canvas.words, k=1 + width // canvas.size)
@@ -324,11 +124,11 @@ def _paragraph(canvas: _Canvas) -> None:
             x += canvas.measure(word, style) + gap + (spare / max(1, count - 1) if align == "both" else 0)
 
 
-def _code(canvas: _Canvas) -> None:
+def _code(canvas: Canvas) -> None:
     """Coloured tokens on indented and numbered lines."""
     dice, indent, numbered = canvas.dice, 0, canvas.dice.random() < 0.5
-    canvas.fonts, gray = _FONTS[-1], _mix(canvas.paper, canvas.ink, 0.4)
-    colours = [canvas.ink, *(_mix(colour, canvas.ink, 0.3) for colour in canvas.accents)]
+    canvas.fonts, gray = FONTS[-1], mix(canvas.paper, canvas.ink, 0.4)
+    colours = [canvas.ink, *(mix(colour, canvas.ink, 0.3) for colour in canvas.accents)]
     for row, y in enumerate(np.arange(0, canvas.image.height, canvas.size * dice.uniform(1.15, 1.5))):
         canvas.write(0, y, f"{row + 87:3d}" if numbered else "", colour=gray)
         indent = max(0, min(8, indent + dice.choice((-1, 0, 0, 1))))
@@ -338,7 +138,7 @@ def _code(canvas: _Canvas) -> None:
             x += canvas.measure(token + dice.choice(("", " ")))
 
 
-def _label(canvas: _Canvas) -> None:
+def _label(canvas: Canvas) -> None:
     """A few words, cut off where the piece ends."""
     dice, style = canvas.dice, canvas.dice.choice((0, 0, 1, 2))
     words = dice.choices(canvas.words, k=1 + canvas.image.width // canvas.size // 4)
@@ -349,28 +149,28 @@ def _label(canvas: _Canvas) -> None:
         x += length
 
 
-def _icon(canvas: _Canvas) -> None:
+def _icon(canvas: Canvas) -> None:
     """One to three shapes that fill a small piece."""
     dice, (width, height) = canvas.dice, canvas.image.size
     for share in (0.5, 0.4, 0.2)[: dice.randint(1, 3)]:
-        shape = _shape(dice, width / 2, height / 2, min(width, height) * share)
+        shape = shape_of(dice, width / 2, height / 2, min(width, height) * share)
         canvas.stamp(shape, canvas.either(canvas.ink, canvas.paper), width=dice.choice((0, 0, 1, 1.5, 2)))
 
 
-def _cells(canvas: _Canvas) -> None:
+def _cells(canvas: Canvas) -> None:
     """Words and icons in cells: a table between rules, a list, or buttons and fields."""
     dice, (width, height), icons = canvas.dice, canvas.image.size, canvas.dice.random() < 0.4
     step, pitch = canvas.size * dice.uniform(1.5, 3), canvas.size * dice.choice((4, 6, 9, 12, 40))
-    rule, shade = canvas.faint(), _mix(canvas.paper, canvas.ink, dice.choice((0, 0.08)))
+    rule, shade = canvas.faint(), mix(canvas.paper, canvas.ink, dice.choice((0, 0.08)))
     gap, radius = dice.choice((0, 0, 5, 10)), dice.choice((0, 3, 6, 20))
     for row, y in enumerate(np.arange(0, height, step + gap).tolist()):
         canvas.rect(0, y, width, y, rule)
         for x in np.arange(0, width, pitch + gap).tolist():
             left, right, bottom = x + step * icons, x + pitch, y + step
             if gap:
-                canvas.stamp(_rounded(x, y, right, bottom, radius), rule)
+                canvas.stamp(rounded(x, y, right, bottom, radius), rule)
                 paint = dice.choice((canvas.paper, canvas.paper, canvas.either(), _pattern))
-                canvas.stamp(_rounded(x + 1, y + 1, right - 1, bottom - 1, radius - 1), paint)
+                canvas.stamp(rounded(x + 1, y + 1, right - 1, bottom - 1, radius - 1), paint)
             elif row % 2:
                 canvas.rect(x, y, right, bottom, shade)
             if icons:
@@ -378,7 +178,7 @@ def _cells(canvas: _Canvas) -> None:
             canvas.put((left + 3, y + 2, right - 3, bottom - 1), _label)
 
 
-def _chart(canvas: _Canvas) -> None:
+def _chart(canvas: Canvas) -> None:
     """Axes with a grid, and bars, lines, areas or dots."""
     dice, (width, height), margin = canvas.dice, canvas.image.size, canvas.size * 2
     form, rule, thick = dice.randrange(4), canvas.faint(), dice.choice((1, 1.5, 2, 3))
@@ -396,12 +196,12 @@ def _chart(canvas: _Canvas) -> None:
         elif form == 1:
             canvas.stamp([[(x[0], tall), *points, (x[-1], tall)]], colour, opacity=dice.choice((0.5, 1)))
         elif form == 2:
-            canvas.stamp([line for left, top in points for line in _shape(dice, left, top, 4)], colour)
+            canvas.stamp([line for left, top in points for line in shape_of(dice, left, top, 4)], colour)
         for left, top in points if form == 3 else ():
             canvas.rect(left, top, left + (x[1] - x[0]) * 0.7, tall, colour)
 
 
-def _panes(canvas: _Canvas, elements: Sequence[Element], gap: float) -> None:
+def _panes(canvas: Canvas, elements: Sequence[Element], gap: float) -> None:
     """Cut the canvas in two until its parts are small, and fill each with one of the elements."""
     dice, (width, height) = canvas.dice, canvas.image.size
     if max(width, height) < 420 and (max(width, height) < 160 or dice.random() < 0.4):
@@ -414,16 +214,16 @@ def _panes(canvas: _Canvas, elements: Sequence[Element], gap: float) -> None:
         canvas.put(box, functools.partial(_panes, elements=elements, gap=gap))
 
 
-def _panel(canvas: _Canvas) -> None:
+def _panel(canvas: Canvas) -> None:
     """One element on a tinted ground."""
     dice, (width, height), edge = canvas.dice, canvas.image.size, canvas.dice.choice((4, 8, 16))
-    canvas.paper = _mix(canvas.paper, canvas.either(canvas.ink), dice.choice((0, 0, 0.04, 0.12)))
+    canvas.paper = mix(canvas.paper, canvas.either(canvas.ink), dice.choice((0, 0, 0.04, 0.12)))
     canvas.rect(0, 0, width, height, canvas.paper)
     elements = (_chart, _pattern, _photo, *(_paragraph, _code, _cells, _cells) * 2)
     canvas.put((edge, edge, width - edge, height - edge), dice.choice(elements), fresh=0.1)
 
 
-def _window(canvas: _Canvas) -> None:
+def _window(canvas: Canvas) -> None:
     """A frame, a title, three buttons, and panes."""
     dice, (width, height), bar = canvas.dice, canvas.image.size, canvas.size * canvas.dice.uniform(1.6, 3)
     canvas.rect(0, 0, width, height, canvas.faint())
@@ -435,18 +235,18 @@ def _window(canvas: _Canvas) -> None:
     canvas.put((1, bar, width - 1, height - 1), panes)
 
 
-def _screenshot(canvas: _Canvas) -> None:
+def _screenshot(canvas: Canvas) -> None:
     """One window as large as the screen, or some with shadows on a wallpaper."""
     dice, (width, height) = canvas.dice, canvas.image.size
     dice.choice((_window, _window, _photo, _pattern, _cells))(canvas)
     for _ in range(dice.choice((1, 1, 2, 3))):
         left, top = dice.uniform(-0.2, 0.7) * width, dice.uniform(-0.1, 0.7) * height
         right, bottom = left + dice.uniform(0.3, 0.9) * width, top + dice.uniform(0.3, 0.9) * height
-        canvas.stamp(_rounded(left, top + 4, right, bottom + 6, 6), (0, 0, 0), opacity=0.4, blur=6)
+        canvas.stamp(rounded(left, top + 4, right, bottom + 6, 6), (0, 0, 0), opacity=0.4, blur=6)
         canvas.put((left, top, right, bottom), _window, fresh=0.5)
 
 
-def _page(canvas: _Canvas) -> None:
+def _page(canvas: Canvas) -> None:
     """Columns and rows of text, tables and figures; some pages lie askew on the scanner."""
     dice, (width, height), edge = canvas.dice, canvas.image.size, canvas.size * canvas.dice.uniform(0, 3)
     elements = (*(_paragraph,) * 10, _cells, _cells, _code, _chart, _drawing)
@@ -457,7 +257,7 @@ def _page(canvas: _Canvas) -> None:
         canvas.image = canvas.image.rotate(angle, Image.Resampling.BICUBIC, fillcolor=canvas.paper)
 
 
-def _drawing(canvas: _Canvas) -> None:
+def _drawing(canvas: Canvas) -> None:
     """Lines, roads with edges, shapes and names, on plain ground or a pattern: cartoon, line art or map."""
     dice, (width, height) = canvas.dice, canvas.image.size
     if dice.random() < 0.5:
@@ -465,19 +265,23 @@ def _drawing(canvas: _Canvas) -> None:
     line = dice.choice((0.5, 1, 1, 2, 4, 8) if canvas.smooth else (1, 1, 2, 4))
     bundles, shapes, names = dice.choice(((0, 40, 0), (0, 15, 2), (8, 0, 0), (2, 8, 3), (4, 6, 20)))
     for _ in range(bundles):
-        curves = [_curve(dice, width, height) for _ in range(dice.randint(1, 5))]
+        curves = [curve(dice, width, height) for _ in range(dice.randint(1, 5))]
         canvas.stamp(curves, canvas.ink, width=line + dice.choice((0, 2)))
         canvas.stamp(curves, canvas.either(canvas.ink, canvas.paper), width=line)
     for _ in range(shapes):
         x, y, radius = dice.uniform(0, width), dice.uniform(0, height), width * 0.02 * 20 ** dice.random()
-        shape, opacity, blur = _shape(dice, x, y, radius), dice.choice((1, 1, 0.5)), 3 * (dice.random() < 0.1)
+        shape, opacity, blur = (
+            shape_of(dice, x, y, radius),
+            dice.choice((1, 1, 0.5)),
+            3 * (dice.random() < 0.1),
+        )
         canvas.stamp(shape, dice.choice((canvas.either(canvas.paper), _pattern)), opacity=opacity, blur=blur)
         if dice.random() < 0.7:
             canvas.stamp(shape, canvas.ink, width=line)
     for _ in range(names):
         x, y, wide, tall = dice.uniform(0, width), dice.uniform(0, height), canvas.size * 9, canvas.size * 2
         if dice.random() < 0.3:
-            canvas.stamp(_rounded(x, y, x + wide, y + tall, 8), canvas.either(canvas.paper))
+            canvas.stamp(rounded(x, y, x + wide, y + tall, 8), canvas.either(canvas.paper))
         canvas.put((x, y, x + wide, y + tall), _label)
 
 

@@ -60,6 +60,9 @@ class Shot:
     malvar: Parameter  # demosaicing: 1 for Malvar's, 0 for bilinear
     luma_share: Parameter  # of luma noise, this share is smoothed
     luma_radius: Parameter
+    spared: Parameter  # of luma's smoothing, this share is left out where there is detail
+    coring: Parameter  # of all noise, this share is taken away where there is none
+    knee: Parameter  # what counts as detail: half at this standard deviation
     chroma_share: Parameter
     chroma_radius: Parameter
     sharpening: Parameter  # how much of the unsharp mask is added
@@ -105,8 +108,8 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
     read = slope**2.18 * math.e ** (1.2 + draw(-0.7, 0.7))  # the line of [1], with a wider spread
     exposure = draw(1, 1.6)
     size = shared(0, 1)
-    coarse, lossless = happens(0.25), happens(0.1)
-    quality = coarse * draw_whole(60, 84) + (1 - coarse) * draw_whole(85, 98)
+    coarse, lossless = happens(0.15), happens(0.1)
+    quality = coarse * draw_whole(60, 84) + (1 - coarse) * draw_whole(88, 99)
     return Shot(
         contrast=draw(0.02, 1),
         matrix=_colour_matrix(draw),
@@ -118,11 +121,14 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
         clips=happens(0.5),
         malvar=happens(0.6),
         # Most cameras smooth nearly all of the noise, luma over a pixel and chroma over many.
-        luma_share=happens(0.9) * (1 - draw(0, 0.8) ** 2),
-        luma_radius=draw_log(0.5, 2.5),
-        chroma_share=happens(0.97) * (1 - draw(0, 0.5) ** 2),
-        chroma_radius=draw_log(1.5, 10),
-        sharpening=happens(0.4) * draw(0, 1),
+        luma_share=happens(0.9) * (1 - draw(0, 0.7) ** 2),
+        luma_radius=draw_log(0.7, 3),
+        spared=draw(0, 1),
+        coring=draw(0, 0.7),
+        knee=draw_log(0.5, 6) / 255,
+        chroma_share=happens(0.95) * (1 - draw(0, 0.45) ** 2),
+        chroma_radius=draw_log(2, 14),
+        sharpening=happens(0.3) * draw(0, 1),
         sharpening_radius=draw(0.5, 1.2),
         # As it was; shrunk, as for web pages and by phones that bin; enlarged, as by digital zoom.
         scale=1.0 if size < 0.7 else shared(1, 1.5) if size < 0.9 else shared(0.7, 1),
@@ -286,14 +292,18 @@ def reduce_noise(noisy: Pixels, clean: Pixels, shot: Shot) -> Pixels:
     """Smooth the noise as cameras do before they store it [3]_, luma and chroma apart.
 
     A camera's filter looks for edges and spares them. Here the clean picture is known, so that a linear
-    filter of the noise alone has that effect.
+    filter of the noise alone has that effect. Where there is detail a camera smooths luma less, so that more
+    noise is left there.
     """
+    luma = mix(clean, YCBCR[:1])
+    activity = _blur((luma - _blur(luma, 1.5)) ** 2, 2).clip(0, None)  # variance of the detail
+    busy = activity / (activity + shot.knee**2)
 
     def smooth(planes: Pixels, share: Parameter, radius: Parameter) -> Pixels:
         return planes + share * (_blur(planes, radius) - planes)
 
-    noise = mix(noisy - clean, YCBCR)
-    luma = smooth(noise[:, :1], shot.luma_share, shot.luma_radius)
+    noise = mix(noisy - clean, YCBCR) * (1 - shot.coring * (1 - busy))
+    luma = smooth(noise[:, :1], shot.luma_share * (1 - shot.spared * busy), shot.luma_radius)
     chroma = smooth(noise[:, 1:], shot.chroma_share, shot.chroma_radius)
     return clean + mix(library(noise).concatenate([luma, chroma], 1), RGB)
 

@@ -155,4 +155,6 @@ def move(pictures: Tensor, data: SetData, random: TorchRandom) -> Tensor:
     across, down = ((2 * draw(-data.shift, data.shift).round() / size) for _ in range(2))
     rows = [torch.stack([mirror * cos, -sin, across], 1), torch.stack([mirror * sin, cos, down], 1)]
     grid = F.affine_grid(torch.stack(rows, 1), list(pictures.shape), align_corners=False)
-    return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+    # Linear interpolation would blur what is turned, and blurred pictures are easier than those that judge.
+    moved = F.grid_sample(pictures, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+    return moved.clip(0, 1)
