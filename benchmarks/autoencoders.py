@@ -31,9 +31,11 @@ MUST = {
     "mnist-latent16-best": 0.0105,
     "mnist-best": 0.0077,
     "mnist-pool": 0.0135,
+    "mnist-pool, gaussian:0.25": 0.0058,
 }
 RECIPES = (
-    *MUST, "mnist-dense-clean", "fashion-latent16", "fashion-best", "cifar10-pool", "cifar10-best",
+    "mnist-dense", "mnist-dense-clean", "mnist-latent", "mnist-latent16", "mnist-latent16-best", "mnist-best",
+    "mnist-pool", "fashion-latent16", "fashion-best", "cifar10-pool", "cifar10-best",
     "folder-pool", "tutorial-capacity",
 )  # fmt: skip
 NOISES = {  # other noise levels that a recipe is judged and trained on

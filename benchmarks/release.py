@@ -3,7 +3,7 @@
     python -m benchmarks.release RUNS    # a folder with one run folder for each network
 
 A run's folder is named like its recipe and holds NAME.onnx. The overlaps that benchmarks/overlap.py measured
-are written into the cards.
+and the limits that its recipe names are written into the cards.
 """
 
 import hashlib
@@ -18,13 +18,17 @@ import onnx
 from pellucid.inference.card import write_card
 from pellucid.inference.index import MODELS
 from pellucid.inference.session import Session
+from pellucid.training.recipe import load_recipe
 
 HEAD = "# The networks that ship. Written by benchmarks/release.py.\n"
 OVERLAPS = Path(__file__).parent / "results" / "overlap.json"
 
 
-def set_overlap(path: Path, overlap: int) -> None:
-    card = msgspec.structs.replace(Session(path).card, overlap=overlap)
+def renew_card(path: Path, overlap: int | None) -> None:
+    """Write what was found out after the export: the overlap that suffices, and where the network fails."""
+    card = Session(path).card
+    limits = load_recipe(card.name).limits
+    card = msgspec.structs.replace(card, overlap=overlap or card.radius, limits=limits)
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, write_card(card))
@@ -45,9 +49,10 @@ def main(runs: Path) -> None:
     for path in sorted(runs.glob("*/*.onnx")):
         shutil.copy(path, MODELS / path.name)
     measured = json.loads(OVERLAPS.read_text())["overlap"] if OVERLAPS.exists() else {}
-    for name, found in measured.items():
-        set_overlap(MODELS / f"{name}.onnx", found["overlap"])
-    rows = [row(path) for path in sorted(MODELS.glob("*.onnx"))]
+    paths = sorted(MODELS.glob("*.onnx"))
+    for path in paths:
+        renew_card(path, measured.get(path.stem, {}).get("overlap"))
+    rows = [row(path) for path in paths]
     (MODELS / "index.toml").write_text(HEAD + "".join(rows), encoding="utf-8")
 
 

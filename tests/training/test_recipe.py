@@ -317,6 +317,12 @@ def test_every_kind_of_recipe_travels_as_json(recipe: Recipe) -> None:
     assert recipe_from_json(recipe_json(recipe)) == recipe
 
 
+def test_what_was_measured_afterwards_is_no_part_of_how_a_network_is_made() -> None:
+    recipe = tiny_recipe()
+    known = msgspec.structs.replace(recipe, reaches="31 dB", limits="stars")
+    assert recipe_json(known) == recipe_json(recipe)
+
+
 def test_a_recipe_cannot_be_changed() -> None:
     recipe = tiny_recipe()
     with pytest.raises(AttributeError):

@@ -77,6 +77,7 @@ def _text(card: "Card") -> str:
         ["Noise levels", known],
         ["Licence", card.licence],
         ["Trained on", f"{card.trained_on}; {card.steps:,} steps"],
+        *([["Fails on", card.limits]] if card.limits else []),
         ["Parameters", f"{card.parameters:,}"],
         ["Multiply-adds", f"{card.multiply_adds:,} a pixel"],
         ["Memory", f"{card.bytes_per_pixel:,} bytes for each pixel of a tile"],

@@ -39,6 +39,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, float]  # measured while training, on the tune pictures
     size: tuple[int, int] | None = None  # the only height and width it takes; None: any multiple of `stride`
     code: tuple[int, ...] | None = None  # shape of one picture's code; None: it has no code
+    limits: str = ""  # where it fails, in words
     layers: tuple[Layer, ...] = ()  # from the picture that goes in to the picture that comes out
 
 

@@ -39,6 +39,8 @@ from pellucid.training.recipe import (
     EstimatorTable,
     PhotoTable,
     Recipe,
+    as_made,
+    recipe_from_json,
     recipe_json,
 )
 
@@ -127,6 +129,14 @@ def take_over(network: Network, start: str) -> None:
     log.info("%d of %d weights are those of %s", taken, len(list(network.parameters())), start)
 
 
+def is_of(text: str, recipe: Recipe) -> bool:
+    """Whether a checkpoint's JSON is this recipe."""
+    try:
+        return recipe_from_json(text) == as_made(recipe)
+    except msgspec.DecodeError:  # of another version
+        return False
+
+
 def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     """The state in the folder's checkpoint, or a new one."""
     torch.manual_seed(recipe.seed)
@@ -140,7 +150,7 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     state = State(network, average, make_optimizers(network, recipe.schedule))
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
-        if saved["recipe"] != recipe_json(recipe):
+        if not is_of(saved["recipe"], recipe):
             raise UsageError(
                 f"{folder} holds a run of another recipe", "Name another folder, or delete this one"
             )

@@ -73,6 +73,7 @@ def export_network(
         purpose=recipe.purpose,
         licence=recipe.licence,
         trained_on=recipe.trained_on,
+        limits=recipe.limits,
         channels=channels,
         stride=stride,
         radius=radius,

@@ -196,6 +196,7 @@ class Recipe(Table, frozen=True):
     loss: Literal["charbonnier", "l1", "mse", "bce", "pinball"] = "charbonnier"  # pinball for estimators
     loss_floor: float | None = None  # divide each picture's loss by its noise level plus this; in units of 1
     variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
+    limits: str = ""  # where the network fails, in words
     reaches: str = ""  # what the trained network was measured at, in words
     start: str | None = None  # a shipped network, or an .onnx file, whose weights are the first ones
     seed: int = 0
@@ -347,9 +348,14 @@ def _tables(base: type[Table]) -> list[type[Table]]:
     return [table for child in base.__subclasses__() for table in (child, *_tables(child))]
 
 
+def as_made(recipe: Recipe) -> Recipe:
+    """The recipe without what was found out afterwards, which is no part of how the network is made."""
+    return msgspec.structs.replace(recipe, limits="", reaches="")
+
+
 def recipe_json(recipe: Recipe) -> str:
-    """The recipe as one line of JSON, as it travels in checkpoints and cards."""
-    return msgspec.json.encode(recipe).decode()
+    """`as_made` as one line of JSON, as it travels in checkpoints and cards."""
+    return msgspec.json.encode(as_made(recipe)).decode()
 
 
 def recipe_from_json(text: str) -> Recipe:
