@@ -20,7 +20,7 @@ indices of the maxima); Glorot and Bengio 2010 (the initial weights).
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +31,7 @@ from pellucid.networks.unet import residuals
 
 ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "gelu": nn.GELU, "leaky": nn.LeakyReLU}
 
-Learned = TypeVar("Learned", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+Learned = TypeVar("Learned", bound=nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ class Dense(Autoencoder):
         self.decoder = nn.Sequential(
             glorot(nn.Linear(numbers, hidden)),
             ACTIVATIONS[settings.activation](),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout),
             glorot(nn.Linear(hidden, pixels)),
             Output(settings.output),
             nn.Unflatten(1, (channels, *size)),  # (n, c*h*w) -> (n, c, h, w)
@@ -160,6 +160,21 @@ class Dense(Autoencoder):
 
     def decode(self, code: Tensor) -> Tensor:
         return super().decode(code.flatten(1))  # (n, l, l) -> (n, l*l)
+
+
+class Dropout(nn.Dropout):
+    """Set a share of the numbers to zero, to the nearest 1/256, and enlarge the others to make up for it.
+
+    A byte decides for each number: on a CPU that takes a third of the time of torch's own dropout.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        dropped = round(256 * self.p)
+        if not self.training or dropped == 0:
+            return x
+        eights = torch.empty(-(-x.numel() // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        kept = eights.view(torch.uint8).as_strided(x.shape, x.stride()) >= dropped  # in the order of x
+        return x * kept.to(x.dtype) * (256 / max(1, 256 - dropped))
 
 
 class ConvLatent(Autoencoder):
@@ -178,7 +193,7 @@ class ConvLatent(Autoencoder):
             encoder += [
                 halve(before, width, settings.kernel),  # (n, before, h, w) -> (n, width, h/2, w/2)
                 ACTIVATIONS[settings.activation](),
-                nn.Dropout(settings.dropout),
+                Dropout(settings.dropout),
                 *residuals(settings.blocks, width),
             ]
         encoder.append(nn.Flatten())
@@ -219,7 +234,7 @@ class ConvPool(Autoencoder):
             encoder += [
                 same(before, width),
                 ACTIVATIONS[settings.activation](),
-                nn.Dropout(settings.dropout),
+                Dropout(settings.dropout),
                 nn.MaxPool2d(2),  # (n, width, h, w) -> (n, width, h/2, w/2)
             ]
         self.encoder = nn.Sequential(*encoder)
@@ -308,10 +323,20 @@ def halve(before: int, after: int, kernel: int = 3) -> nn.Conv2d:
     return glorot(nn.Conv2d(before, after, kernel, stride=2, padding=(kernel - 1) // 2))
 
 
-def double(before: int, after: int, kernel: int = 3) -> nn.ConvTranspose2d:
+class TransposedConvolution(nn.ConvTranspose2d):
+    """Adds its bias afterwards: when torch does both at once, training takes a third longer on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # nobody asks for a size
+        across = cast(tuple[int, int], self.padding)  # never one of torch's words
+        y = F.conv_transpose2d(x, self.weight, None, self.stride, across, self.output_padding)
+        assert self.bias is not None
+        return y + self.bias.to(y.dtype)[:, None, None]
+
+
+def double(before: int, after: int, kernel: int = 3) -> TransposedConvolution:
     """A transposed convolution of stride 2 that doubles sizes."""
     padding, odd = (kernel - 1) // 2, kernel % 2
-    return glorot(nn.ConvTranspose2d(before, after, kernel, stride=2, padding=padding, output_padding=odd))
+    return glorot(TransposedConvolution(before, after, kernel, stride=2, padding=padding, output_padding=odd))
 
 
 def glorot(layer: Learned) -> Learned:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.inference.card import Layer
-from pellucid.networks.autoencoder import Autoencoder, Output, Unpool
+from pellucid.networks.autoencoder import Autoencoder, Dropout, Output, TransposedConvolution, Unpool
 from pellucid.networks.photo import PhotoUNet, maps_for
 from pellucid.networks.unet import Residual, UNet
 
@@ -17,7 +17,7 @@ Words = Callable[[Any], str]
 
 LAYERS: dict[type[nn.Module], Words] = {
     nn.Conv2d: lambda layer: f"convolution {sides(layer)}",
-    nn.ConvTranspose2d: lambda layer: f"transposed convolution {sides(layer)}",
+    TransposedConvolution: lambda layer: f"transposed convolution {sides(layer)}",
     nn.Linear: lambda layer: "dense",
     nn.MaxPool2d: lambda layer: "max pooling 2x2",
     nn.Upsample: lambda layer: f"upsampling 2x {layer.mode}",
@@ -32,7 +32,7 @@ ADDITIONS: dict[type[nn.Module], Words] = {  # without weights, told with the la
     nn.ELU: lambda layer: "ELU",
     nn.GELU: lambda layer: "GELU",
     nn.LeakyReLU: lambda layer: "leaky ReLU",
-    nn.Dropout: lambda layer: f"dropout {layer.p:g}" if layer.p else "",
+    Dropout: lambda layer: f"dropout {layer.p:g}" if layer.p else "",
     Output: lambda layer: "sigmoid" if layer.kind == "sigmoid" else "clamp",
 }
 

@@ -45,7 +45,7 @@ def make_optimizers(network: nn.Module, schedule: Schedule) -> list[torch.optim.
     """
     rate = schedule.learning_rate
     if schedule.optimizer == "adam":
-        return [torch.optim.Adam(network.parameters(), rate, foreach=True)]
+        return [torch.optim.Adam(network.parameters(), rate, fused=True)]
     if schedule.optimizer == "adamw":
         return [torch.optim.AdamW(network.parameters(), rate, weight_decay=schedule.weight_decay)]
 
