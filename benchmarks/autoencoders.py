@@ -75,7 +75,8 @@ def follow(name: str, noise: str | None, runs: Path) -> dict[str, Any]:
     key = name if noise is None else f"{name}, {noise}"
     folder = runs / key.replace(", ", "-").replace(":", "-")
     change = [] if noise is None else ["--set", f"degrade.noise={noise}"]
-    run_command([PROGRAM, "train", "--recipe", name, "-o", str(folder), "--quiet", *change])
+    if not (folder / "report.html").exists():
+        run_command([PROGRAM, "train", "--recipe", name, "-o", str(folder), "--quiet", *change])
     figures = {}
     for metrics in sorted(folder.rglob("metrics.json")):
         run = metrics.parent
