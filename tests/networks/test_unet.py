@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -113,3 +114,18 @@ def test_bfloat16_rounds_the_noise_and_never_the_picture(settings: UNetSettings)
     assert not torch.equal(rough, fine)
     noise = (noisy - fine).abs().max()
     assert (rough - fine).abs().max() < 0.05 * noise
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_a_network_that_finds_nothing_gives_the_picture_back_or_a_black_one(activation: str) -> None:
+    noisy = pictures(2, 1, 8, 8)
+    for predicts, expected in (("noise", noisy), ("picture", torch.zeros_like(noisy))):
+        network = build(replace(SMALL, activation=activation, predicts=predicts))
+        network.tail.weight.zero_()
+        torch.testing.assert_close(network(noisy, told(0.1)), expected)
+
+
+def test_the_activation_makes_a_difference() -> None:
+    noisy = pictures(1, 1, 16, 16)
+    results = [build(replace(SMALL, activation=name))(noisy, told(0.1)) for name in ("relu", "gelu")]
+    assert not torch.allclose(*results)

@@ -14,12 +14,16 @@ References: Ronneberger and others 2015 (U-Net); He and others 2016 (residual bl
 (FFDNet: the sigma map as an input); Zhang and others 2021 (DRUNet: residual blocks in a U-Net, no biases).
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,18 @@ class UNetSettings:
     decoder: tuple[int, ...]  # residual blocks at each level on the way up, from the finest
     unshuffle: int = 2  # how many pixels a side are folded into channels
     maps: int = 1  # noise levels told for each place
+    activation: str = "relu"  # or "gelu"
+    predicts: str = (
+        "noise"  # which is taken from the picture; or the "picture" itself, where little is left of it
+    )
 
 
 class Residual(nn.Module):
-    """x + conv(relu(conv(x)))."""
+    """x + conv(activation(conv(x)))."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, activation: str = "relu") -> None:
         super().__init__()
+        self.activate = ACTIVATIONS[activation]
         self.first = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
         nn.init.kaiming_normal_(self.first.weight)
@@ -47,13 +56,13 @@ class Residual(nn.Module):
             self.second.weight.mul_(0.3)  # blocks that begin near the identity train faster
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.second(F.relu(self.first(x)))
+        out: Tensor = x + self.second(self.activate(self.first(x)))
         return out
 
 
-def residuals(count: int, width: int) -> nn.Sequential:
+def residuals(count: int, width: int, activation: str = "relu") -> nn.Sequential:
     """As many residual blocks, one after the other."""
-    return nn.Sequential(*[Residual(width) for _ in range(count)])
+    return nn.Sequential(*[Residual(width, activation) for _ in range(count)])
 
 
 class UNet(nn.Module):
@@ -65,15 +74,17 @@ class UNet(nn.Module):
     def __init__(self, settings: UNetSettings) -> None:
         super().__init__()
         self.unshuffle, widths = settings.unshuffle, settings.widths
+        self.predicts_noise = settings.predicts == "noise"
+        blocks = partial(residuals, activation=settings.activation)
         folded = settings.channels * settings.unshuffle**2
         pairs = list(pairwise(widths))
         self.stride = settings.unshuffle * 2 ** len(pairs)
         self.head = nn.Conv2d(folded + settings.maps, widths[0], 3, padding=1, bias=False)
-        self.encoder = nn.ModuleList(map(residuals, settings.encoder, widths))
+        self.encoder = nn.ModuleList(map(blocks, settings.encoder, widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in pairs)
-        self.body = residuals(settings.body, widths[-1])
+        self.body = blocks(settings.body, widths[-1])
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1, bias=False) for fine, coarse in pairs)
-        self.decoder = nn.ModuleList(map(residuals, settings.decoder, widths))
+        self.decoder = nn.ModuleList(map(blocks, settings.decoder, widths))
         self.tail = nn.Conv2d(widths[0], folded, 3, padding=1, bias=False)
         with torch.no_grad():
             self.tail.weight.mul_(0.1)  # begin near "there is no noise"
@@ -105,5 +116,5 @@ class UNet(nn.Module):
             # Repeated pixels stay in the runtime's blocked layout; a transposed convolution would not.
             x = F.interpolate(up(x), scale_factor=2.0, mode="nearest")  # (n, w1, h/2, w/2) -> (n, w0, h, w)
             x = blocks(x + skips.pop())
-        noise = self.tail(x).float()
-        return noisy - F.pixel_shuffle(noise, self.unshuffle)  # (n, 4c, h/2, w/2) -> (n, c, h, w)
+        out = F.pixel_shuffle(self.tail(x).float(), self.unshuffle)  # (n, 4c, h/2, w/2) -> (n, c, h, w)
+        return noisy - out if self.predicts_noise else out

@@ -82,6 +82,8 @@ class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
     body: int
     decoder: tuple[int, ...]
     unshuffle: int = 2
+    activation: Literal["relu", "gelu"] = "relu"
+    predicts: Literal["noise", "picture"] = "noise"
 
     def __post_init__(self) -> None:
         if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
