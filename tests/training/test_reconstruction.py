@@ -18,7 +18,7 @@ from pellucid.training.loop import train
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, SetData
 from pellucid.training.reconstruction import LOOK_EVERY, Reconstruction, load_set, move
-from tests.tiny import LATENT, POOL, UNET, set_recipe
+from tests.tiny import LATENT, POOL, UNET, set_pictures, set_recipe
 
 CPU = torch.device("cpu")
 REMEDY = 'Set loss = "bce", or output = "linear"'
@@ -166,6 +166,20 @@ def test_a_collapse_is_told_once_with_its_remedy(data_dir: Path, caplog: pytest.
     assert "the network has collapsed: it gives nearly the same grey, 0.00, everywhere" in record.message
     assert "a sigmoid under MSE" in record.message
     assert REMEDY in record.message
+
+
+def test_no_network_is_called_collapsed_while_its_learning_rate_still_rises(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = set_recipe(network=POOL, batch=1, warm_up=LOOK_EVERY + 10)
+    task, network = Reconstruction(plan, set_pictures(tmp_path, 160), CPU), black_network(plan)
+    assert task.epoch > LOOK_EVERY + 10
+    with caplog.at_level(logging.WARNING, "pellucid"):
+        for step in range(task.epoch - 1):
+            task.losses(network, seeded(step), step=step, progress=0.0, count=1)
+        assert not caplog.records
+        task.losses(network, seeded(0), step=task.epoch - 1, progress=0.0, count=1)
+    assert len(caplog.records) == 1
 
 
 def test_a_network_that_gives_pictures_has_not_collapsed(

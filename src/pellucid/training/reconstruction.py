@@ -61,7 +61,9 @@ class Reconstruction:
         """The loss of each of `count` pictures."""
         clean = move(self.train[self.chosen(step, count)].float() / 255, self.data, random)
         denoised = self.run(network, *self.degrade(clean, random))
-        if step < max(self.epoch, LOOK_EVERY) and step % LOOK_EVERY == LOOK_EVERY - 1:
+        last = max(self.epoch, LOOK_EVERY) - 1
+        warm = step >= self.recipe.schedule.warm_up  # before, it may not have begun to learn
+        if step == last or (step < last and warm and step % LOOK_EVERY == LOOK_EVERY - 1):
             self.look(denoised, clean)
         return self.loss(denoised, clean)
 
