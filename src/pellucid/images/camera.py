@@ -20,16 +20,16 @@ References
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pellucid.images.arrays import beside, library, mix, take
+from pellucid.images.arrays import beside, library, mix
 from pellucid.images.jpeg import RGB, YCBCR, jpeg
 from pellucid.images.noise import Limits, Noise, Parameter, Pixels, Random, to_8bit
+from pellucid.images.resize import resample
 
 _BIAS = 5.0
 """Over so many pixels (standard deviation) the change of tone that noise brings is averaged."""
@@ -332,38 +332,12 @@ def _blur(planes: Pixels, radius: Parameter) -> Pixels:
 def enlarge(planes: Pixels, shot: Shot) -> Pixels:
     """From the picture's size to the sensor's, with a margin all round."""
     size = [math.ceil(length * shot.scale) + 2 * _MARGIN for length in planes.shape[-2:]]
-    return _resample(planes, size, first=(0.5 - _MARGIN) / shot.scale - 0.5, step=1 / shot.scale)
+    return resample(planes, size, first=(0.5 - _MARGIN) / shot.scale - 0.5, step=1 / shot.scale)
 
 
 def shrink(planes: Pixels, size: tuple[int, int], shot: Shot) -> Pixels:
     """From the sensor's size with margin to the picture's."""
-    return _resample(planes, size, first=_MARGIN + 0.5 * shot.scale - 0.5, step=shot.scale)
-
-
-def _resample(planes: Pixels, size: Sequence[int], *, first: float, step: float) -> Pixels:
-    """Values at first, first + step, ... of both axes, with Keys's cubic (1981), widened where it shrinks.
-
-    Beyond its edges the picture goes on as its mirror image.
-    """
-    width = max(step, 1.0)
-    for axis, count in enumerate(size, -2):
-        length = planes.shape[axis]
-        positions = first + step * np.arange(count)[:, None]  # (count, 1)
-        nearest = np.floor(positions) + np.arange(-math.ceil(2 * width) + 1, math.ceil(2 * width) + 1)
-        weights = _cubic(np.abs(nearest - positions) / width)  # (count, taps)
-        weights /= weights.sum(axis=1, keepdims=True)
-        index = nearest.astype(np.int64) % (2 * length)
-        index = np.minimum(index, 2 * length - 1 - index)
-        used = np.flatnonzero(weights.any(axis=0))  # one tap only where nothing is resized
-        weights = weights if axis == -1 else weights[:, None]  # one for each row, or for each column
-        planes = sum(beside(planes, weights[..., tap]) * take(planes, index[:, tap], axis) for tap in used)
-    return planes
-
-
-def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
-    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
-    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
+    return resample(planes, size, first=_MARGIN + 0.5 * shot.scale - 0.5, step=shot.scale)
 
 
 # ---- in and out ----------------------------------------------------------------------------------
