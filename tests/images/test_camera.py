@@ -25,6 +25,7 @@ CAMERAS = 40
 LIGHT_ONLY: dict[str, Any] = {
     "luma_share": 0.0,
     "chroma_share": 0.0,
+    "blotches": 0.0,
     "sharpening": 0.0,
     "scale": 1.0,
     "quality": 100,
@@ -150,7 +151,7 @@ def test_resizing_there_and_back_gives_a_smooth_picture_back(scale: float) -> No
 @pytest.mark.parametrize("radius", [1.0, 2.0])
 def test_smoothing_correlates_luma_noise_as_its_radius_says(radius: float) -> None:
     """A Gaussian of standard deviation r gives white noise the autocorrelation exp(-d^2 / 4 r^2)."""
-    shot = a_shot(800, flat(0), luma_share=1.0, luma_radius=radius)
+    shot = a_shot(800, flat(0), luma_share=1.0, luma_radius=radius, blotches=0.0)
     noise = 0.1 * np.repeat(NumpyRandom(0).normal(np.zeros((1, 1, 256, 256))), 3, axis=1)
     smooth = camera.reduce_noise(0.5 + noise, np.full_like(noise, 0.5), shot)[0, 0] - 0.5
     for lag in (1, 2):
@@ -170,6 +171,17 @@ def test_more_noise_is_left_where_there_is_detail(spared: float, coring: float) 
     even = replace(shot, spared=0.0, coring=0.0)
     left = (camera.reduce_noise(clean + noise, clean, even) - clean).mean(1)
     assert left[..., 144:240].std() == pytest.approx(left[..., 16:112].std(), rel=0.1)
+
+
+def test_blotches_are_stronger_than_those_of_white_noise_that_was_blurred() -> None:
+    noise = 0.1 * np.repeat(NumpyRandom(0).normal(np.zeros((1, 1, 256, 256))), 3, axis=1)
+    coarse = []
+    for blotches in (0.0, 1.0):
+        shot = a_shot(800, flat(0), luma_share=0.0, coring=0.0, blotches=blotches, blotch_radius=1.5)
+        left = camera.reduce_noise(0.5 + noise, np.full_like(noise, 0.5), shot)[0, 0] - 0.5
+        coarse.append(left.reshape(8, 32, 8, 32).mean((1, 3)).std())
+        assert (left[:, 1:] - left[:, :-1]).std() == pytest.approx(0.1 * 2**0.5, rel=0.02)  # the fine stays
+    assert coarse[1] == pytest.approx(2 * coarse[0], rel=0.05)
 
 
 def test_chroma_is_smoothed_apart_from_luma() -> None:

@@ -65,6 +65,8 @@ class Shot:
     knee: Parameter  # what counts as detail: half at this standard deviation
     chroma_share: Parameter
     chroma_radius: Parameter
+    blotches: Parameter  # noise coarser than the next is stronger by this share
+    blotch_radius: Parameter
     sharpening: Parameter  # how much of the unsharp mask is added
     sharpening_radius: Parameter
     scale: float  # sensor's size over the picture's; one for all pictures, as it decides the arrays' shape
@@ -121,13 +123,16 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
         clips=happens(0.5),
         malvar=happens(0.6),
         # Most cameras smooth nearly all of the noise, luma over a pixel and chroma over many.
-        luma_share=happens(0.9) * (1 - draw(0, 0.7) ** 2),
-        luma_radius=draw_log(0.7, 3),
+        luma_share=happens(0.9) * (1 - draw(0, 0.75) ** 2),
+        luma_radius=draw_log(0.6, 3),
         spared=draw(0, 1),
         coring=draw(0, 0.7),
         knee=draw_log(0.5, 6) / 255,
-        chroma_share=happens(0.95) * (1 - draw(0, 0.45) ** 2),
-        chroma_radius=draw_log(2, 14),
+        chroma_share=happens(0.95) * (1 - draw(0, 0.3) ** 2),
+        chroma_radius=draw_log(3, 24),
+        # White noise that was blurred has weaker blotches than files from cameras show.
+        blotches=draw(0, 2.5),
+        blotch_radius=draw_log(4, 14),
         sharpening=happens(0.3) * draw(0, 1),
         sharpening_radius=draw(0.5, 1.2),
         # As it was; shrunk, as for web pages and by phones that bin; enlarged, as by digital zoom.
@@ -300,7 +305,8 @@ def reduce_noise(noisy: Pixels, clean: Pixels, shot: Shot) -> Pixels:
     busy = activity / (activity + shot.knee**2)
 
     def smooth(planes: Pixels, share: Parameter, radius: Parameter) -> Pixels:
-        return planes + share * (_blur(planes, radius) - planes)
+        coarse = shot.blotches * _blur(planes, shot.blotch_radius)
+        return planes + share * (_blur(planes, radius) - planes) + coarse
 
     noise = mix(noisy - clean, YCBCR) * (1 - shot.coring * (1 - busy))
     luma = smooth(noise[:, :1], shot.luma_share * (1 - shot.spared * busy), shot.luma_radius)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,14 +16,13 @@ from torch import Tensor
 from pellucid.datasets.graphics import draw_page
 from pellucid.images.arrays import mix
 from pellucid.images.camera import Camera, draw_shot, shoot
-from pellucid.images.jpeg import YCBCR, jpeg
+from pellucid.images.jpeg import YCBCR
 from pellucid.images.metrics import psnr
 from pellucid.images.noise import NumpyRandom, parse_noise
 from pellucid.networks.photo import FOLD
 from pellucid.training.denoising import (
     Crops,
     cut,
-    load_pool,
     mean,
     patch_now,
     random_patches,
@@ -45,9 +43,6 @@ class Photographs(Crops):
 
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         super().__init__(recipe, data_dir, device)
-        # At their own size, with the grain and JPEG's errors that photographs have.
-        own = msgspec.structs.replace(recipe.crops, shrunk=0.0, per_picture=recipe.crops.per_picture // 4)
-        self.whole = load_pool(msgspec.structs.replace(recipe, data=own), data_dir, device)
         self.graphics = draw_graphics(recipe).to(device)
         self.made = -1  # which pairs these are
         self.pairs = torch.empty(0, dtype=torch.uint8)  # (n, 2 c, size, size): noisy, target
@@ -85,16 +80,13 @@ class Photographs(Crops):
         pairs = []
         for start in range(0, data.pairs, SHOTS):
             drawn = len(self.graphics) > 0 and start < degrade.graphics * data.pairs
-            source = self.graphics if drawn else self.whole
-            kept = crops = random_patches(source, data.crop, SHOTS, generator)
+            crops = random_patches(self.graphics if drawn else self.pool, data.crop, SHOTS, generator)
             if not drawn:
-                kept = store(crops, random)
-                if float(random.between(0, 1, crops[:1])) < data.soft:
-                    crops = soften(random_patches(self.pool, data.crop, SHOTS, generator), random)
+                crops = soften(crops, random, data.soft)
             iso = camera.draw(random, crops).iso
             noisy, target = shoot(crops, draw_shot(iso, random, crops), random)
             left = random.between(0, 1, crops) < (0.5 if drawn else degrade.clean)
-            noisy, target = torch.where(left, kept, noisy), torch.where(left, kept, target)
+            noisy, target = torch.where(left, crops, noisy), torch.where(left, crops, target)
             pairs.append((torch.cat([noisy, target], 1) * 255).round().to(torch.uint8))
         return torch.cat(pairs)
 
@@ -131,15 +123,10 @@ def draw_graphics(recipe: Recipe) -> Tensor:
     return torch.from_numpy(np.concatenate(crops))
 
 
-def store(crops: Tensor, random: TorchRandom) -> Tensor:
-    """Store half of the crops as JPEG, as most files are."""
-    quality = random.between(50, 96, crops) // 1
-    stored = jpeg(crops, quality, ((1, 1), (1, 2), (2, 2))[int(random.between(0, 3, crops[:1]))])
-    return torch.where(random.between(0, 1, crops) < 0.5, stored, crops)
-
-
-def soften(crops: Tensor, random: TorchRandom) -> Tensor:
-    """Enlarge crops 1.5 to 8 times, all the same: at full size most photographs are soft."""
+def soften(crops: Tensor, random: TorchRandom, share: float) -> Tensor:
+    """Enlarge some crops 1.5 to 8 times: at full size most photographs are soft."""
+    if float(random.between(0, 1, crops[:1])) >= share:
+        return crops
     size = crops.shape[-1]
     inner = round(size / 1.5 / (8 / 1.5) ** float(random.between(0, 1, crops[:1])))
     start = (size - inner) // 2
