@@ -125,7 +125,7 @@ def training_pictures(desk: Desk, count: int) -> tuple[np.ndarray[Any, Any], Pat
 def our_seconds(run: Path, data: Path, steps: int, *, tiny: bool) -> float:
     """Seconds that so many steps of the training loop take, noise and all; it says so in its log."""
     from pellucid.training.loop import train
-    from pellucid.training.recipe import load_recipe
+    from pellucid.training.recipe_files import load_recipe
 
     changes = [f"schedule.steps={steps}", "schedule.epochs=none", "schedule.rates=constant"]
     own = ["data.name=own", "data.size=28"] if tiny else []

@@ -13,7 +13,7 @@ from benchmarks.lesson_parts import Figures, file, load_digits, panels, show, wr
 from pellucid.evaluation.drawing import draw_network
 from pellucid.latent.maps import COLOURS, save
 from pellucid.networks.autoencoder import Unpool, place_of_maximum
-from pellucid.training.recipe import load_recipe
+from pellucid.training.recipe_files import load_recipe
 from pellucid.training.report import describe
 
 

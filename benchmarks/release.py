@@ -18,7 +18,7 @@ import onnx
 from pellucid.inference.card import write_card
 from pellucid.inference.index import MODELS
 from pellucid.inference.session import Session
-from pellucid.training.recipe import load_recipe
+from pellucid.training.recipe_files import load_recipe
 
 HEAD = "# The networks that ship. Written by benchmarks/release.py.\n"
 OVERLAPS = Path(__file__).parent / "results" / "overlap.json"

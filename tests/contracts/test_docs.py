@@ -31,7 +31,8 @@ from benchmarks.cli_reference import PAGE, reference
 from benchmarks.lesson_parts import small_digits
 from benchmarks.lessons import FIGURES
 from pellucid.inference.index import names
-from pellucid.training.recipe import RECIPES, parse_recipe, recipe_names
+from pellucid.training.recipe import RECIPES
+from pellucid.training.recipe_files import parse_recipe, recipe_names
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "index.md", DOCS / "quick-start.md", *sorted((DOCS / "lessons").glob("*.md"))]

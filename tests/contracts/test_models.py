@@ -16,7 +16,8 @@ from pellucid.inference.index import MODELS, Entry, names, shipped, verify
 from pellucid.inference.model import FIXED_MEMORY, Model
 from pellucid.inference.session import Session
 from pellucid.inference.sigma import CLEAN, estimate_sigma
-from pellucid.training.recipe import load_recipe, recipe_from_json
+from pellucid.training.recipe import recipe_from_json
+from pellucid.training.recipe_files import load_recipe
 from tests.tiny import colours, reach_of
 
 DENOISERS = [entry for entry in shipped() if entry.name != "sigma"]

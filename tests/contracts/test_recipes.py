@@ -18,11 +18,10 @@ from pellucid.training.recipe import (
     Recipe,
     SetData,
     as_made,
-    load_recipe,
     recipe_from_json,
     recipe_json,
-    recipe_names,
 )
+from pellucid.training.recipe_files import load_recipe, recipe_names
 
 BUDGETS = {"instant": 6_000, "fast": 30_000, "best": 200_000}  # multiply-adds a pixel
 RECIPES = {name: load_recipe(name) for name in recipe_names()}

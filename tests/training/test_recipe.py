@@ -17,12 +17,10 @@ from pellucid.training.recipe import (
     Recipe,
     SetData,
     UNetTable,
-    load_recipe,
-    parse_recipe,
     recipe_from_json,
     recipe_json,
-    recipe_names,
 )
+from pellucid.training.recipe_files import load_recipe, parse_recipe, recipe_names
 from tests.tiny import PHOTO, tiny_recipe
 
 HEAD = """
@@ -109,13 +107,13 @@ def test_a_recipe_for_a_set_counts_epochs() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "words"),
     [
-        ("steps =", "stepz =", "stepz.*schedule.*Perhaps you mean steps"),
+        ("steps =", "stepz =", "stepz.*schedule.*Perhaps you mean schedule.steps"),
         ("version =", "verzion =", "verzion.*Perhaps you mean version"),
-        ("body =", "boddy =", "boddy.*network.*Perhaps you mean body"),
-        ("noise =", "nose =", "nose.*degrade.*Perhaps you mean noise"),
+        ("body =", "boddy =", "boddy.*network.*Perhaps you mean network.body"),
+        ("noise =", "nose =", "nose.*degrade.*Perhaps you mean degrade.noise"),
         ("[schedule]", "[shedule]", "shedule.*Perhaps you mean schedule"),
-        ("steps =", "warmup = 3\nsteps =", "warmup.*schedule.*Perhaps you mean warm_up"),
-        ("steps =", "zebra = 3\nsteps =", "zebra.*schedule.*Compare it with a recipe"),
+        ("steps =", "warmup = 3\nsteps =", "warmup.*schedule.*Perhaps you mean schedule.warm_up"),
+        ("steps =", "zebra = 3\nsteps =", "zebra.*schedule.*Its keys are average, batch, "),
     ],
 )
 def test_a_misspelt_key_is_an_error_that_names_those_of_nearly_that_name(
@@ -131,8 +129,8 @@ def test_a_misspelt_key_is_an_error_that_names_those_of_nearly_that_name(
         ("channels = 1", "channels = 2", "channels"),
         ("steps = 12", 'steps = "many"', "steps"),
         ('"unet"', '"transformer"', "transformer.*network.kind"),
-        ('"gaussian:0-75"', '"gausian:0-75"', "gausian.*degrade"),
-        ('"gaussian:0-75"', '"gaussian:900"', "900.*degrade"),
+        ('"gaussian:0-75"', '"gausian:0-75"', "degrade.*gausian"),
+        ('"gaussian:0-75"', '"gaussian:900"', "degrade.*900"),
         ("widths = [8, 16]", "widths = 8", "widths"),
         ('version = "1"', "", "version"),
         ("[data]", "[data", "line"),
@@ -164,16 +162,16 @@ def test_noise_that_has_no_sigma_to_tell_the_network_is_refused(noise: str) -> N
     for text in (TEXT.replace("gaussian:0-75", noise), SET_OF_UNET.replace("gaussian:0.5", noise)):
         with pytest.raises(InputError, match="gaussian"):
             parse_recipe(text)
-    with pytest.raises(InputError, match="gaussian"):
+    with pytest.raises(UsageError, match="gaussian"):
         parse_recipe(SET_OF_UNET, changes=["degrade.noise=none"])
 
 
 def test_photographs_and_estimators_need_a_camera() -> None:
     for kind in ("photo", "estimator"):
-        with pytest.raises(InputError, match=r"The camera of \[degrade\] is .*, and no camera noise"):
+        with pytest.raises(UsageError, match=r"The camera of \[degrade\] is .*, and no camera noise"):
             parse_recipe(TEXT, changes=OTHER_NETWORKS[kind])
     changes = [*OTHER_NETWORKS["photo"], "degrade.camera=camera:iso=800", "schedule.patch=[60]"]
-    with pytest.raises(InputError, match=r"Patches of .* do not fit a network of stride 8"):
+    with pytest.raises(UsageError, match=r"Patches of .* do not fit a network of stride 8"):
         parse_recipe(TEXT, changes=changes)
 
 
@@ -191,19 +189,58 @@ def test_photographs_and_estimators_need_a_camera() -> None:
     ],
 )
 def test_a_recipe_for_a_set_that_makes_no_sense_is_refused(changes: tuple[str, ...], words: str) -> None:
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(UsageError, match=words):
         parse_recipe(SET, changes=changes)
 
 
 @pytest.mark.parametrize("kind", ["photo", "estimator"])
 def test_a_network_for_photographs_is_not_for_a_set(kind: str) -> None:
-    with pytest.raises(InputError, match=r"not for a set of small pictures.*Train it on crops"):
+    with pytest.raises(UsageError, match=r"not for a set of small pictures.*Train it on crops"):
         parse_recipe(SET_OF_UNET, changes=OTHER_NETWORKS[kind])
 
 
 def test_an_autoencoder_is_not_for_crops() -> None:
-    with pytest.raises(InputError, match=r"Autoencoders are not trained on crops.*kind = \"set\""):
+    with pytest.raises(UsageError, match=r"Autoencoders are not trained on crops.*kind = \"set\""):
         parse_recipe(TEXT, changes=OTHER_NETWORKS["dense"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "network.widths=[]", "network.widths=[0]", "network.widths=[-3, 4]", "network.dropout=2",
+        "network.dropout=-1", "network.code=-1", "network.code=0", "network.kernel=0", "network.blocks=-1",
+        "schedule.batch=0", "schedule.batch=-2",
+        "schedule.epochs=0", "schedule.learning_rate=-1", "schedule.learning_rate=nan", "schedule.patience=0",
+        "schedule.stop_after=0", "schedule.average=2", "schedule.weight_decay=-1",
+        "schedule.warm_up=-1", "data.size=0",
+    ],
+)  # fmt: skip
+def test_a_number_out_of_its_range_is_refused_before_anything_is_trained(change: str) -> None:
+    with pytest.raises(UsageError, match=change.split("=")[0].split("[")[0]):
+        parse_recipe(SET, changes=[change])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "degrade.camera=camera:iso=800", "degrade.clipped=0", "degrade.clean=1", "degrade.jitter=0.5",
+        "degrade.graphics=0.5", "schedule.patch=[32]", "loss_floor=0.1",
+    ],
+)  # fmt: skip
+def test_what_would_do_nothing_for_a_set_is_refused(change: str) -> None:
+    with pytest.raises(UsageError, match=rf"{change.split('=')[0]} does nothing for a set.*Leave it out"):
+        parse_recipe(SET, changes=[change])
+
+
+def test_a_set_is_judged_under_one_noise_level() -> None:
+    with pytest.raises(UsageError, match=r"gaussian:0-50 is a range.*Give one value"):
+        parse_recipe(SET, changes=["degrade.noise=gaussian:0-50"])
+
+
+@pytest.mark.parametrize("variant", ["degrade.noise=gaussian:0.1", "data.name=cifar10", "name=other"])
+def test_variants_have_the_same_pictures_and_noise(variant: str) -> None:
+    with pytest.raises(UsageError, match=r"The variant .* has other pictures.*Vary keys of network"):
+        parse_recipe(SET, changes=[f'variants=["{variant}"]'])
 
 
 # ---- changes -------------------------------------------------------------------------------------
@@ -254,14 +291,21 @@ def test_a_key_below_a_value_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("network.cod=32", "cod.*network.*Perhaps you mean code"),
+        ("network.cod=32", "cod.*network.*Perhaps you mean network.code"),
         ("netwerk.code=32", "netwerk.*Perhaps you mean network"),
-        ("schedule.epoch=3", "epoch.*schedule.*Perhaps you mean epochs"),
-        ("data.rotations=3", "rotations.*data.*Perhaps you mean rotation"),
+        ("schedule.epoch=3", "epoch.*schedule.*Perhaps you mean schedule.epochs"),
+        ("epochs=3", "epochs.*Perhaps you mean schedule.epochs"),
+        ("code=32", "code.*Perhaps you mean network.code"),
+        ("network.learning_rate=1", "learning_rate.*Perhaps you mean schedule.learning_rate"),
+        ("network.level=8", "level.*network.*Its keys are activation, blocks, code, "),
+        ("network.activation=rleu", "rleu.*network.activation.*Choose relu or elu or gelu or leaky"),
+        ("network.kind=conv-pol", "conv-pol.*network.kind.*conv-latent or conv-pool or dense"),
+        ("loss=foo", "foo.*loss.*Choose charbonnier or l1 or mse"),
+        ("data.rotations=3", "rotations.*data.*Perhaps you mean data.rotation"),
     ],
 )
 def test_a_misspelt_change_is_an_error_that_names_the_near_ones(change: str, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(UsageError, match=words):
         parse_recipe(SET, changes=[change])
 
 

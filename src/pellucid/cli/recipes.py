@@ -29,7 +29,7 @@ def recipes(context: typer.Context, as_json: Json = False) -> None:
 @app.command("list", epilog=EXAMPLES)
 def list_recipes(as_json: Json = False) -> None:
     """List the recipes that came with the installation."""
-    from pellucid.training.recipe import load_recipe, recipe_names
+    from pellucid.training.recipe_files import load_recipe, recipe_names
 
     found = [load_recipe(name) for name in recipe_names()]
     if as_json:
@@ -49,10 +49,10 @@ def show_recipe(
     """Show a recipe, as a start for one's own."""
     import msgspec
 
-    from pellucid.training.recipe import RECIPES, load_recipe
+    from pellucid.training.recipe_files import load_recipe, recipe_path
 
     recipe = load_recipe(name)
     if as_json:
         say_json(msgspec.to_builtins(recipe))
     else:
-        say((RECIPES / f"{name}.toml").read_text(encoding="utf-8").rstrip())
+        say(recipe_path(name).read_text(encoding="utf-8").rstrip())

@@ -70,7 +70,7 @@ def train(
     The run folder then holds the network as an .onnx file, which denoise takes as its --model, beside the
     recipe, the log, the checkpoint and, for sets such as MNIST, metrics.json and report.html.
     """
-    from pellucid.training.recipe import load_recipe
+    from pellucid.training.recipe_files import load_recipe
 
     chosen = list(changes or [])
     for key, count, other in (("steps", steps, "epochs"), ("epochs", epochs, "steps")):

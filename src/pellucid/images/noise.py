@@ -151,6 +151,11 @@ class Noise(ABC):
         ]
         return f"{self.kind}:{','.join(texts)}"
 
+    @property
+    def is_range(self) -> bool:
+        """Whether a parameter is a range, from which each picture draws."""
+        return any(isinstance(value, tuple) for value in vars(self).values())
+
     def draw(self, random: Random, like: Pixels) -> Self:
         """The same noise with a value drawn from each range, one for each picture of ``like``."""
         ranges = {name: value for name, value in vars(self).items() if isinstance(value, tuple)}

@@ -58,7 +58,9 @@ class Photographs(Crops):
         rms = noise.square().mean((1, 2, 3)).sqrt()
         truth = true_levels(noise)
         wrong = LOSSES["pinball"](levels, truth)
-        return weigh(self.loss(denoised, target) + 0.1 * wrong, rms, self.recipe.loss_floor)
+        # Blotches are so faint beside the fine noise that they need a voice of their own.
+        coarse = self.loss(F.avg_pool2d(denoised, FOLD), F.avg_pool2d(target, FOLD))
+        return weigh(self.loss(denoised, target) + 2 * coarse + 0.1 * wrong, rms, self.recipe.loss_floor)
 
     def batch(self, random: TorchRandom, *, step: int, progress: float, count: int) -> tuple[Tensor, Tensor]:
         """Noisy pictures and their targets (n, c, h, w), 0 to 1."""

@@ -4,23 +4,33 @@ A recipe is a TOML file whose tables are the classes below. With the version of 
 network again.
 """
 
-import difflib
-import re
-import tomllib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import UsageError
 from pellucid.images.camera import Camera
 from pellucid.images.noise import Gaussian, Noise, parse_noise
 
 KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
 """Pixels a side and channels of the sets that have a name."""
 
+IDLE_FOR_SETS = (
+    *(f"degrade.{key}" for key in ("camera", "graphics", "clean", "clipped", "jitter")),
+    "schedule.patch",
+    "loss_floor",
+)
+
 RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Whole = Annotated[int, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Positive = Annotated[float, msgspec.Meta(ge=0)]
+Widths = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,15 +43,15 @@ class Data(Table, frozen=True, tag_field="kind", tag="crops"):
     train: tuple[str, ...]  # folders below the data folder
     tune: str  # folder of the pictures that judge while training
     channels: Literal[1, 3]
-    crop: int = 128  # pixels a side of the crops kept in memory
-    per_picture: int = 128  # crops cut from each picture
-    shrunk: float = 0.5  # share of the crops that come from shrunk copies
+    crop: Count = 128  # pixels a side of the crops kept in memory
+    per_picture: Count = 128  # crops cut from each picture
+    shrunk: Share = 0.5  # share of the crops that come from shrunk copies
     scales: tuple[float, float] = (0.6, 1.0)  # to what scale these are shrunk
     without: tuple[str, ...] = ()  # names of pictures that are kept for judging
-    graphics: int = 0  # drawn pages, screenshots and drawings, beside the photographs a camera takes
-    soft: float = 0.0  # share of the photographs that are enlarged before a camera takes them
-    pairs: int = 2048  # crops that a camera takes at a time ...
-    renew: int = 512  # ... and after how many steps it takes others
+    graphics: Whole = 0  # drawn pages, screenshots and drawings, beside the photographs a camera takes
+    soft: Share = 0.0  # share of the photographs that are enlarged before a camera takes them
+    pairs: Count = 2048  # crops that a camera takes at a time ...
+    renew: Count = 512  # ... and after how many steps it takes others
 
 
 class SetData(Table, frozen=True, tag_field="kind", tag="set"):
@@ -49,13 +59,13 @@ class SetData(Table, frozen=True, tag_field="kind", tag="set"):
 
     name: str  # mnist, fashion-mnist or cifar10; else a folder below the data folder
     channels: Literal[1, 3] = 1
-    size: int = 64  # of a folder: pixels a side that every picture gets ...
+    size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every picture gets ...
     fit: Literal["crop", "resize"] = "crop"  # ... by taking its middle, or all of it
     judge: str | None = None  # of a folder: another one that judges, so that all of this one can train
     flips: bool = False  # mirror half of the pictures while training
     turns: bool = False  # turn them by quarters
-    rotation: float = 0.0  # turn them by up to so many degrees to either side
-    shift: int = 0  # move them by up to so many pixels each way
+    rotation: Positive = 0.0  # turn them by up to so many degrees to either side
+    shift: Whole = 0  # move them by up to so many pixels each way
 
 
 class Degrade(Table, frozen=True):
@@ -63,10 +73,10 @@ class Degrade(Table, frozen=True):
 
     noise: str | None = None  # its text form, such as gaussian:0-75
     camera: str | None = None  # such as camera:iso=100-25600
-    graphics: float = 0.0  # share of the camera's pictures that are drawn; half of them stay as they are
-    clean: float = 0.0  # share of the pictures that get no noise at all
-    clipped: float = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
-    jitter: float = 0.05  # relative standard deviation of the error in the noise level told to the network
+    graphics: Share = 0.0  # share of the camera's pictures that are drawn; half of them stay as they are
+    clean: Share = 0.0  # share of the pictures that get no noise at all
+    clipped: Share = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
+    jitter: Positive = 0.05  # relative standard deviation of the error in the noise level told to the network
 
     def __post_init__(self) -> None:
         for text in (self.noise, self.camera):
@@ -77,11 +87,11 @@ class Degrade(Table, frozen=True):
 class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
     """A denoiser: `pellucid.networks.unet.UNetSettings`; the channels come from the data."""
 
-    widths: tuple[int, ...]
-    encoder: tuple[int, ...]
-    body: int
-    decoder: tuple[int, ...]
-    unshuffle: int = 2
+    widths: Widths
+    encoder: tuple[Whole, ...]
+    body: Whole
+    decoder: tuple[Whole, ...]
+    unshuffle: Count = 2
     activation: Literal["relu", "gelu"] = "relu"
     predicts: Literal["noise", "picture"] = "noise"
 
@@ -102,7 +112,7 @@ class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
 class PhotoTable(UNetTable, frozen=True, tag_field="kind", tag="photo"):
     """A denoiser of photographs: `pellucid.networks.photo.PhotoUNet`."""
 
-    estimator: int = 16  # width of the part that estimates the noise
+    estimator: Count = 16  # width of the part that estimates the noise
 
     @property
     def stride(self) -> int:
@@ -113,7 +123,7 @@ class PhotoTable(UNetTable, frozen=True, tag_field="kind", tag="photo"):
 class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
     """A noise estimator: `pellucid.networks.sigma.SigmaEstimator`."""
 
-    width: int
+    width: Count
 
     @property
     def stride(self) -> int:
@@ -126,7 +136,7 @@ class AutoencoderTable(Table, frozen=True):
 
     activation: Literal["relu", "elu", "gelu", "leaky"] = "relu"
     output: Literal["sigmoid", "linear"] = "sigmoid"
-    dropout: float = 0.0
+    dropout: Fraction = 0.0
 
     @property
     def stride(self) -> int:
@@ -137,24 +147,24 @@ class AutoencoderTable(Table, frozen=True):
 class DenseTable(AutoencoderTable, frozen=True, tag_field="kind", tag="dense"):
     """`pellucid.networks.autoencoder.DenseSettings`."""
 
-    level: int = 8
-    hidden: int | None = None
+    level: Count = 8
+    hidden: Count | None = None
 
 
 class ConvLatentTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-latent"):
     """`pellucid.networks.autoencoder.ConvLatentSettings`."""
 
-    code: int = 16
-    widths: tuple[int, ...] = (32, 64)
-    kernel: int = 3
-    blocks: int = 0
-    hidden: int = 0
+    code: Count = 16
+    widths: Widths = (32, 64)
+    kernel: Count = 3
+    blocks: Whole = 0
+    hidden: Whole = 0
 
 
 class ConvPoolTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-pool"):
     """`pellucid.networks.autoencoder.ConvPoolSettings`."""
 
-    widths: tuple[int, ...] = (32, 32)
+    widths: Widths = (32, 32)
     up: Literal["transposed", "nearest", "bilinear", "unpool"] = "transposed"
 
     @property
@@ -166,21 +176,21 @@ class ConvPoolTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-p
 class Schedule(Table, frozen=True):
     """How long, how fast, on how much at a time."""
 
-    steps: int | None = None  # either so many steps ...
-    epochs: int | None = None  # ... or so many times through a set
-    batch: int = 16  # pictures a step, over all processes
-    patch: tuple[int, ...] = (96,)  # pixels a side; of several, each serves an equal share of the steps
+    steps: Count | None = None  # either so many steps ...
+    epochs: Count | None = None  # ... or so many times through a set
+    batch: Count = 16  # pictures a step, over all processes
+    patch: Widths = (96,)  # pixels a side; of several, each serves an equal share of the steps
     optimizer: Literal["muon", "adamw", "adam"] = "muon"
-    learning_rate: float = 2e-3  # the highest
-    warm_up: int = 300  # steps in which the learning rate rises from zero
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 2e-3  # the highest
+    warm_up: Whole = 300  # steps in which the learning rate rises from zero
     rates: Literal["cosine", "constant", "steps", "plateau"] = "cosine"  # how the learning rate falls
-    patience: int = 2  # of plateau: halve the rate after so many checks without a better figure
-    stop_after: int | None = None  # end after so many checks without a better figure, and keep the best
-    weight_decay: float = 1e-4
-    clip: float = 1.0  # largest norm of the gradient; 0: any
-    average: float = 0.999  # decay of the moving average of the weights, which is what is kept; 0: none
+    patience: Count = 2  # of plateau: halve the rate after so many checks without a better figure
+    stop_after: Count | None = None  # end after so many checks without a better figure, and keep the best
+    weight_decay: Positive = 1e-4
+    clip: Positive = 1.0  # largest norm of the gradient; 0: any
+    average: Fraction = 0.999  # decay of the moving average of the weights, which is what is kept; 0: none
     precision: Literal["bfloat16", "float32"] = "bfloat16"
-    check_every: int = 2000  # steps between two measurements; each epoch, too, ends with one
+    check_every: Count = 2000  # steps between two measurements; each epoch, too, ends with one
 
 
 class Recipe(Table, frozen=True):
@@ -196,7 +206,9 @@ class Recipe(Table, frozen=True):
     network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "bce", "pinball"] = "charbonnier"  # pinball for estimators
-    loss_floor: float | None = None  # divide each picture's loss by its noise level plus this; in units of 1
+    loss_floor: Positive | None = (
+        None  # divide each picture's loss by its noise level plus this; in units of 1
+    )
     variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
     limits: str = ""  # where the network fails, in words
     reaches: str = ""  # what the trained network was measured at, in words
@@ -206,6 +218,12 @@ class Recipe(Table, frozen=True):
     def __post_init__(self) -> None:
         if (self.schedule.steps is None) == (self.schedule.epochs is None):
             raise UsageError("[schedule] needs either steps or epochs", "Set one of them")
+        for each in self.variants:
+            if each.split("=")[0].split(".")[0] not in ("network", "schedule", "loss", "seed"):
+                raise UsageError(
+                    f"The variant {each} has other pictures, noise or names than the rest",
+                    "Vary keys of network or schedule, loss or seed, so that all can be compared",
+                )
         if isinstance(self.data, SetData):
             _check_set(self)
         else:
@@ -233,7 +251,14 @@ def _check_set(recipe: Recipe) -> None:
         raise UsageError(
             f"The pictures of {data.name} have {channels} channels", f"Set channels = {channels}"
         )
+    for name in IDLE_FOR_SETS:
+        place, _, key = name.rpartition(".")
+        table = getattr(recipe, place) if place else recipe
+        if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
+            raise UsageError(f"{name} does nothing for a set of small pictures", "Leave it out")
     noise = recipe.degrade.noise
+    if noise is not None and parse_noise(noise).is_range:
+        raise UsageError(f"{noise} is a range, and figures belong to one noise level", "Give one value")
     if isinstance(recipe.network, UNetTable) and not isinstance(noise and parse_noise(noise), Gaussian):
         raise UsageError(f"A U-Net is told the noise level, and the noise is {noise}", Gaussian.usage())
     if recipe.loss == "bce" and getattr(recipe.network, "output", "linear") != "sigmoid":
@@ -267,87 +292,6 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
             f"Patches of {schedule.patch} pixels do not fit a network of stride {stride}",
             f"Set multiples of {stride}",
         )
-
-
-def load_recipe(name_or_path: str | Path, changes: Sequence[str] = ()) -> Recipe:
-    """Read a recipe that comes with Pellucid, by its name, or one's own, by its path.
-
-    Parameters
-    ----------
-    name_or_path : str or Path
-    changes : sequence of str
-        Keys with other values, such as ``network.code=32``; values as TOML has them; quotes
-        may be left out, and ``none`` takes a key away.
-
-    Raises
-    ------
-    UsageError
-        When there is no such recipe.
-    InputError
-        When the file is not valid TOML, or has a key or value that a recipe cannot have.
-    """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = RECIPES / f"{name_or_path}.toml"
-    if not path.is_file():
-        raise UsageError(
-            f"There is no recipe {str(name_or_path)!r}",
-            f"Name a .toml file, or one of {', '.join(recipe_names())}",
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise InputError(f"{path} cannot be read as text: {exc}", "Write it as TOML in UTF-8") from exc
-    return parse_recipe(text, str(path), changes)
-
-
-def recipe_names() -> list[str]:
-    """The names of the recipes that come with Pellucid."""
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
-
-
-def parse_recipe(text: str, source: str = "the recipe", changes: Sequence[str] = ()) -> Recipe:
-    """Read a recipe from TOML text; `source` names it in errors."""
-    try:
-        content = tomllib.loads(text)
-        for each in changes:
-            _change(content, each)
-        return msgspec.convert(content, Recipe)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
-        raise InputError(f"{source}: {exc}", _remedy(str(exc))) from exc
-
-
-def _change(content: dict[str, Any], assignment: str) -> None:
-    """Set ``table.key=value`` in a recipe that is not yet checked."""
-    path, equals, text = assignment.partition("=")
-    *tables, key = path.strip().split(".")
-    if not equals or not key:
-        raise UsageError(f"--set {assignment!r} is no assignment", "Write it as in network.code=32")
-    for name in tables:
-        content = content.setdefault(name, {})
-        if not isinstance(content, dict):
-            raise UsageError(f"--set {assignment}: {name} is no table", "Write it as in network.code=32")
-    if text == "none":
-        content.pop(key, None)  # TOML has no word for nothing
-        return
-    try:
-        content[key] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        content[key] = text  # a word without its quotes
-
-
-def _remedy(problem: str) -> str:
-    """For a key that does not exist, the keys of nearly that name."""
-    unknown = re.search("unknown field `(.+?)`", problem)
-    keys = {each.encode_name for table in _tables(Table) for each in msgspec.structs.fields(table)}
-    near = difflib.get_close_matches(unknown[1], sorted(keys)) if unknown else []
-    if near:
-        return f"Perhaps you mean {' or '.join(near)}"
-    return "Compare it with a recipe that comes with Pellucid"
-
-
-def _tables(base: type[Table]) -> list[type[Table]]:
-    return [table for child in base.__subclasses__() for table in (child, *_tables(child))]
 
 
 def as_made(recipe: Recipe) -> Recipe:
