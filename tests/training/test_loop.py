@@ -1,7 +1,9 @@
 """Training from beginning to end, in seconds."""
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid.datasets.folder import read_samples
 from pellucid.errors import DeviceError, InputError, UsageError
@@ -17,7 +19,7 @@ from pellucid.images.metrics import psnr
 from pellucid.images.noise import Gaussian, NumpyRandom
 from pellucid.inference.model import load_model
 from pellucid.inference.session import Session
-from pellucid.training.checkpoint import PLAIN, State, resume
+from pellucid.training.checkpoint import PLAIN, Network, State, resume
 from pellucid.training.loop import gave_up, set_learning_rate, train, watch
 from pellucid.training.recipe import ConvLatentTable, EstimatorTable, Recipe, Schedule, recipe_from_json
 from tests.tiny import DENSE, LATENT, PHOTO, UNET, set_recipe, tiny_recipe
@@ -128,6 +130,49 @@ def test_runs_with_the_same_weights_denoise_alike(run_folder: Path, data_dir: Pa
     np.testing.assert_array_equal(one.pixels, two.pixels)
 
 
+def test_ctrl_c_loses_no_step(data_dir: Path, tmp_path: Path) -> None:
+    calls = 0
+
+    def press(module: nn.Module, inputs: Any) -> None:
+        nonlocal calls
+        calls += isinstance(module, Network)
+        if calls == 5 and isinstance(module, Network):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    hook = nn.modules.module.register_module_forward_pre_hook(press)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny_recipe(), tmp_path, data_dir=data_dir, device="cpu")
+    finally:
+        hook.remove()
+    assert checkpoint(tmp_path)["step"] == 5
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    train(tiny_recipe(), tmp_path, data_dir=data_dir, device="cpu")
+    assert [line["step"] for line in log_lines(tmp_path)] == [6, 12, 12]
+
+
+def test_what_was_logged_after_the_last_checkpoint_is_not_logged_twice(
+    data_dir: Path, tmp_path: Path, interrupt: Interrupt
+) -> None:
+    with interrupt(11):
+        train(tiny_recipe(), tmp_path, data_dir=data_dir, device="cpu")
+    assert [line["step"] for line in log_lines(tmp_path)] == [6]
+    with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"step": 8, "se')  # and the disk was full
+    for _ in range(2):  # a run that has ended ends again
+        train(tiny_recipe(), tmp_path, data_dir=data_dir, device="cpu")
+        assert [line["step"] for line in log_lines(tmp_path)] == [6, 12, 12]
+
+
+def test_a_damaged_checkpoint_is_refused_in_words(run_folder: Path, data_dir: Path, tmp_path: Path) -> None:
+    whole = (run_folder / "checkpoint.pt").read_bytes()
+    for content in (whole[:2000], b"", b"no checkpoint"):
+        (tmp_path / "checkpoint.pt").write_bytes(content)
+        with pytest.raises(InputError, match=r"checkpoint\.pt cannot be read.*Delete it to begin anew"):
+            train(tiny_recipe(), tmp_path, data_dir=data_dir, device="cpu")
+        assert (tmp_path / "checkpoint.pt").read_bytes() == content
+
+
 def test_a_checkpoint_of_another_recipe_is_refused_and_stays(
     run_folder: Path, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -182,6 +227,9 @@ def test_what_cannot_be_trained_leaves_no_folder(data_dir: Path, tmp_path: Path)
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match=r"No device 'cuda'.*cpu"):
             train(tiny_recipe(), tmp_path / "run", data_dir=data_dir, device="cuda")
+    for device in ("gpu", "mps", "cuda:first", ""):
+        with pytest.raises(DeviceError, match=f"There is no device '{device}'.*auto, cpu, cuda or cuda:1"):
+            train(tiny_recipe(), tmp_path / "run", data_dir=data_dir, device=device)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,7 +4,9 @@ import copy
 import json
 import logging
 import math
+import pickle
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from pellucid.errors import UsageError
+from pellucid.errors import InputError, UsageError
 from pellucid.inference import index
 from pellucid.networks.autoencoder import (
     Autoencoder,
@@ -137,6 +139,16 @@ def is_of(text: str, recipe: Recipe) -> bool:
         return False
 
 
+def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """What `save` wrote."""
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as exc:
+        words = next(iter(str(exc).splitlines()), "it ends too early")
+        raise InputError(f"{path} cannot be read: {words}", "Delete it to begin anew") from exc
+    return content
+
+
 def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     """The state in the folder's checkpoint, or a new one."""
     torch.manual_seed(recipe.seed)
@@ -149,7 +161,7 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     average = copy.deepcopy(network) if recipe.schedule.average else network
     state = State(network, average, make_optimizers(network, recipe.schedule))
     if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=True)
+        saved = read_checkpoint(path, device)
         if not is_of(saved["recipe"], recipe):
             raise UsageError(
                 f"{folder} holds a run of another recipe", "Name another folder, or delete this one"
@@ -176,6 +188,17 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
     torch.save(content, path.with_suffix(".tmp"))
     path.with_suffix(".tmp").replace(path)
     (folder / "recipe.json").write_text(recipe_json(recipe) + "\n", encoding="utf-8")
+
+
+def cut_log(folder: Path, step: int) -> None:
+    """Take away the lines of what was trained after the checkpoint, and the last line of a run that ended."""
+    path, kept = folder / "log.jsonl", []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        with suppress(ValueError):  # a line that was cut off
+            content = json.loads(line)
+            if content["step"] <= step and "loss" in content:
+                kept.append(line + "\n")
+    path.write_text("".join(kept), encoding="utf-8")
 
 
 def write_log(folder: Path, state: State, loss: Tensor | None, figures: dict[str, float]) -> None:

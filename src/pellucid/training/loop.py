@@ -14,6 +14,9 @@ import ctypes
 import logging
 import math
 import os
+import re
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -28,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pellucid.errors import DeviceError, UsageError
-from pellucid.training.checkpoint import State, resume, save, write_log
+from pellucid.training.checkpoint import State, cut_log, resume, save, write_log
 from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
@@ -105,8 +108,12 @@ def train(
     ------
     UsageError
         When the folder holds a run of another recipe.
+    InputError
+        When the checkpoint is damaged.
     DeviceError
         When the device is not there.
+    KeyboardInterrupt
+        At the end of a step in which Ctrl-C was pressed; the checkpoint is as new.
     """
     processes, rank, where = join_processes(device)
     if recipe.schedule.batch % processes:
@@ -120,6 +127,8 @@ def train(
     make_task = Reconstruction if isinstance(recipe.data, SetData) else TASKS[type(recipe.network)]
     task: Task = make_task(recipe, data_dir, where)
     folder.mkdir(parents=True, exist_ok=True)
+    if rank == 0:
+        cut_log(folder, state.step)
     network = DistributedDataParallel(state.network) if processes > 1 else state.network
     schedule = recipe.schedule
 
@@ -133,7 +142,7 @@ def train(
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
 
-    with bar(enabled=rank == 0) as show:
+    with bar(enabled=rank == 0) as show, whole_steps() as interrupted:
         while (
             not gave_up(state, schedule)
             and (progress := share_done(state, steps, minutes, where, processes)) < 1
@@ -162,9 +171,11 @@ def train(
                     watch(state, schedule, figures["validation_mse"])
             if rank == 0:
                 show(progress, float(loss.detach()) if state.step % 20 == 0 else None)
-                if time.monotonic() - saved > save_every_s:
+                if interrupted() or time.monotonic() - saved > save_every_s:
                     save(state, recipe, folder)
                     saved = time.monotonic()
+            if interrupted():
+                raise KeyboardInterrupt
 
     target = folder / f"{recipe.name}.onnx"
     if state.kept is not None:
@@ -192,7 +203,9 @@ def join_processes(device: str) -> tuple[int, int, torch.device]:
     """How many processes train together, which of them this is, and its device."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise DeviceError(f"There is no device {device!r}", "Choose auto, cpu, cuda or cuda:1")
+    if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
         raise DeviceError(f"No device {device!r} is there", "Train with --device cpu")
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # torchrun sets these
     if processes == 1:
@@ -274,6 +287,27 @@ def update_average(state: State, decay: float) -> None:
     decay = min(decay, state.step / (state.step + 10))
     for mean, now in zip(state.average.parameters(), state.network.parameters(), strict=True):
         mean.lerp_(now, 1 - decay)
+
+
+@contextmanager
+def whole_steps() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C wait until the step is done; yields the function that says whether it came."""
+    asked = False
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # Ctrl-C is somebody else's
+        return
+
+    def ask(*_: Any) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, usual)  # the second one ends at once
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 @contextmanager
