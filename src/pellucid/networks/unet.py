@@ -8,7 +8,8 @@
 The picture is first folded to half its size with four times the channels (Shi and others 2016), since a
 convolution there costs a quarter. Each level below halves the size again and holds more channels. There is
 no bias anywhere, so that scaling picture and sigma scales the result (Mohan and others 2020), no
-normalisation, and nothing that looks at the whole picture, so that a picture can be cut into tiles.
+normalisation, and nothing that looks at the whole picture, so that a picture can be cut into tiles. (For
+noise so strong that little of the picture is left, a U-Net may give the picture itself instead.)
 
 References: Ronneberger and others 2015 (U-Net); He and others 2016 (residual blocks); Zhang and others 2018
 (FFDNet: the sigma map as an input); Zhang and others 2021 (DRUNet: residual blocks in a U-Net, no biases).
