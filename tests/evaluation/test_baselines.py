@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pellucid.evaluation.baselines import BASELINES, Baseline, choose_parameter, installed_baselines
+from pellucid.evaluation.baselines import BASELINES, Baseline, choose_parameter, usable_baselines
 from pellucid.evaluation.pictures import Corruption, PictureSet, read_corruption
 from pellucid.images.picture import to_float
 from tests.evaluation.conftest import pieces
 
-every_baseline = pytest.mark.parametrize("baseline", installed_baselines(), ids=lambda each: each.name)
+every_baseline = pytest.mark.parametrize("baseline", usable_baselines(28), ids=lambda each: each.name)
 
 
 def error(baseline: Baseline, value: float, pictures: PictureSet, corruption: Corruption) -> float:
@@ -18,7 +18,17 @@ def error(baseline: Baseline, value: float, pictures: PictureSet, corruption: Co
 
 
 def test_the_tests_know_all_baselines() -> None:
-    assert installed_baselines() == list(BASELINES)
+    assert usable_baselines(28) == list(BASELINES)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_usable_for_pictures_of_few_pixels_works_there(channels: int) -> None:
+    for side in (1, 2, 9, 14):
+        noisy = np.random.default_rng(side).random((1, side, side, channels), np.float32)
+        usable = usable_baselines(side)
+        assert len(usable) >= 3
+        for baseline in usable:
+            assert baseline.denoise(noisy, baseline.tries[0]).shape == noisy.shape
 
 
 @every_baseline

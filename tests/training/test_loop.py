@@ -57,6 +57,14 @@ def test_a_run_leaves_recipe_log_checkpoint_and_network(run_folder: Path) -> Non
     assert Session(run_folder / "tiny.onnx").card.steps == 12
 
 
+def test_the_run_folder_stands_for_its_network(run_folder: Path) -> None:
+    pixels = np.full((16, 16), 0.5, np.float32)
+    one, two = (
+        load_model(name).denoise(pixels, sigma=SIGMA) for name in (run_folder, run_folder / "tiny.onnx")
+    )
+    np.testing.assert_array_equal(one.pixels, two.pixels)
+
+
 def test_the_log_has_one_line_a_measurement_and_one_for_the_end(run_folder: Path) -> None:
     lines = log_lines(run_folder)
     assert [line["step"] for line in lines] == [6, 12, 12]

@@ -136,7 +136,9 @@ def _finish(
             rows = [[name, *(f"{value:g}" for value in each.values())] for name, each in metrics.items()]
             say("\n" + table([["RUN", "TEST MSE", "TEST PSNR"], *rows]))
             say(f"\n{output / 'report.html'}")
-        say(f"{networks[-1]}\nUse it with: pellucid denoise photo.jpg --model {networks[-1]}")
+        say("\n".join(networks))
+        if not metrics:  # it is for photographs
+            say(f"Use it with: pellucid denoise photo.jpg --model {networks[-1]}")
 
 
 def layer_table(layers: "Sequence[Layer]") -> str:

@@ -37,6 +37,8 @@ class Baseline:
         How many of the first validation pictures its parameter is chosen on.
     needs : str, optional
         A package without which it is left out.
+    smallest : int
+        Pixels a side below which it cannot work and is left out.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Baseline:
     images: int | None = None
     chosen_on: int = 200
     needs: str | None = None
+    smallest: int = 1
 
 
 def median(noisy: Batch, side: float) -> Batch:
@@ -69,7 +72,7 @@ def wavelet(noisy: Batch, sigma: float) -> Batch:
     from skimage.restoration import denoise_wavelet
 
     levels = pywt.dwt_max_level(min(noisy.shape[1:3]), "sym4")
-    options = {"sigma": sigma, "wavelet": "sym4", "wavelet_levels": min(4, max(1, levels))}
+    options = {"sigma": sigma, "wavelet": "sym4", "wavelet_levels": min(4, levels)}
     return _one_by_one(
         denoise_wavelet, noisy, convert2ycbcr=noisy.shape[3] == 3, rescale_sigma=True, **options
     )
@@ -112,17 +115,19 @@ SIGMAS = (0.02, 0.035, 0.05, 0.08, 0.13, 0.2, 0.35, 0.55, 0.9)
 BASELINES = (
     Baseline("median filter", "side", (3, 5, 7), median),
     Baseline("Gaussian filter", "width", (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2), gaussian),
-    Baseline("wavelets", "sigma", SIGMAS, wavelet, 200, needs="pywt"),
+    Baseline("wavelets", "sigma", SIGMAS, wavelet, 200, needs="pywt", smallest=14),
     Baseline("total variation", "weight", SIGMAS, total_variation, 200),
-    Baseline("non-local means", "sigma", SIGMAS, non_local_means, 200),
+    Baseline("non-local means", "sigma", SIGMAS, non_local_means, 200, smallest=2),
     # 0.6 s for a picture of MNIST, 450 times non-local means.
-    Baseline("BM3D", "sigma", (0.05, 0.1, 0.2, 0.35, 0.6), bm3d, 10, 4, "bm3d"),
+    Baseline("BM3D", "sigma", (0.05, 0.1, 0.2, 0.35, 0.6), bm3d, 10, 4, "bm3d", 9),
 )
 
 
-def installed_baselines() -> list[Baseline]:
-    """The baselines whose packages are there."""
-    return [each for each in BASELINES if each.needs is None or find_spec(each.needs)]
+def usable_baselines(side: int) -> list[Baseline]:
+    """The baselines whose packages are there and that can work on pictures of so few pixels a side."""
+    return [
+        each for each in BASELINES if side >= each.smallest and (each.needs is None or find_spec(each.needs))
+    ]
 
 
 def choose_parameter(baseline: Baseline, pictures: Sequence[Samples], corruption: Corruption) -> float:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import UsageError
 from pellucid.evaluation.pictures import LARGEST_BATCH, Batch
+from pellucid.inference import index
 from pellucid.inference.card import Card
 from pellucid.inference.model import Model, load_model
 from pellucid.inference.session import Session
@@ -104,7 +105,7 @@ def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) 
 
 def _open(text: str, label: str, threads: int | None) -> Contender:
     run = Path(text) if Path(text).is_dir() else None
-    path = _network_of(run) if run else text
+    path = index.network_in(run) if run else text
     if str(path).endswith(".onnx") and Path(path).is_file():
         session = Session(Path(path), threads=threads)
         if session.inputs == ["noisy"] and "denoised" in session.outputs:
@@ -113,18 +114,6 @@ def _open(text: str, label: str, threads: int | None) -> Contender:
     model = load_model(path, threads=threads)
     cards = {channels: model.card(channels) for channels in model.channels}
     return Contender(label, cards, partial(denoise_each, model), run)
-
-
-def _network_of(run: Path) -> Path:
-    """The one network in a run folder."""
-    found = sorted(run.glob("*.onnx"))
-    if not found:
-        raise InputError(
-            f"{run} holds no .onnx file", "Name a folder in which pellucid train has ended, or an .onnx file"
-        )
-    if len(found) > 1:
-        raise UsageError(f"{run} holds several networks", f"Name one of {', '.join(map(str, found))}")
-    return found[0]
 
 
 def _untold(session: Session, noisy: Batch, sigma: float | None) -> Batch:

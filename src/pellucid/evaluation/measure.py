@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import pellucid
 from pellucid.errors import InputError
-from pellucid.evaluation.baselines import choose_parameter, installed_baselines
+from pellucid.evaluation.baselines import choose_parameter, usable_baselines
 from pellucid.evaluation.contender import Contender
 from pellucid.evaluation.gallery import make_gallery
 from pellucid.evaluation.pictures import Batch, Corruption, PictureSet, Samples, read_corruption
@@ -178,7 +178,8 @@ def _methods(
 ) -> Iterator[Method]:
     """One method after the other; the parameter of a baseline is chosen when its turn comes."""
     yield Method("noisy input", "noisy", lambda noisy: noisy)
-    for baseline in installed_baselines() if baselines else ():
+    side = min(min(each.shape[:2]) for each in (*pictures.test, *pictures.validation))
+    for baseline in usable_baselines(side) if baselines else ():
         tell(baseline.name)
         value = choose_parameter(baseline, pictures.validation, corruption)
         note = f"{baseline.parameter} {value:g}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from pellucid.errors import LimitError, UsageError
+from pellucid.errors import InputError, LimitError, UsageError
 
 MODELS = Path(__file__).parent.parent / "models"
 
@@ -53,9 +53,32 @@ def entries(name: str) -> list[Entry]:
     return found
 
 
+def network_in(run: Path) -> Path:
+    """The one network in a run folder.
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    UsageError
+        When there are several.
+    """
+    found = sorted(run.glob("*.onnx"))
+    if not found:
+        raise InputError(
+            f"{run} holds no .onnx file", "Name a folder in which pellucid train has ended, or an .onnx file"
+        )
+    if len(found) > 1:
+        raise UsageError(f"{run} holds several networks", f"Name one of {', '.join(map(str, found))}")
+    return found[0]
+
+
 def unknown(name: str) -> UsageError:
     """Make the error that lists what could be named."""
-    return UsageError(f"There is no model {name!r}", f"Name an .onnx file, or one of {', '.join(names())}")
+    return UsageError(
+        f"There is no model {name!r}",
+        f"Name an .onnx file, the folder of a run, or one of {', '.join(names())}",
+    )
 
 
 def verify(entry: Entry) -> None:

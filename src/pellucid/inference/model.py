@@ -309,7 +309,7 @@ def load_model(
     ----------
     name_or_path : str or Path
         Such as ``gaussian-fast``; one name serves grey and colour. ``auto`` chooses for each picture. Or an
-        ``.onnx`` file that ``pellucid train`` wrote.
+        ``.onnx`` file that ``pellucid train`` wrote, or the folder of its run.
     device, threads, memory, exact
         As for `Model`.
 
@@ -334,8 +334,10 @@ def load_model(
 
         return Auto(device=device, threads=threads, memory=memory, exact=exact)
     options: dict[str, Any] = {"device": device, "threads": threads, "memory": memory, "exact": exact}
-    if Path(name_or_path).suffix == ".onnx":
-        path = Path(name_or_path)
+    path = Path(name_or_path)
+    if str(name_or_path) and path.is_dir() and str(path) not in index.names():
+        path = index.network_in(path)
+    if path.suffix == ".onnx":
         if not path.is_file():
             raise InputError(
                 f"There is no file {path}", f"Check the path, or name one of {', '.join(index.names())}"

@@ -210,13 +210,12 @@ def network_file(name: str) -> Path:
     ------
     UsageError
         When there is no such network, or the folder holds several.
+    InputError
+        When the folder holds none.
     """
     path = Path(name)
     if path.is_dir():
-        found = sorted(path.glob("*.onnx"))
-        if len(found) != 1:
-            raise UsageError(f"{path} holds {len(found)} .onnx files", "Name one .onnx file")
-        return found[0]
+        return index.network_in(path)
     return path if path.suffix == ".onnx" else index.entries(name)[0].path
 
 
