@@ -191,18 +191,23 @@ def test_pictures_that_are_not_there_end_with_3(pellucid: Run, pictures: Path, t
 @pytest.mark.parametrize(
     ("right", "wrong", "change", "words"),
     [
-        ("crop =", "corp =", "seed=1", "unknown field `corp` - at `$.data`. Perhaps you mean crop"),
-        ("", "", "network.wdiths=[4]", "unknown field `wdiths` - at `$.network`. Perhaps you mean widths"),
+        ("crop =", "corp =", "seed=1", "unknown field `corp` - at `$.data`. Perhaps you mean data.crop"),
+        (
+            "",
+            "",
+            "network.wdiths=[4]",
+            "unknown field `wdiths` - at `$.network`. Perhaps you mean network.widths",
+        ),
         ("", "", "schedule.rates=linear", "Invalid enum value 'linear' - at `$.schedule.rates`"),
         ("steps = 100000", "", "schedule.epochs=3", "Crops have no epochs"),
     ],
 )
-def test_a_recipe_that_makes_no_sense_ends_with_3_and_names_what_may_be_meant(
+def test_a_recipe_that_makes_no_sense_is_refused_and_what_may_be_meant_is_named(
     pellucid: Run, pictures: Path, tmp_path: Path, right: str, wrong: str, change: str, words: str
 ) -> None:
     (tmp_path / "tiny.toml").write_text(RECIPE.replace(right, wrong, 1))
     arguments = ("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--set", change)
-    done = pellucid("train", *arguments, code=3)
+    done = pellucid("train", *arguments, code=2)
     assert words in done.err
     assert not (tmp_path / "run").exists()
 

@@ -232,11 +232,6 @@ def test_what_would_do_nothing_for_a_set_is_refused(change: str) -> None:
         parse_recipe(SET, changes=[change])
 
 
-def test_a_set_is_judged_under_one_noise_level() -> None:
-    with pytest.raises(UsageError, match=r"gaussian:0-50 is a range.*Give one value"):
-        parse_recipe(SET, changes=["degrade.noise=gaussian:0-50"])
-
-
 @pytest.mark.parametrize("variant", ["degrade.noise=gaussian:0.1", "data.name=cifar10", "name=other"])
 def test_variants_have_the_same_pictures_and_noise(variant: str) -> None:
     with pytest.raises(UsageError, match=r"The variant .* has other pictures.*Vary keys of network"):

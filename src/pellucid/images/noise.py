@@ -156,6 +156,11 @@ class Noise(ABC):
         """Whether a parameter is a range, from which each picture draws."""
         return any(isinstance(value, tuple) for value in vars(self).values())
 
+    def middle(self) -> Self:
+        """The same noise with the middle of each range."""
+        ranges = {name: value for name, value in vars(self).items() if isinstance(value, tuple)}
+        return dataclasses.replace(self, **{name: sum(value) / 2 for name, value in ranges.items()})
+
     def draw(self, random: Random, like: Pixels) -> Self:
         """The same noise with a value drawn from each range, one for each picture of ``like``."""
         ranges = {name: value for name, value in vars(self).items() if isinstance(value, tuple)}

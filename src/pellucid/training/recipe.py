@@ -257,8 +257,6 @@ def _check_set(recipe: Recipe) -> None:
         if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
             raise UsageError(f"{name} does nothing for a set of small pictures", "Leave it out")
     noise = recipe.degrade.noise
-    if noise is not None and parse_noise(noise).is_range:
-        raise UsageError(f"{noise} is a range, and figures belong to one noise level", "Give one value")
     if isinstance(recipe.network, UNetTable) and not isinstance(noise and parse_noise(noise), Gaussian):
         raise UsageError(f"A U-Net is told the noise level, and the noise is {noise}", Gaussian.usage())
     if recipe.loss == "bce" and getattr(recipe.network, "output", "linear") != "sigmoid":

@@ -9,6 +9,7 @@ from pellucid.evaluation.contender import open_contenders
 from pellucid.evaluation.measure import evaluate
 from pellucid.evaluation.pictures import PictureSet
 from pellucid.evaluation.report import write_results, write_text
+from pellucid.images.noise import parse_noise
 from pellucid.inference.card import Layer
 from pellucid.networks.summary import layers
 from pellucid.training.checkpoint import make_network
@@ -44,6 +45,8 @@ def report(
 ) -> dict[str, dict[str, float]]:
     """Judge runs on the test pictures of their set; write ``metrics.json``, the tables and ``report.html``.
 
+    Where training drew the noise level from a range, the middle of the range judges.
+
     Parameters
     ----------
     recipe : Recipe
@@ -62,7 +65,7 @@ def report(
     """
     if not isinstance(recipe.data, SetData):
         return {}
-    noise = recipe.degrade.noise
+    noise = recipe.degrade.noise and str(parse_noise(recipe.degrade.noise).middle())
     pictures = test_set(recipe.data, data_dir, recipe.seed)
     evaluation = evaluate(
         open_contenders(runs), [pictures], [noise or "gaussian:0"], baselines=noise is not None
