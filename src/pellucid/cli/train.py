@@ -128,8 +128,6 @@ def _finish(
     quiet: bool,
 ) -> None:
     """Print what was reached and where it lies."""
-    from pellucid.training.recipe import KNOWN_SETS
-
     networks = [str(folder / f"{plan.name}.onnx") for folder in folders]
     if as_json:
         say_json({"networks": networks, "folder": str(output), "metrics": metrics})
@@ -139,8 +137,7 @@ def _finish(
             say("\n" + table([["RUN", "TEST MSE", "TEST PSNR"], *rows]))
             say(f"\n{output / 'report.html'}")
         say("\n".join(networks))
-        if getattr(plan.data, "name", None) not in KNOWN_SETS:  # digits are no photographs
-            say(f"Use it with: pellucid denoise photo.jpg --model {networks[-1]}")
+        say(f"Use it with: pellucid denoise photo.jpg --model {networks[-1]}")
 
 
 def layer_table(layers: "Sequence[Layer]") -> str:
