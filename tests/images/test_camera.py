@@ -139,15 +139,6 @@ def test_the_tone_curve_and_its_inverse_cancel(contrast: float) -> None:
     np.testing.assert_allclose(camera.tone(light, shot), values, atol=1e-3)
 
 
-@pytest.mark.parametrize("scale", [0.7, 1.0, 1.37, 1.6])
-def test_resizing_there_and_back_gives_a_smooth_picture_back(scale: float) -> None:
-    y, x = np.mgrid[:61, :50].astype(np.float32)
-    smooth = (0.5 + 0.3 * np.sin(x / 9) * np.cos(y / 11))[None, None]
-    shot = a_shot(100, flat(0), scale=scale)
-    again = camera.shrink(camera.enlarge(smooth, shot), (61, 50), shot)
-    np.testing.assert_allclose(again, smooth, atol=0 if scale == 1 else 0.02)
-
-
 @pytest.mark.parametrize("radius", [1.0, 2.0])
 def test_smoothing_correlates_luma_noise_as_its_radius_says(radius: float) -> None:
     """A Gaussian of standard deviation r gives white noise the autocorrelation exp(-d^2 / 4 r^2)."""

@@ -178,8 +178,8 @@ def _methods(
 ) -> Iterator[Method]:
     """One method after the other; the parameter of a baseline is chosen when its turn comes."""
     yield Method("noisy input", "noisy", lambda noisy: noisy)
-    side = min(min(each.shape[:2]) for each in (*pictures.test, *pictures.validation))
-    for baseline in usable_baselines(side) if baselines else ():
+    sides = (min(each.shape[:2]) for each in (*pictures.test, *pictures.validation))
+    for baseline in usable_baselines(min(sides)) if baselines else ():
         tell(baseline.name)
         value = choose_parameter(baseline, pictures.validation, corruption)
         note = f"{baseline.parameter} {value:g}"

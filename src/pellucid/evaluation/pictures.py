@@ -194,7 +194,7 @@ def read_corruption(text: str, *, seed: int = 0, clip: bool = True) -> Corruptio
         When it cannot be read, or a parameter is a range.
     """
     noise = parse_noise(text)
-    if noise.is_range:
+    if noise.ranges:
         raise UsageError(
             f"{text!r} is a range, and figures belong to one noise level",
             "Give one value, and the option again for each further one",

@@ -152,19 +152,17 @@ class Noise(ABC):
         return f"{self.kind}:{','.join(texts)}"
 
     @property
-    def is_range(self) -> bool:
-        """Whether a parameter is a range, from which each picture draws."""
-        return any(isinstance(value, tuple) for value in vars(self).values())
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The parameters from whose range each picture draws."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, tuple)}
 
     def middle(self) -> Self:
         """The same noise with the middle of each range."""
-        ranges = {name: value for name, value in vars(self).items() if isinstance(value, tuple)}
-        return dataclasses.replace(self, **{name: sum(value) / 2 for name, value in ranges.items()})
+        return dataclasses.replace(self, **{name: sum(ends) / 2 for name, ends in self.ranges.items()})
 
     def draw(self, random: Random, like: Pixels) -> Self:
         """The same noise with a value drawn from each range, one for each picture of ``like``."""
-        ranges = {name: value for name, value in vars(self).items() if isinstance(value, tuple)}
-        drawn = {name: random.between(low, high, like) for name, (low, high) in ranges.items()}
+        drawn = {name: random.between(low, high, like) for name, (low, high) in self.ranges.items()}
         return dataclasses.replace(self, **drawn)
 
     def apply(self, pixels: Pixels, random: Random) -> Pixels:

@@ -39,9 +39,7 @@ class UNetSettings:
     unshuffle: int = 2  # how many pixels a side are folded into channels
     maps: int = 1  # noise levels told for each place
     activation: str = "relu"  # or "gelu"
-    predicts: str = (
-        "noise"  # which is taken from the picture; or the "picture" itself, where little is left of it
-    )
+    predicts: str = "noise"  # taken from the input; or the "picture" itself, where little of it is left
 
 
 class Residual(nn.Module):

@@ -22,14 +22,16 @@ IDLE_FOR_SETS = (
     "loss_floor",
 )
 
+"""Keys that say nothing where the pictures are a set."""
+
 RECIPES = Path(__file__).parent.parent / "recipes"
 
-
+# The ranges that the keys below are held to while a recipe is read.
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Positive = Annotated[float, msgspec.Meta(ge=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Widths = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
 
 
@@ -64,7 +66,7 @@ class SetData(Table, frozen=True, tag_field="kind", tag="set"):
     judge: str | None = None  # of a folder: another one that judges, so that all of this one can train
     flips: bool = False  # mirror half of the pictures while training
     turns: bool = False  # turn them by quarters
-    rotation: Positive = 0.0  # turn them by up to so many degrees to either side
+    rotation: NotNegative = 0.0  # turn them by up to so many degrees to either side
     shift: Whole = 0  # move them by up to so many pixels each way
 
 
@@ -76,7 +78,9 @@ class Degrade(Table, frozen=True):
     graphics: Share = 0.0  # share of the camera's pictures that are drawn; half of them stay as they are
     clean: Share = 0.0  # share of the pictures that get no noise at all
     clipped: Share = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
-    jitter: Positive = 0.05  # relative standard deviation of the error in the noise level told to the network
+    jitter: NotNegative = (
+        0.05  # relative standard deviation of the error in the noise level told to the network
+    )
 
     def __post_init__(self) -> None:
         for text in (self.noise, self.camera):
@@ -186,8 +190,8 @@ class Schedule(Table, frozen=True):
     rates: Literal["cosine", "constant", "steps", "plateau"] = "cosine"  # how the learning rate falls
     patience: Count = 2  # of plateau: halve the rate after so many checks without a better figure
     stop_after: Count | None = None  # end after so many checks without a better figure, and keep the best
-    weight_decay: Positive = 1e-4
-    clip: Positive = 1.0  # largest norm of the gradient; 0: any
+    weight_decay: NotNegative = 1e-4
+    clip: NotNegative = 1.0  # largest norm of the gradient; 0: any
     average: Fraction = 0.999  # decay of the moving average of the weights, which is what is kept; 0: none
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     check_every: Count = 2000  # steps between two measurements; each epoch, too, ends with one
@@ -206,7 +210,7 @@ class Recipe(Table, frozen=True):
     network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "bce", "pinball"] = "charbonnier"  # pinball for estimators
-    loss_floor: Positive | None = (
+    loss_floor: NotNegative | None = (
         None  # divide each picture's loss by its noise level plus this; in units of 1
     )
     variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
