@@ -88,12 +88,13 @@ def test_a_colour_network_takes_any_size_that_its_stride_divides(
     assert pixels(tmp_path / "decoded/photo.png").shape == photo.shape
 
 
-def test_pictures_of_one_name_are_numbered(pellucid: Run, tmp_path: Path) -> None:
+def test_a_name_that_was_there_before_gets_a_number(pellucid: Run, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
-    Image.fromarray(DIGITS[2]).save(tmp_path / "more/one.png")
-    pellucid("encode", "grey", "digits/one.png", "more/one.png", "-o", "codes.npz")
+    for name in ("One", "one-2"):
+        Image.fromarray(DIGITS[2]).save(tmp_path / f"more/{name}.png")
+    pellucid("encode", "grey", "digits/one.png", "more/One.png", "more/one-2.png", "-o", "codes.npz")
     pellucid("decode", "codes.npz", "--model", "grey", "-o", "decoded")
-    assert tree(tmp_path / "decoded") == {"00000.png", "00001.png"}
+    assert tree(tmp_path / "decoded") == {"one.png", "One-2.png", "one-2-2.png"}
 
 
 def test_what_exists_is_replaced_only_when_allowed(pellucid: Run, tmp_path: Path) -> None:
@@ -127,6 +128,7 @@ def test_a_network_with_skips_has_no_code(pellucid: Run) -> None:
         (("grey", "digits"), 2, "-o"),
         (("grey", "-o", "codes.npz"), 2, "from files or from --set"),
         (("grey", "digits", "--set", "mnist", "-o", "codes.npz"), 2, "from files or from --set"),
+        (("grey", "digits", "--part", "train", "-o", "codes.npz"), 2, "--part is for --set"),
         (("grey", "--set", "mnist", "--part", "best", "-o", "codes.npz"), 2, "'best'"),
         (("grey", "--set", "toaster", "-o", "codes.npz"), 2, "no data set 'toaster'"),
         (("grey", "digits", "-o", "codes.png"), 2, "does not end in .npz"),
@@ -136,7 +138,7 @@ def test_a_network_with_skips_has_no_code(pellucid: Run) -> None:
         (("gone.onnx", "digits", "-o", "codes.npz"), 3, "no file gone.onnx"),
         (("grey", "gone.png", "-o", "codes.npz"), 3, "gone.png cannot be read"),
         (("grey", "large.png", "-o", "codes.npz"), 3, "large.png: tiny takes pictures of 12 x 12 pixels"),
-        (("grey", "colour.png", "-o", "codes.npz"), 3, "channels, and these have 3"),
+        (("grey", "colour.png", "-o", "codes.npz"), 3, "is for grey pictures, and these are colour pictures"),
         (("colour", "digits/one.png", "large.png", "-o", "codes.npz"), 3, "different sizes"),
         (("grey", "digits", "-o", "gone/codes.npz"), 3, "cannot be written"),
     ],

@@ -55,6 +55,17 @@ def test_the_figures_come_as_one_json_document(pellucid: Run, folder: Path) -> N
     }
 
 
+def test_a_broken_picture_is_left_out_and_said(pellucid: Run, folder: Path) -> None:
+    (folder / "photos" / "broken.png").write_bytes(b"nothing")
+    done = pellucid("evaluate", "run", "--set", "photos", *NOISE, "-o", "report")
+    assert "Left out: photos/broken.png" in done.err
+    assert "2 grey pictures of photos; 1 more cannot be read" in (folder / "report/report.html").read_text()
+    for name in "01":
+        (folder / "photos" / f"{name}.png").unlink()
+    done = pellucid("evaluate", "run", "--set", "photos", *NOISE, code=3)
+    assert "No picture in photos can be read" in done.err
+
+
 def test_the_json_file_is_what_is_printed(pellucid: Run, folder: Path) -> None:
     printed = pellucid("evaluate", "run", "--set", "photos", *NOISE, "--json", "-o", "out").json
     assert [Path(each).name for each in printed.pop("files")] == [
@@ -107,6 +118,7 @@ def test_a_report_is_not_replaced_unless_that_is_allowed(pellucid: Run, folder: 
         (("run", "--set", "photos", "--noise", "gaussian:0.5", "-o", "same.onnx"), 2, "same.onnx is a file"),
         (("run", "--set", "photos", "--noise", "gaussian:0.5", "--threads", "0"), 2, "--threads is 0"),
         (("run", "--set", "run", "--noise", "gaussian:0.5"), 3, "run holds no pictures"),
+        (("run", "--set", "photos", *NOISE, "-o", "same.onnx/out"), 3, "nothing may be made in"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -135,6 +135,8 @@ def test_every_drawing_is_well_formed(found: Evaluation) -> None:
         "PSNR, dB against noise level σ, in units of white",
         "PSNR, dB against parameters",
         "PSNR, dB against multiply-adds a pixel",
+        "PSNR, dB against memory, bytes a pixel",
+        "PSNR, dB against milliseconds a picture",
         "loss against step",
     ]
 

@@ -115,7 +115,7 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((2, 12, 12, 3), "takes pictures of 1 channels, and these have 3"),
+        ((2, 12, 12, 3), "is for grey pictures, and these are colour pictures"),
         ((2, 12, 16), "takes pictures of 12 x 12 pixels, and these have 16 x 12"),
         ((0, 12, 12), "holds no pictures"),
         ((12, 12), "holds no pictures"),
@@ -236,7 +236,7 @@ def test_other_suffixes_and_bits_are_refused(tmp_path: Path, name: str, bits: in
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be written: No such file"):
+    with pytest.raises(InputError, match="cannot be written: there is no folder"):
         write_codes(tmp_path / "gone" / "codes.npz", some_codes(2, 3))
 
 

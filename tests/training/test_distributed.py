@@ -55,7 +55,7 @@ def test_two_processes_train_one_network_and_write_it_once(data_dir: Path, tmp_p
     assert Session(tmp_path / "run" / "tiny.onnx").card.steps == STEPS
 
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [10, 20, 30, 40, 40]
-    figures = [line["tune PSNR at sigma 25"] for line in lines]
+    assert [line["step"] for line in lines] == [0, 10, 20, 30, 40, 40]
+    figures = [line["tune PSNR at sigma 25"] for line in lines[1:]]
     assert figures == sorted(figures)
     assert figures[-1] > figures[0] + 0.5

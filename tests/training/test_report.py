@@ -96,6 +96,13 @@ def test_another_folder_can_judge(data_dir: Path) -> None:
     assert (len(own.test), len(other.test)) == (4, 2)
     assert other.name == "train"
     assert other.test[0].shape == (16, 16, 1)
+    assert other.note == "2 pictures of 16 x 16 pixels"
+
+
+def test_pictures_that_train_and_judge_are_told(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own = pictures_of(set_recipe(data={"judge": "squares"}).set, data_dir, 0)
+    assert "40 of them are copies of pictures in squares" in own.note
+    assert own.note in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """``pellucid encode``."""
 
+import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +41,9 @@ def encode(
     name: Annotated[
         str | None, typer.Option("--set", metavar="NAME", help="mnist, fashion-mnist or cifar10.")
     ] = None,
-    part: Annotated[str, typer.Option(metavar="|".join(PARTS), help="Which pictures of --set.")] = "test",
+    part: Annotated[
+        str | None, typer.Option(metavar="|".join(PARTS), help="Which pictures of --set; else test.")
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Where the sets lie that are there."),
@@ -60,12 +64,14 @@ def encode(
     check_target(output, bits=bits, overwrite=overwrite)
     if bool(pictures) == (name is not None):
         raise UsageError("Pictures come from files or from --set", "Name one of the two")
-    if part not in PARTS:
+    if part is not None and name is None:
+        raise UsageError("--part is for --set, and these are files", "Leave it out")
+    if part not in (None, *PARTS):
         raise UsageError(f"--part is {part!r}", f"Choose among {', '.join(PARTS)}")
     codec = Codec(network_file(model), threads=threads)
     names: tuple[str, ...] = ()
     if name is not None:
-        values = codec.encode(_of_set(name, part, data_dir))
+        values = codec.encode(_of_set(name, part or "test", data_dir))
     else:
         pixels, names = _of_files(pictures or [], codec.card, quiet=quiet or as_json)
         values = codec.encode(pixels)
@@ -89,7 +95,7 @@ def _of_set(name: str, part: str, data_dir: Path | None) -> "NDArray[np.uint8]":
 def _of_files(
     paths: list[Path], card: "Card", *, quiet: bool
 ) -> "tuple[NDArray[np.float32], tuple[str, ...]]":
-    """All pictures (n, h, w, c), and their names, unless two have the same."""
+    """All pictures (n, h, w, c), and their names; of a name that was there before, with a number."""
     import numpy as np
 
     from pellucid.datasets.folder import picture_files
@@ -104,9 +110,16 @@ def _of_files(
                 raise InputError(
                     f"{file} and {files[0]} have different sizes", "Write a file of codes for each size"
                 )
-    names = tuple(file.stem for file in files)
-    distinct = len({name.casefold() for name in names}) == len(names)
-    return np.stack(pixels), names if distinct else ()
+    return np.stack(pixels), tuple(_distinct(file.stem for file in files))
+
+
+def _distinct(names: Iterable[str]) -> Iterator[str]:
+    taken: set[str] = set()
+    for name in names:
+        ways = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        found = next(way for way in ways if way.casefold() not in taken)  # some disks do not tell A from a
+        taken.add(found.casefold())
+        yield found
 
 
 def _read(file: Path, card: "Card") -> "NDArray[np.float32]":

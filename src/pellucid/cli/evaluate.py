@@ -1,13 +1,15 @@
 """``pellucid evaluate``."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from pellucid.cli.options import Json, Overwrite, Quiet, Threads, check_threads
 from pellucid.cli.output import progress_bar, say, say_json, table
-from pellucid.errors import UsageError, require
+from pellucid.errors import InputError, UsageError, require
 
 if TYPE_CHECKING:
     from pellucid.evaluation.contender import Contender
@@ -73,11 +75,13 @@ def evaluate(
     from pellucid.evaluation.contender import open_contenders
     from pellucid.evaluation.measure import evaluate as measure
     from pellucid.evaluation.report import results_json, write_results
+    from pellucid.latent.judge import judge_codes
 
     contenders = open_contenders(models, threads=threads)
     loaded = _load_sets(sets, contenders, data_dir, limit)
     with progress_bar(len(sets) * len(noises), quiet=quiet or as_json) as step:
         evaluation = measure(contenders, loaded, noises, baselines=baselines, progress=step)
+        evaluation = msgspec.structs.replace(evaluation, codes=judge_codes(contenders, loaded))
     paths = write_results(output, evaluation) if output is not None else []
     if as_json:
         say_json(results_json(evaluation) | {"files": [str(path) for path in paths]})
@@ -92,6 +96,9 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
 
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"-o {folder} is a file", "Name a folder")
+    place = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        raise InputError(f"{folder} cannot be written: nothing may be made in {place}", "Name another folder")
     there = [folder / name for name in FILES if (folder / name).exists()]
     if there and not overwrite:
         raise UsageError(f"{there[0]} exists already", "Name another folder, or allow --overwrite")

@@ -84,19 +84,25 @@ def train(
         os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is imported
     for package in ("torch", "onnx", "onnxscript", "PIL"):
         require(package, "lab", "to train a network")
+    from pellucid.latent.judge import judge_codes
     from pellucid.training.loop import train as run
     from pellucid.training.report import report
 
     plans = {output: plan}
     if plan.variants:
+        if plot is not None:
+            raise UsageError(
+                f"--plot-network draws one network, and {plan.name} trains {len(plan.variants)}",
+                "Leave it out; the report shows the drawing of each",
+            )
         plans = {output / _name(each): load_recipe(recipe, [*chosen, each]) for each in plan.variants}
     first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
     for folder, each in plans.items():
         if first:
-            _introduce(each, plot if len(plans) == 1 else None, silent=quiet or as_json)
+            _introduce(each, plot, silent=quiet or as_json)
         run(each, folder, data_dir=data_dir, device=device, minutes=minutes)
     if first:
-        metrics = report(plan, output, list(plans), data_dir=data_dir)
+        metrics = report(plan, output, list(plans), data_dir=data_dir, judge_codes=judge_codes)
         _finish(plan, output, list(plans), metrics, as_json=as_json, quiet=quiet)
 
 
@@ -137,7 +143,8 @@ def _finish(
             say("\n" + table([["RUN", "TEST MSE", "TEST PSNR"], *rows]))
             say(f"\n{output / 'report.html'}")
         say("\n".join(networks))
-        say(f"Use it with: pellucid denoise photo.jpg --model {networks[-1]}")
+        example = "picture.png" if metrics else "photo.jpg"  # figures are those of small pictures
+        say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
 
 
 def layer_table(layers: "Sequence[Layer]") -> str:

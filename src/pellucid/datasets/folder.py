@@ -6,13 +6,13 @@ their compression artefacts and grain go, and edges become as sharp as the pixel
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.containers import SUFFIXES
 from pellucid.images.files import read_image
 from pellucid.images.picture import from_float
@@ -31,6 +31,10 @@ def picture_files(folders: Sequence[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for folder in folders:
+        if not folder.is_dir():
+            raise InputError(
+                f"There is no folder {folder}", "Check the path, and --data-dir or PELLUCID_DATA"
+            )
         found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
         if not found:
             raise InputError(
@@ -54,6 +58,15 @@ def read_samples(path: Path, channels: int) -> NDArray[np.uint8]:
     if channels == 1 and pixels.shape[2] == 3:
         pixels = pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)  # luma of ITU-R BT.601
     return from_float(np.broadcast_to(pixels, (*pixels.shape[:2], channels)), np.uint8)
+
+
+def readable(paths: Iterable[Path], channels: int) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
+    """Go through the files that can be read, each with its samples; warn of the others."""
+    for path in paths:
+        try:
+            yield path, read_samples(path, channels)
+        except (InputError, LimitError) as exc:
+            log.warning("Left out: %s", exc.problem)
 
 
 def crop_pool(

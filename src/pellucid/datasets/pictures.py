@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.datasets.dataset import Dataset, count
-from pellucid.datasets.folder import picture_files, read_samples
-from pellucid.errors import InputError, LimitError, UsageError
+from pellucid.datasets.folder import picture_files, readable
+from pellucid.errors import InputError, UsageError
 from pellucid.images.codecs import vips
 
 log = logging.getLogger("pellucid")
@@ -65,7 +65,10 @@ def folder_dataset(
             "Give shares from 0 that leave something to train",
         )
     paths = picture_files([folder])
-    files, pictures = _read_all(paths, size, channels, fit)
+    files, pictures = [], []
+    for path, samples in readable(paths, channels):
+        files.append(path)
+        pictures.append(_fit(samples, size, fit))
     groups = sorted(_identical(pictures), key=lambda group: min(_lot(files[each], seed) for each in group))
     tested, validated = (max(round(share * len(groups)), 1) if share else 0 for share in (test, validation))
     if len(groups) <= tested + validated:
@@ -90,20 +93,6 @@ def folder_dataset(
         test=everything[parts[0]],
         note=note,
     )
-
-
-def _read_all(
-    paths: Sequence[Path], size: int, channels: int, fit: str
-) -> tuple[list[Path], list[NDArray[np.uint8]]]:
-    """The files that can be read, and their pictures (size, size, channels)."""
-    files, pictures = [], []
-    for path in paths:
-        try:
-            pictures.append(_fit(read_samples(path, channels), size, fit))
-            files.append(path)
-        except (InputError, LimitError) as exc:
-            log.warning("Left out: %s", exc.problem)
-    return files, pictures
 
 
 def _fit(samples: NDArray[np.uint8], size: int, fit: str) -> NDArray[np.uint8]:

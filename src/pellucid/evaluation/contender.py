@@ -1,6 +1,6 @@
 """The networks that are judged: by name, as ``.onnx`` files, or from run folders."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,12 +33,15 @@ class Contender:
         or None when nobody knows it; a network that takes none does not see it.
     run : Path, optional
         The run folder it comes from, where its log lies.
+    file : Path, optional
+        The ``.onnx`` file of a network that is told no noise level, as autoencoders are.
     """
 
     name: str
     cards: Mapping[int, Card]
     denoise: Callable[[Batch, float | None], Batch]
     run: Path | None = None
+    file: Path | None = None
 
     def card(self, channels: int) -> Card:
         """The card of the network that pictures with so many channels go through.
@@ -52,12 +55,7 @@ class Contender:
         if card is None and self.is_told:
             card = self.cards.get(3)  # a denoiser for colour serves grey pictures too
         if card is None:
-            words = {1: "grey pictures", 3: "colour pictures"}
-            kinds = " and ".join(words[each] for each in self.cards)
-            raise UsageError(
-                f"{self.name} is for {kinds}, and these are {words[channels]}",
-                "Name another set, or another network",
-            )
+            raise other_pictures(self.name, self.cards, channels)
         return card
 
     @property
@@ -110,7 +108,7 @@ def _open(text: str, label: str, threads: int | None) -> Contender:
         session = Session(Path(path), threads=threads)
         if session.inputs == ["noisy"] and "denoised" in session.outputs:
             denoise = partial(_untold, session)
-            return Contender(label, {session.card.channels: session.card}, denoise, run)
+            return Contender(label, {session.card.channels: session.card}, denoise, run, Path(path))
     model = load_model(path, threads=threads)
     cards = {channels: model.card(channels) for channels in model.channels}
     return Contender(label, cards, partial(denoise_each, model), run)
@@ -151,13 +149,18 @@ def denoise_batch(session: Session, noisy: Batch) -> Batch:
     return np.concatenate(parts).transpose(0, 2, 3, 1)[:, :height, :width]  # (n, c, h, w) -> (n, h, w, c)
 
 
+def other_pictures(name: str, takes: Iterable[int], channels: int) -> UsageError:
+    """What to raise when a network is given pictures of other channels than it takes."""
+    words = {1: "grey pictures", 3: "colour pictures"}
+    kinds = " and ".join(words[each] for each in takes)
+    found = words.get(channels, f"pictures of {channels} channels")
+    return UsageError(f"{name} is for {kinds}, and these are {found}", "Name others, or another network")
+
+
 def _check_size(card: Card, shape: tuple[int, ...]) -> None:
     _, height, width, channels = shape
     if channels != card.channels:
-        raise UsageError(
-            f"{card.name} takes pictures of {card.channels} channels, and these have {channels}",
-            "Name another set, or another network",
-        )
+        raise other_pictures(card.name, [card.channels], channels)
     if card.size and card.size != (height, width):
         raise UsageError(
             f"{card.name} takes pictures of {card.size[1]} x {card.size[0]} pixels,"

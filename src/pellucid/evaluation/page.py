@@ -7,18 +7,24 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
 from pellucid.evaluation.charts import Axis, Series, chart, swatch
-from pellucid.evaluation.results import Curve, Evaluation, Figure, Gallery, Network, Row
+from pellucid.evaluation.results import CodeFacts, Curve, Drawing, Evaluation, Figure, Gallery, Network, Row
 from pellucid.inference.card import Card
 
 SHOWN_SIDE = 112  # pixels of the page, about, for a small picture
 NO_FIGURES = {"step", "epoch", "seconds", "learning_rate"}  # of a line in a log
 VALIDATION = ", validation"
 KINDS = {1: "grey", 3: "colour"}
+COSTS: Mapping[str, Callable[[Card, Row], float]] = {
+    "parameters": lambda card, row: card.parameters,
+    "multiply-adds a pixel": lambda card, row: card.multiply_adds,
+    "memory, bytes a pixel": lambda card, row: card.bytes_per_pixel,
+    "milliseconds a picture": lambda card, row: 1000 * row.seconds / row.images,
+}
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,7 @@ class Line:
 
     row: Row
     cells: Sequence[Cell]
-    parameters: str
-    milliseconds: str
+    costs: Sequence[str]
     words: str  # what else is to be known of the method
 
 
@@ -59,6 +64,17 @@ class Table:
     images: int
     lines: Sequence[Line]
     gallery: Gallery | None
+
+
+@dataclass(frozen=True)
+class CodeTable:
+    """What the codes of all networks hold of one set."""
+
+    title: str
+    images: int
+    lines: Sequence[tuple[str, Sequence[str]]]  # a network, and its figures
+    plot: Plot
+    drawings: Sequence[Drawing]
 
 
 def title(evaluation: Evaluation) -> str:
@@ -101,12 +117,17 @@ def _lines(evaluation: Evaluation, rows: Sequence[Row]) -> list[Line]:
         Line(
             row,
             cells,
-            f"{cards[row.method].parameters:,}" if row.kind == "network" else "",
-            _milliseconds(row.seconds / row.images) if row.kind != "noisy" else "",
+            _costs(row, cards.get(row.method)),
             row.note if row.images == most else f"{row.note}; first {row.images} pictures",
         )
         for row, *cells in zip(rows, *columns, strict=True)
     ]
+
+
+def _costs(row: Row, card: Card | None) -> list[str]:
+    """Time; of a network also parameters and memory."""
+    size = ["", ""] if card is None else [f"{card.parameters:,}", f"{card.bytes_per_pixel:,}"]
+    return ["" if row.kind == "noisy" else _milliseconds(row.seconds / row.images), *size]
 
 
 def _cells(figures: Sequence[Figure | None], choose: Callable[[list[float]], float], form: str) -> list[Cell]:
@@ -156,17 +177,41 @@ def capacity_plots(evaluation: Evaluation) -> list[Plot]:
     if len(evaluation.networks) < 2:
         return []
     plots = []
-    costs = {"parameters": "parameters", "multiply_adds": "multiply-adds a pixel"}
-    for table, (field, label) in product(tables(evaluation), costs.items()):
+    for table, (label, cost) in product(tables(evaluation), COSTS.items()):
         rows = [line.row for line in table.lines if line.row.kind == "network"]
         channels = {each.name: each.channels for each in evaluation.sets}[rows[0].set]
         cards = [_card(each, channels) for each in evaluation.networks]
         series = [
-            Series(row.method, [(max(1, getattr(card, field)), row.psnr.mean)], number)
+            Series(row.method, [(max(1e-3, cost(card, row)), row.psnr.mean)], number)
             for number, (row, card) in enumerate(zip(rows, cards, strict=True))
         ]
         plots.append(_plot(table.title, series, Axis(label, log=True), Axis("PSNR, dB"), joined=False))
     return plots
+
+
+def code_tables(evaluation: Evaluation) -> list[CodeTable]:
+    """For each set the codes of all networks that have one."""
+    numbers = {each.name: number for number, each in enumerate(evaluation.networks)}
+    found = []
+    for name, group in groupby(evaluation.codes, key=lambda each: each.set):
+        codes = list(group)
+        reference = Series("PCA, by its components", codes[0].pca, None, dashed=True)
+        points = [Series(each.method, [(each.numbers, each.mse)], numbers[each.method]) for each in codes]
+        x, y = Axis("numbers in the code", log=True), Axis("MSE of the decoded pictures", log=True)
+        plot = _plot("", [*([reference] if codes[0].pca else []), *points], x, y)
+        lines = [(each.method, _code_figures(each)) for each in codes]
+        drawings = [drawing for each in codes for drawing in each.drawings]
+        found.append(CodeTable(name, codes[0].images, lines, plot, drawings))
+    return found
+
+
+def _code_figures(code: CodeFacts) -> list[str]:
+    def share(value: float | None) -> str:
+        return "–" if value is None else f"{value:.1%}"
+
+    pca = dict(code.pca).get(code.numbers)
+    mse = ("–" if each is None else f"{each:#.4g}" for each in (code.mse, pca))
+    return [f"{code.numbers:,}", *mse, share(code.accuracy), share(code.pca_accuracy)]
 
 
 def learning_plots(networks: Sequence[Network]) -> list[Plot]:

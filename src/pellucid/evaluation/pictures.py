@@ -9,9 +9,9 @@ from typing import Protocol, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.datasets.folder import picture_files, read_samples
+from pellucid.datasets.folder import picture_files, readable
 from pellucid.datasets.named import SETS, load_dataset
-from pellucid.errors import UsageError
+from pellucid.errors import InputError, UsageError
 from pellucid.images.files import read_image
 from pellucid.images.noise import Gaussian, Noise, NumpyRandom, parse_noise
 from pellucid.images.picture import to_float
@@ -21,6 +21,9 @@ Batch: TypeAlias = NDArray[np.float32]
 
 Samples: TypeAlias = NDArray[np.uint8]
 """One picture (height, width, channels)."""
+
+Labels: TypeAlias = NDArray[np.int64]
+"""The class of each picture (n,), from 0."""
 
 LARGEST_BATCH = 256  # pictures
 LARGEST_BATCH_PIXELS = 2**21
@@ -41,31 +44,55 @@ class SplitPictures(Protocol):
     @property
     def test(self) -> Samples: ...
 
+    @property
+    def train(self) -> Samples: ...
+
+    @property
+    def train_labels(self) -> Labels | None: ...
+
+    @property
+    def test_labels(self) -> Labels | None: ...
+
 
 @dataclass(frozen=True)
 class PictureSet:
-    """Clean pictures that nothing was trained on.
+    """Clean pictures to judge by.
 
     Parameters
     ----------
     name : str
     test : sequence of uint8 arrays (height, width, channels)
-        What is judged; each picture may have its own size.
+        What is judged, and what nothing was trained on; each picture may have its own size.
     validation : sequence of uint8 arrays (height, width, channels)
         Other pictures, on which the parameters of the classical baselines are chosen.
     note : str
         What part of the set was there.
+    train : sequence of uint8 arrays (height, width, channels)
+        What networks may have learned from, for what is compared with them; none of a folder.
+    labels, train_labels : int arrays (n,), optional
+        The classes of the test and the training pictures, where there are any.
     """
 
     name: str
     test: Sequence[Samples]
     validation: Sequence[Samples]
     note: str = ""
+    train: Sequence[Samples] = ()
+    labels: Labels | None = None
+    train_labels: Labels | None = None
 
     @classmethod
     def of(cls, dataset: SplitPictures) -> Self:
-        """The test and validation pictures of a dataset; the arrays are (n, height, width, channels)."""
-        return cls(dataset.name, list(dataset.test), list(dataset.validation), dataset.note)
+        """All parts of a dataset; the arrays are (n, height, width, channels)."""
+        return cls(
+            dataset.name,
+            list(dataset.test),
+            list(dataset.validation),
+            dataset.note,
+            list(dataset.train),
+            dataset.test_labels,
+            dataset.train_labels,
+        )
 
     @property
     def channels(self) -> int:
@@ -75,7 +102,8 @@ class PictureSet:
 
     def first(self, limit: int) -> Self:
         """The same set with only its first test pictures."""
-        return replace(self, test=self.test[:limit])
+        labels = None if self.labels is None else self.labels[:limit]
+        return replace(self, test=self.test[:limit], labels=labels)
 
 
 def load_set(name: str, *, data_dir: Path | None = None, grey: bool = False) -> PictureSet:
@@ -108,18 +136,23 @@ def load_set(name: str, *, data_dir: Path | None = None, grey: bool = False) -> 
 def folder_set(folder: Path, *, grey: bool = False) -> PictureSet:
     """All pictures in a folder and below, beside photographs of scikit-image for validation.
 
+    What cannot be read is left out with a warning.
+
     Raises
     ------
     InputError
-        When the folder holds no pictures.
+        When the folder holds no pictures that can be read.
     """
     files = picture_files([folder])
-    grey = grey or all(read_image(path).pixels.shape[2] == 1 for path in files)
-    pictures = [read_samples(path, 1 if grey else 3) for path in files]
-    kind = "grey" if grey else "colour"
-    return PictureSet(
-        str(folder), pictures, photographs(grey=grey), f"{len(files)} {kind} pictures of {folder}"
-    )
+    found = list(readable(files, 1 if grey else 3))
+    if not found:
+        raise InputError(f"No picture in {folder} can be read", "Name a folder of whole pictures")
+    if not grey and all(read_image(path).pixels.shape[2] == 1 for path, _ in found):
+        grey, found = True, [(path, samples[..., :1]) for path, samples in found]
+    note = f"{len(found)} {'grey' if grey else 'colour'} pictures of {folder}"
+    if left_out := len(files) - len(found):
+        note += f"; {left_out} more cannot be read"
+    return PictureSet(str(folder), [samples for _, samples in found], photographs(grey=grey), note)
 
 
 def photographs(*, grey: bool) -> list[Samples]:

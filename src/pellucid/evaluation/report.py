@@ -89,6 +89,8 @@ def results_json(evaluation: Evaluation) -> dict[str, Any]:
     """All figures, without the pictures, as a JSON document."""
     document: dict[str, Any] = msgspec.to_builtins(evaluation)
     del document["galleries"]
+    for code in document["codes"]:
+        del code["drawings"]
     return document
 
 
@@ -130,6 +132,7 @@ def report_html(evaluation: Evaluation) -> str:
         evaluation=evaluation,
         title=page.title(evaluation),
         tables=page.tables(evaluation),
+        codes=page.code_tables(evaluation),
         plots={
             "PSNR against the noise level": page.level_plots(evaluation),
             "Capacity against quality": page.capacity_plots(evaluation),

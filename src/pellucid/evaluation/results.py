@@ -87,6 +87,28 @@ class Gallery(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[Example, ...]
 
 
+class Drawing(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure of a report, with what is said above and below it."""
+
+    title: str
+    svg: str
+    caption: str
+
+
+class CodeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the code of an autoencoder holds of a set's clean pictures, beside PCA."""
+
+    set: str
+    method: str
+    numbers: int  # in the code
+    images: int  # how many of the set's first test pictures
+    mse: float  # of the pictures that are decoded, in units of white, squared
+    accuracy: float | None  # share of pictures whose class 5 nearest codes tell; None without classes
+    pca: tuple[tuple[int, float], ...]  # numbers of components, and the MSE of what they rebuild
+    pca_accuracy: float | None  # with as many components as the code has numbers
+    drawings: tuple[Drawing, ...] = ()  # what the report shows; not in the JSON file
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """All that one evaluation found."""
 
@@ -99,4 +121,5 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     sets: tuple[SetFacts, ...]
     rows: tuple[Row, ...]
     curves: tuple[Curve, ...]
+    codes: tuple[CodeFacts, ...] = ()
     galleries: tuple[Gallery, ...] = ()  # what the report shows; not in the JSON file

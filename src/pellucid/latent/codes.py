@@ -11,6 +11,7 @@ A file of codes is a NumPy archive (``.npz``) of
 
 import errno
 import hashlib
+import os
 import secrets
 import tempfile
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError, require
-from pellucid.evaluation.contender import MEMORY
+from pellucid.evaluation.contender import MEMORY, other_pictures
 from pellucid.evaluation.pictures import LARGEST_BATCH
 from pellucid.images.picture import SAMPLE_TYPES, to_float
 from pellucid.inference import index
@@ -180,10 +181,7 @@ def check_fits(card: Card, height: int, width: int, channels: int) -> None:
     UsageError
     """
     if channels != card.channels:
-        raise UsageError(
-            f"{card.name} takes pictures of {card.channels} channels, and these have {channels}",
-            "Convert them, or name another network",
-        )
+        raise other_pictures(card.name, [card.channels], channels)
     if card.size is not None and card.size != (height, width):
         raise UsageError(
             f"{card.name} takes pictures of {card.size[1]} x {card.size[0]} pixels, "
@@ -282,9 +280,14 @@ def check_target(path: Path, *, bits: int | None, overwrite: bool) -> None:
 
     Raises
     ------
-    UsageError
+    UsageError, InputError
         As `write_codes`.
     """
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(
+            f"{path} cannot be written: there is no folder {path.parent}, or nothing may be written there",
+            "Make the folder, or name another one",
+        )
     if bits not in (None, 8):
         raise UsageError(f"A code cannot have {bits} bits a number", "Give 8, or leave it out for 32")
     if path.suffix.lower() != ".npz":

@@ -190,9 +190,9 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
     (folder / "recipe.json").write_text(recipe_json(recipe) + "\n", encoding="utf-8")
 
 
-def cut_log(folder: Path, step: int) -> None:
-    """Take away the lines of what was trained after the checkpoint, and the last line of a run that ended."""
-    path, kept = folder / "log.jsonl", []
+def begin_log(folder: Path, step: int, note: str) -> None:
+    """Begin a log with what trains, or take away what was logged after the checkpoint and at a run's end."""
+    path, kept = folder / "log.jsonl", [json.dumps({"step": 0, "pictures": note}) + "\n"]
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         with suppress(ValueError):  # a line that was cut off
             content = json.loads(line)

@@ -39,6 +39,7 @@ class Crops:
         self.pool = load_pool(recipe, data_dir, device)
         self.tune = tune_pictures(recipe, data_dir)
         self.loss = LOSSES[recipe.loss]
+        self.note = f"{len(self.pool):,} crops to train, {len(self.tune)} pictures to judge by"
 
 
 class Denoising(Crops):

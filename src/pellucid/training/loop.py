@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pellucid.errors import DeviceError, UsageError
-from pellucid.training.checkpoint import State, cut_log, resume, save, write_log
+from pellucid.training.checkpoint import State, begin_log, resume, save, write_log
 from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
@@ -57,6 +57,10 @@ class Task(Protocol):
     @property
     def epoch(self) -> int | None:
         """Steps in which everything is seen once; None where there is no such thing."""
+
+    @property
+    def note(self) -> str:
+        """Which pictures train and which judge, in words."""
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
@@ -128,7 +132,7 @@ def train(
     task: Task = make_task(recipe, data_dir, where)
     folder.mkdir(parents=True, exist_ok=True)
     if rank == 0:
-        cut_log(folder, state.step)
+        begin_log(folder, state.step, task.note)
     network = DistributedDataParallel(state.network) if processes > 1 else state.network
     schedule = recipe.schedule
 

@@ -43,7 +43,7 @@ class Reconstruction:
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         self.recipe, self.data = recipe, recipe.set
         dataset = load_set(self.data, data_dir, recipe.seed)
-        log.info("%s", dataset.note)
+        self.note = dataset.note
         self.train, self.validation = (
             torch.from_numpy(part).permute(0, 3, 1, 2).contiguous().to(device)  # (n, h, w, c) -> (n, c, h, w)
             for part in (dataset.train, dataset.validation)

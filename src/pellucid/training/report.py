@@ -1,14 +1,20 @@
 """What a run ends with: its figures on the test pictures, and a page that shows them."""
 
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
 
 from pellucid.datasets.pictures import folder_dataset
-from pellucid.evaluation.contender import open_contenders
+from pellucid.evaluation.contender import Contender, open_contenders
 from pellucid.evaluation.measure import evaluate
 from pellucid.evaluation.pictures import PictureSet
 from pellucid.evaluation.report import write_results, write_text
+from pellucid.evaluation.results import CodeFacts
 from pellucid.images.noise import parse_noise
 from pellucid.inference.card import Layer
 from pellucid.networks.summary import layers
@@ -16,6 +22,10 @@ from pellucid.training.checkpoint import make_network
 from pellucid.training.export import picture_sides
 from pellucid.training.recipe import Recipe, SetData
 from pellucid.training.reconstruction import load_set
+
+log = logging.getLogger("pellucid")
+
+JudgeCodes: TypeAlias = Callable[[Sequence[Contender], Sequence[PictureSet]], tuple[CodeFacts, ...]]
 
 
 def describe(recipe: Recipe) -> list[Layer]:
@@ -29,7 +39,7 @@ def test_set(data: SetData, data_dir: Path | None, seed: int) -> PictureSet:
     pictures = PictureSet.of(load_set(data, data_dir, seed))
     if data.judge is None:
         return pictures
-    judge = folder_dataset(
+    folder = folder_dataset(
         (data_dir or Path()) / data.judge,
         size=data.size,
         channels=data.channels,
@@ -37,11 +47,22 @@ def test_set(data: SetData, data_dir: Path | None, seed: int) -> PictureSet:
         validation=0,
         test=0,
     )
-    return PictureSet(data.judge, list(judge.train), pictures.validation, judge.note)
+    judge = list(folder.train)
+    note = f"{len(judge)} pictures of {data.size} x {data.size} pixels"
+    seen = {each.tobytes() for each in (*pictures.train, *pictures.validation)}
+    if copies := sum(each.tobytes() in seen for each in judge):
+        note += f"; {copies} of them are copies of pictures in {data.name}, from which the network learned"
+        log.warning("%s: %s", data.judge, note)
+    return replace(pictures, name=data.judge, test=judge, labels=None, note=note)
 
 
 def report(
-    recipe: Recipe, folder: Path, runs: Sequence[Path], *, data_dir: Path | None = None
+    recipe: Recipe,
+    folder: Path,
+    runs: Sequence[Path],
+    *,
+    data_dir: Path | None = None,
+    judge_codes: JudgeCodes = lambda *_: (),
 ) -> dict[str, dict[str, float]]:
     """Judge runs on the test pictures of their set; write ``metrics.json``, the tables and ``report.html``.
 
@@ -56,6 +77,9 @@ def report(
     runs : sequence of Path
         The run folders; each gets its own ``metrics.json``.
     data_dir : Path, optional
+    judge_codes : function of (contenders, sets)
+        Finds out what the codes of networks hold, as `pellucid.latent.judge.judge_codes` does, which this
+        room cannot import; by default nothing does.
 
     Returns
     -------
@@ -67,9 +91,9 @@ def report(
         return {}
     noise = recipe.degrade.noise and str(parse_noise(recipe.degrade.noise).middle())
     pictures = test_set(recipe.data, data_dir, recipe.seed)
-    evaluation = evaluate(
-        open_contenders(runs), [pictures], [noise or "gaussian:0"], baselines=noise is not None
-    )
+    contenders = open_contenders(runs)
+    evaluation = evaluate(contenders, [pictures], [noise or "gaussian:0"], baselines=noise is not None)
+    evaluation = msgspec.structs.replace(evaluation, codes=judge_codes(contenders, [pictures]))
     write_results(folder, evaluation)
     rows = [row for row in evaluation.rows if row.kind == "network"]
     metrics = {}
