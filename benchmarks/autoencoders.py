@@ -11,18 +11,23 @@ pictures.
 
 import argparse
 import json
+import math
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.common import Desk, arguments, facts, run_command, table
+from benchmarks.lesson_parts import STYLE, panels
 from benchmarks.speed import PROGRAM
 from pellucid import write_image
 from pellucid.datasets.named import load_dataset
 from pellucid.images.picture import Picture
+from pellucid.latent.maps import save
 
 MUST = {
     "mnist-dense": 0.0182,
@@ -66,7 +71,11 @@ def main() -> None:
             for noise in (None, *NOISES.get(name, ())):
                 figures["reached"] |= follow(name, noise, options.runs)
                 desk.write(figures)
+            if name == "tutorial-capacity":
+                figures["capacity"] = capacity(options.runs / name)
     desk.write(figures)
+    if "capacity" in figures:
+        draw_capacity(figures["capacity"], desk.figures / "capacity.svg")
     desk.publish(tables(figures))
 
 
@@ -89,6 +98,76 @@ def follow(name: str, noise: str | None, runs: Path) -> dict[str, Any]:
             "facts": facts(),
         }
     return figures
+
+
+# ---- what more capacity brings, and costs ---------------------------------------------------------
+
+COSTS = {  # of a network of tutorial-capacity, and where their axes have marks
+    "parameters": ("parameters", (1_000, 10_000)),
+    "milliseconds": ("CPU ms a picture", (0.1, 0.2, 0.5)),
+    "memory": ("memory, bytes a pixel", (200, 500)),
+}
+
+
+def capacity(folder: Path) -> list[dict[str, Any]]:
+    """Size, time, memory and quality of each network, from the report that compares them."""
+    report = json.loads((folder / "results.json").read_text())
+    rows = {row["method"]: row for row in report["rows"] if row["kind"] == "network"}
+    found = []
+    for network in report["networks"]:
+        (card,), row = network["cards"], rows[network["name"]]
+        log = (folder / network["name"] / "log.jsonl").read_text().splitlines()
+        found.append(
+            {
+                "widths": json.loads(card["recipe"])["network"]["widths"],
+                "code": math.prod(card["code"]),
+                "parameters": card["parameters"],
+                "kilobytes": round(
+                    (folder / network["name"] / f"{card['name']}.onnx").stat().st_size / 1000, 1
+                ),
+                "training": round(json.loads(log[-1])["seconds"] / 60, 2),
+                "milliseconds": round(1000 * row["cpu_seconds"] / row["images"], 3),
+                "memory": card["bytes_per_pixel"],
+                "mse": round(row["mse"]["mean"], 5),
+                "psnr": round(row["psnr"]["mean"], 2),
+            }
+        )
+    return sorted(found, key=lambda each: (len(each["widths"]), each["widths"]))
+
+
+def capacity_table(networks: list[dict[str, Any]]) -> str:
+    head = (
+        "Widths",
+        "numbers in the code",
+        "parameters",
+        "file, kB",
+        "training, minutes",
+        "CPU ms a picture",
+    )
+    rows = [[" ".join(map(str, each["widths"])), *list(each.values())[1:]] for each in networks]
+    return table((*head, "memory, bytes a pixel", "test MSE", "test PSNR, dB"), rows)
+
+
+def draw_capacity(networks: list[dict[str, Any]], path: Path) -> None:
+    """Quality against each cost; a line for each number of levels."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = panels(1, len(COSTS), 2.8)
+        for axis, (key, (label, ticks)) in zip(axes[0], COSTS.items(), strict=True):
+            for levels, mark in ((1, "o"), (2, "s"), (3, "^")):
+                some = [each for each in networks if len(each["widths"]) == levels]
+                across = [each[key] for each in some]
+                axis.plot(
+                    across,
+                    [each["psnr"] for each in some],
+                    marker=mark,
+                    label=f"{levels} level{'s' * (levels > 1)}",
+                )
+            axis.set(xscale="log", xlabel=label)
+            axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        axes[0, 0].set_ylabel("test PSNR, dB")
+        axes[0, 0].legend()
+        save(figure, path)
 
 
 # ---- beside Keras --------------------------------------------------------------------------------
@@ -182,6 +261,8 @@ def tables(figures: dict[str, Any]) -> str:
         for key, each in figures["reached"].items()
     ]
     text = table(("Recipe", "test MSE", "test PSNR, dB", "at most", "minutes", "minutes to 0.0137"), rows)
+    if "capacity" in figures:
+        text += f"\n`tutorial-capacity`, three epochs each:\n\n{capacity_table(figures['capacity'])}"
     if "speed" in figures:
         speed = figures["speed"]
         text += (

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import matplotlib
 import torch
 
-from benchmarks import lesson_layers, lesson_noise, lesson_trainings
+from benchmarks import lesson_codes, lesson_layers, lesson_noise, lesson_trainings
 from benchmarks.common import Desk, arguments, facts
 from benchmarks.lesson_parts import STYLE, Figures
 
@@ -35,6 +35,10 @@ FIGURES: Mapping[str, Callable[[Desk], Figures]] = {
         lesson_trainings.overfitting,
         lesson_trainings.losses,
         lesson_trainings.collapse,
+        lesson_codes.plane,
+        lesson_codes.decoded_plane,
+        lesson_codes.walks,
+        lesson_codes.square_codes,
     )
 }
 """The function that draws each figure, and gives the numbers that it shows or that stand below it."""
