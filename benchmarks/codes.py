@@ -116,7 +116,7 @@ def accuracy(pictures: Pictures, references: NDArray[Any], codes: NDArray[Any]) 
 def pca_table(figures: Figures) -> str:
     found = {name: figures["pca"].get(name, {}) for name in METHODS}
     columns = {"MSE": ("mse", "{:.4f}"), "5-NN accuracy": ("accuracy", "{:.1%}")}
-    columns["CPU seconds of fit"] = ("cpu_seconds", "{:.0f}")
+    columns["CPU seconds of fit"] = ("cpu_seconds", "{:.1f}")
     rows = [
         [count, *(_cell(found[name].get(count), *column) for column in columns.values() for name in METHODS)]
         for count in sorted(set().union(*found.values()), key=int)

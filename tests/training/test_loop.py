@@ -87,6 +87,7 @@ def test_each_epoch_of_a_set_ends_with_a_measurement(trained: Trained) -> None:
     folder = trained(set_recipe())
     lines = log_lines(folder)
     assert [line["step"] for line in lines] == [4, 8, 12, 12]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 3]
     assert {"validation_mse", "validation_psnr"} <= set(lines[0])
     card = Session(folder / "tiny.onnx").card
     assert (card.steps, card.figures["validation_mse"]) == (12, lines[-1]["validation_mse"])

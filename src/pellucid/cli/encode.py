@@ -128,7 +128,7 @@ def _read(file: Path, card: "Card") -> "NDArray[np.float32]":
 
     from pellucid.images.files import read_image
     from pellucid.inference.pixels import is_grey
-    from pellucid.latent.codes import check_fits
+    from pellucid.latent.codes import check_whole
 
     picture = read_image(file)
     if picture.alpha is not None:
@@ -139,7 +139,7 @@ def _read(file: Path, card: "Card") -> "NDArray[np.float32]":
     if pixels.shape[2] == 1:
         pixels = pixels.repeat(card.channels, axis=2)
     try:
-        check_fits(card, *pixels.shape)  # (h, w, c)
+        check_whole(card, *pixels.shape)  # (h, w, c)
     except UsageError as exc:
         raise InputError(f"{file}: {exc.problem}", exc.remedy) from exc
     return pixels

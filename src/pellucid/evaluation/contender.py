@@ -140,7 +140,7 @@ def denoise_batch(session: Session, noisy: Batch) -> Batch:
     """
     n, height, width, _ = noisy.shape
     card = session.card
-    _check_size(card, noisy.shape)
+    check_fits(card, *noisy.shape[1:])
     below, right = -height % card.stride, -width % card.stride
     padded = np.pad(noisy, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
     planes = padded.transpose(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
@@ -149,24 +149,29 @@ def denoise_batch(session: Session, noisy: Batch) -> Batch:
     return np.concatenate(parts).transpose(0, 2, 3, 1)[:, :height, :width]  # (n, c, h, w) -> (n, h, w, c)
 
 
+def check_fits(card: Card, height: int, width: int, channels: int) -> None:
+    """Refuse pictures that a network does not take, however they are padded.
+
+    Raises
+    ------
+    UsageError
+    """
+    if channels != card.channels:
+        raise other_pictures(card.name, [card.channels], channels)
+    if card.size is not None and card.size != (height, width):
+        raise UsageError(
+            f"{card.name} takes pictures of {card.size[1]} x {card.size[0]} pixels,"
+            f" and these have {width} x {height}",
+            "Resize them, or name another network",
+        )
+
+
 def other_pictures(name: str, takes: Iterable[int], channels: int) -> UsageError:
     """What to raise when a network is given pictures of other channels than it takes."""
     words = {1: "grey pictures", 3: "colour pictures"}
     kinds = " and ".join(words[each] for each in takes)
     found = words.get(channels, f"pictures of {channels} channels")
     return UsageError(f"{name} is for {kinds}, and these are {found}", "Name others, or another network")
-
-
-def _check_size(card: Card, shape: tuple[int, ...]) -> None:
-    _, height, width, channels = shape
-    if channels != card.channels:
-        raise other_pictures(card.name, [card.channels], channels)
-    if card.size and card.size != (height, width):
-        raise UsageError(
-            f"{card.name} takes pictures of {card.size[1]} x {card.size[0]} pixels,"
-            f" and these have {width} x {height}",
-            "Name another set, or another network",
-        )
 
 
 def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:

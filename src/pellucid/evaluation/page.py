@@ -233,13 +233,13 @@ def learning_plots(networks: Sequence[Network]) -> list[Plot]:
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log; none when there is no log, and without what a stop cut off."""
+    """The measurements in a run's log; none when there is no log, and without what a stop cut off."""
     lines = []
     with suppress(OSError), (run / "log.jsonl").open(encoding="utf-8") as file:
         for text in file:
             with suppress(ValueError):
                 lines.append(json.loads(text))
-    return lines
+    return [line for line in lines if "pictures" not in line]  # what the first one says trained
 
 
 def _split(key: str) -> tuple[str, str]:

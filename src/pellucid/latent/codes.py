@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError, require
-from pellucid.evaluation.contender import MEMORY, other_pictures
+from pellucid.evaluation.contender import MEMORY, check_fits
 from pellucid.evaluation.pictures import LARGEST_BATCH
 from pellucid.images.picture import SAMPLE_TYPES, to_float
 from pellucid.inference import index
@@ -106,7 +106,7 @@ class Codec:
             )
         pixels = to_float(pictures if pictures.ndim == 4 else pictures[..., None])
         _, height, width, channels = pixels.shape
-        check_fits(self.card, height, width, channels)
+        check_whole(self.card, height, width, channels)
         if not np.isfinite(pixels).all():
             raise InputError("The pictures hold NaN or infinity", "Replace those values first")
         planes = pixels.transpose(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
@@ -173,21 +173,14 @@ class Codec:
         return np.concatenate(parts)
 
 
-def check_fits(card: Card, height: int, width: int, channels: int) -> None:
-    """Refuse pictures that a network does not take.
+def check_whole(card: Card, height: int, width: int, channels: int) -> None:
+    """Refuse pictures of which a network makes no code: those that do not fit, or would have to be padded.
 
     Raises
     ------
     UsageError
     """
-    if channels != card.channels:
-        raise other_pictures(card.name, [card.channels], channels)
-    if card.size is not None and card.size != (height, width):
-        raise UsageError(
-            f"{card.name} takes pictures of {card.size[1]} x {card.size[0]} pixels, "
-            f"and these have {width} x {height}",
-            "Resize them, or name another network",
-        )
+    check_fits(card, height, width, channels)
     if height % card.stride or width % card.stride or not height * width:
         raise UsageError(
             f"{card.name} takes pictures whose sides are multiples of {card.stride} pixels, "

@@ -18,7 +18,7 @@ from pellucid.evaluation.pictures import PictureSet
 from pellucid.evaluation.results import CodeFacts, Drawing
 from pellucid.images.picture import to_float
 from pellucid.latent import maps
-from pellucid.latent.codes import Codec, Floats, check_fits
+from pellucid.latent.codes import Codec, Floats, check_whole
 
 COMPONENTS = (2, 4, 8, 16, 32, 64)
 MOST_COMPONENTS = 256  # a code of more numbers is compared with no PCA
@@ -81,7 +81,7 @@ def _judge_set(networks: Sequence[tuple[str, Codec]], pictures: PictureSet) -> I
 
 def _fits(codec: Codec, shape: tuple[int, ...]) -> bool:
     try:
-        check_fits(codec.card, *shape)
+        check_whole(codec.card, *shape)
     except UsageError:
         return False
     return True

@@ -201,9 +201,13 @@ def begin_log(folder: Path, step: int, note: str) -> None:
     path.write_text("".join(kept), encoding="utf-8")
 
 
-def write_log(folder: Path, state: State, loss: Tensor | None, figures: dict[str, float]) -> None:
-    """Add one line to the run's log."""
+def write_log(
+    folder: Path, state: State, loss: Tensor | None, figures: dict[str, float], *, epoch: int | None
+) -> None:
+    """Add one line to the run's log; `epoch` is the steps of one."""
     line: dict[str, Any] = {"step": state.step, "seconds": round(state.seconds, 1)}
+    if epoch:
+        line["epoch"] = round(state.step / epoch, 2)
     if loss is not None:
         line["loss"] = float(loss.detach())
     line["learning_rate"] = state.optimizers[0].param_groups[0]["lr"]

@@ -170,7 +170,7 @@ def train(
             if state.step % check_every == 0 and (rank == 0 or watches(schedule)):
                 figures = task.judge(state.average)
                 if rank == 0:
-                    write_log(folder, state, loss, figures)
+                    write_log(folder, state, loss, figures, epoch=task.epoch)
                 if watches(schedule):
                     watch(state, schedule, figures["validation_mse"])
             if rank == 0:
@@ -187,7 +187,7 @@ def train(
     if rank == 0:
         figures = task.judge(state.average)
         save(state, recipe, folder)
-        write_log(folder, state, None, figures)
+        write_log(folder, state, None, figures, epoch=task.epoch)
         export_network(state.average, recipe, target, steps=state.step, figures=figures)
     if processes > 1:
         dist.barrier()
