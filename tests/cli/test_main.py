@@ -121,14 +121,14 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(
 ) -> None:
     Image.fromarray(np.zeros((4000, 4000, 3), np.uint8)).save(tmp_path / "large.png", compress_level=1)
     command = [PELLUCID, "denoise", "large.png", "--sigma", "25", "-o", "new/out.png", *["--json"] * json]
-    # What a shell starts in the background ignores Ctrl-C, and so do its children: not what is meant here.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # What a shell or nohup starts in the background ignores some signals, and so do its children: not meant here.
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)
     running = subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    signal.signal(signal.SIGINT, before)
+    signal.signal(number, before)
     wait_for((tmp_path / "new").exists)  # the work has begun
-    number = getattr(signal, name)
     running.send_signal(number)
     out, err = running.communicate(timeout=60)
     assert running.returncode == 128 + number
