@@ -121,7 +121,7 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(
 ) -> None:
     Image.fromarray(np.zeros((4000, 4000, 3), np.uint8)).save(tmp_path / "large.png", compress_level=1)
     command = [PELLUCID, "denoise", "large.png", "--sigma", "25", "-o", "new/out.png", *["--json"] * json]
-    # What a shell or nohup starts in the background ignores some signals, and so do its children: not meant here.
+    # What nohup or a shell's & starts ignores some signals, and so do its children: not what is meant here.
     number = getattr(signal, name)
     before = signal.signal(number, signal.SIG_DFL)
     running = subprocess.Popen(

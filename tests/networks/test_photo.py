@@ -109,3 +109,12 @@ def test_pixels_and_levels_are_in_single_precision_under_bfloat16() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         results = build()(noisy(1, 3, 32, 32), gains(1))
     assert [result.dtype for result in results] == [torch.float32] * 2
+
+
+def test_the_tones_of_the_noisy_picture_stay() -> None:
+    network, picture = build(), 0.5 + 0.3 * noisy(1, 3, 160, 160)
+    found: list[Tensor] = []
+    network.unet.register_forward_hook(lambda *seen: found.append(seen[2] - picture))
+    denoised, _ = network(picture, gains(1))
+    moved, would_move = (each.mean((2, 3)).abs().max() for each in ((denoised - picture), found[0]))
+    assert moved < 0.1 * would_move

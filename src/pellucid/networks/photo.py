@@ -2,13 +2,15 @@
 
     noisy (n, c, h, w) ┬─ detail ┬─ estimator ─ levels ─ times gain ─┐
                        │         └───────────────────────────────────┤
-                       └──────────────────────────────────────────── UNet ─ denoised
+                       ├──────────────────────────────────────────── UNet ─┐
+                       └──────────────────────────────────────── with its tones ─ denoised
 
 A camera's noise depends on the light, the camera and its processing, and a file does not say how. A small
 network estimates the local level of luma and of chroma noise, and the U-Net is told these (Guo and others
 2019, CBDNet). Both see the picture's detail by itself, enlarged: beside the picture the noise is so faint
 that training hardly finds it. The gain is the user's handle: more than 1 says that there is more noise than
-was estimated.
+was estimated. Last, the tones of the noisy picture are put back: who takes wide blotches away would else move
+the colour of a wall.
 """
 
 import torch
@@ -80,7 +82,17 @@ class PhotoUNet(nn.Module):
         detail = F.pixel_unshuffle(8 * (noisy - mean), 2)  # (n, 4c, h/2, w/2)
         levels = self.estimator(detail)
         told = F.interpolate(levels * gain, scale_factor=FOLD / 2, mode="bilinear")
-        return self.unet(noisy, torch.cat([told, detail], 1)), levels
+        denoised = self.unet(noisy, torch.cat([told, detail], 1))
+        return denoised - tones(denoised - noisy), levels
+
+
+def tones(difference: Tensor) -> Tensor:
+    """The mean over 72 x 72 pixels around each place: (n, c, h, w) -> (n, c, h, w).
+
+    So much is averaged there that hardly any noise is in it.
+    """
+    mean = F.avg_pool2d(F.avg_pool2d(difference, FOLD), 9, stride=1, padding=4, count_include_pad=False)
+    return F.interpolate(mean, scale_factor=FOLD, mode="bilinear")
 
 
 def maps_for(channels: int) -> int:
