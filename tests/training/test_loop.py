@@ -152,13 +152,15 @@ def test_ctrl_c_loses_no_step(data_dir: Path, tmp_path: Path) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     hook = nn.modules.module.register_module_forward_pre_hook(press)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores Ctrl-C
     try:
         with pytest.raises(KeyboardInterrupt):
             train(tiny_recipe(), tmp_path, data_dir=data_dir, device="cpu")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         hook.remove()
+        signal.signal(signal.SIGINT, before)
     assert checkpoint(tmp_path)["step"] == 5
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     train(tiny_recipe(), tmp_path, data_dir=data_dir, device="cpu")
     assert [line["step"] for line in log_lines(tmp_path)] == [6, 12, 12]
 
