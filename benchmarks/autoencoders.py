@@ -135,17 +135,21 @@ def capacity(folder: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: (len(each["widths"]), each["widths"]))
 
 
+COLUMNS = {  # of the table, by their keys
+    "code": "numbers in the code",
+    "parameters": "parameters",
+    "kilobytes": "file, kB",
+    "training": "training, minutes",
+    "milliseconds": "CPU ms a picture",
+    "memory": "memory, bytes a pixel",
+    "mse": "test MSE",
+    "psnr": "test PSNR, dB",
+}
+
+
 def capacity_table(networks: list[dict[str, Any]]) -> str:
-    head = (
-        "Widths",
-        "numbers in the code",
-        "parameters",
-        "file, kB",
-        "training, minutes",
-        "CPU ms a picture",
-    )
-    rows = [[" ".join(map(str, each["widths"])), *list(each.values())[1:]] for each in networks]
-    return table((*head, "memory, bytes a pixel", "test MSE", "test PSNR, dB"), rows)
+    rows = [[" ".join(map(str, each["widths"])), *(each[key] for key in COLUMNS)] for each in networks]
+    return table(("Widths", *COLUMNS.values()), rows)
 
 
 def draw_capacity(networks: list[dict[str, Any]], path: Path) -> None:

@@ -1,7 +1,6 @@
 """Figures of the lesson that looks into codes."""
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,4 +67,4 @@ def trained(desk: Desk, name: str, *changes: str) -> Codec:
         for number, digit in enumerate(small_digits(100)):
             Image.fromarray(digit[..., 0]).save(folder / "own" / f"{number}.png")
     run = desk.scratch / "-".join([name, *changes]).replace(".", "-")
-    return Codec(Path(train(load_recipe(name, [*changes, *own]), run, data_dir=folder)))
+    return Codec(train(load_recipe(name, [*changes, *own]), run, data_dir=folder))

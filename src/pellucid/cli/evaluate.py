@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from pellucid.cli.options import Json, Overwrite, Quiet, Threads, check_threads
@@ -72,6 +71,8 @@ def evaluate(
         _check_folder(output, overwrite=overwrite)
     for package in ("jinja2", "matplotlib", "skimage"):
         require(package, "lab", "to evaluate a network")
+    import msgspec
+
     from pellucid.evaluation.contender import open_contenders
     from pellucid.evaluation.measure import evaluate as measure
     from pellucid.evaluation.report import results_json, write_results

@@ -298,7 +298,7 @@ def reduce_noise(noisy: Pixels, clean: Pixels, shot: Shot) -> Pixels:
 
     A camera's filter looks for edges and spares them. Here the clean picture is known, so that a linear
     filter of the noise alone has that effect. Where there is detail a camera smooths luma less, so that more
-    noise is left there. Its wide filters give up soon: blotches of a larger scale stay as they are.
+    noise is left there. Blotches, the noise that is wider than a radius, are made stronger.
     """
     luma = mix(clean, YCBCR[:1])
     activity = _blur((luma - _blur(luma, 1.5)) ** 2, 2).clip(0, None)  # variance of the detail

@@ -24,7 +24,7 @@ COMPONENTS = (2, 4, 8, 16, 32, 64)
 MOST_COMPONENTS = 256  # a code of more numbers is compared with no PCA
 REFERENCES = 10_000  # training pictures from which PCA and the nearest neighbours know the set
 NEIGHBOURS = 5
-DRAWN = 3  # networks whose codes are drawn: a report has a limit of size
+DRAWN = 3  # of all codes so many are drawn: a report has a limit of size
 MAPPED = 3000  # points of a map
 
 
@@ -40,17 +40,23 @@ def judge_codes(contenders: Sequence[Contender], sets: Sequence[PictureSet]) -> 
     Returns
     -------
     tuple of CodeFacts
-        The first three of each set with drawings.
+        The first three with drawings.
     """
     with_code = [
         (each.name, Codec(each.file))
         for each in contenders
         if each.file and all(card.code for card in each.cards.values())
     ]
-    return tuple(facts for pictures in sets for facts in _judge_set(with_code, pictures))
+    found: list[CodeFacts] = []
+    for pictures in sets:
+        found += _judge_set(with_code, pictures, room=DRAWN - len(found))
+    return tuple(found)
 
 
-def _judge_set(networks: Sequence[tuple[str, Codec]], pictures: PictureSet) -> Iterator[CodeFacts]:
+def _judge_set(
+    networks: Sequence[tuple[str, Codec]], pictures: PictureSet, *, room: int
+) -> Iterator[CodeFacts]:
+    """Judge all codes on one set, and draw the first `room` of them."""
     if len({each.shape for each in (*pictures.test, *pictures.train)}) != 1 or not pictures.train:
         return
     fitting = [(name, codec) for name, codec in networks if _fits(codec, pictures.test[0].shape)]
@@ -75,7 +81,7 @@ def _judge_set(networks: Sequence[tuple[str, Codec]], pictures: PictureSet) -> I
             accuracy=accuracy(codec.encode(train), codes, *labels),
             pca=components.errors,
             pca_accuracy=components.accuracy(sizes[name], *labels),
-            drawings=tuple(draw(name, codec, pictures, codes)) if number < DRAWN else (),
+            drawings=tuple(draw(name, codec, pictures, codes)) if number < room else (),
         )
 
 
