@@ -1,5 +1,6 @@
 """Arrays in, arrays out."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,15 @@ def test_a_pixel_changes_what_lies_within_the_radius_and_nothing_beyond(grey_mod
 
 
 # ---- arrays of other makes -----------------------------------------------------------------------
+
+
+def test_a_pickled_model_gives_the_same_pixels(grey_file: Path, colour_file: Path, model: Model) -> None:
+    own = files(model, grey_file, colour_file, threads=1, exact=True)
+    pixels = picture((33, 21, 3), "uint8")
+    there = pickle.loads(pickle.dumps(own))  # what multiprocessing does
+    assert np.array_equal(
+        there.denoise(pixels, sigma=25 / 255).pixels, own.denoise(pixels, sigma=25 / 255).pixels
+    )
 
 
 def test_arrays_that_are_not_contiguous_work(model: Model) -> None:

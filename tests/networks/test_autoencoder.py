@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from pellucid.errors import UsageError
 from pellucid.networks.autoencoder import (
-    ACTIVATIONS,
     Autoencoder,
     ConvLatent,
     ConvLatentSettings,
@@ -23,6 +22,7 @@ from pellucid.networks.autoencoder import (
     Settings,
     place_of_maximum,
 )
+from pellucid.networks.unet import ACTIVATIONS
 
 SETTINGS = [
     DenseSettings(level=3),

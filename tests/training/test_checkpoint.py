@@ -161,6 +161,8 @@ def test_a_start_that_does_not_exist_or_fit_is_refused(tmp_path: Path) -> None:
         take_over(network, str(tmp_path / "gone.onnx"))
     with pytest.raises(UsageError, match=r"no model 'toaster'.*gaussian-fast"):
         take_over(network, "toaster")
+    with pytest.raises(UsageError, match=r"gaussian-fast is the name of 2 networks.*gaussian-fast-colour"):
+        take_over(network, "gaussian-fast")
     path, _ = exported(small(DENSE), tmp_path)
     with pytest.raises(UsageError, match=r"No weight of .*start\.onnx fits"):
         take_over(network, str(path))

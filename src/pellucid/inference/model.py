@@ -86,12 +86,18 @@ class Model:
         exact: bool | None = None,
     ) -> None:
         self.name = name
+        self._files, self._device, self._threads = files, device, threads
         self._memory, self._exact = memory, exact
         check_options(device, threads)  # now, and not when the first picture comes
         self._open = functools.cache(
             lambda channels: Session(files[channels], device=device, threads=threads)
         )
         self.channels = tuple(sorted(files))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled for another process, it opens its files anew there."""
+        options = {name: getattr(self, f"_{name}") for name in ("device", "threads", "memory", "exact")}
+        return functools.partial(Model, self.name, self._files, **options), ()
 
     def card(self, channels: int) -> Card:
         """The card of the network for grey (1) or colour (3) pictures."""

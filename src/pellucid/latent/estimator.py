@@ -20,7 +20,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from pellucid.errors import UsageError
-from pellucid.networks.autoencoder import ACTIVATIONS, glorot
+from pellucid.networks.autoencoder import glorot
+from pellucid.networks.unet import ACTIVATIONS
 
 FLOATS = (np.float64, np.float32)
 Rows = NDArray[Any]

@@ -27,9 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.errors import UsageError
-from pellucid.networks.unet import residuals
-
-ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "gelu": nn.GELU, "leaky": nn.LeakyReLU}
+from pellucid.networks.unet import ACTIVATIONS, residuals
 
 Learned = TypeVar("Learned", bound=nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
 

@@ -78,8 +78,7 @@ class PhotoUNet(nn.Module):
         levels : tensor (n, maps, h / 8, w / 8), 0 to 1
             Standard deviation of the noise in luma and, for colour pictures, in chroma.
         """
-        mean = F.avg_pool2d(noisy, 5, stride=1, padding=2, count_include_pad=False)
-        detail = F.pixel_unshuffle(8 * (noisy - mean), 2)  # (n, 4c, h/2, w/2)
+        detail = F.pixel_unshuffle(8 * (noisy - mean_around(noisy, 5)), 2)  # (n, 4c, h/2, w/2)
         levels = self.estimator(detail)
         told = F.interpolate(levels * gain, scale_factor=FOLD / 2, mode="bilinear")
         denoised = self.unet(noisy, torch.cat([told, detail], 1))
@@ -91,8 +90,17 @@ def tones(difference: Tensor) -> Tensor:
 
     So much is averaged there that hardly any noise is in it.
     """
-    mean = F.avg_pool2d(F.avg_pool2d(difference, FOLD), 9, stride=1, padding=4, count_include_pad=False)
+    mean = mean_around(F.avg_pool2d(difference, FOLD), 9)
     return F.interpolate(mean, scale_factor=FOLD, mode="bilinear")
+
+
+def mean_around(x: Tensor, size: int) -> Tensor:
+    """The mean over size x size pixels around each place, fewer at the border: (n, c, h, w) -> (n, c, h, w).
+
+    One axis after the other: over 5 x 5 pixels at once it took a sixth of the whole network's time.
+    """
+    rows = F.avg_pool2d(x, (size, 1), stride=1, padding=(size // 2, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, size), stride=1, padding=(0, size // 2), count_include_pad=False)
 
 
 def maps_for(channels: int) -> int:

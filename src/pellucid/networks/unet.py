@@ -15,7 +15,6 @@ References: Ronneberger and others 2015 (U-Net); He and others 2016 (residual bl
 (FFDNet: the sigma map as an input); Zhang and others 2021 (DRUNet: residual blocks in a U-Net, no biases).
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -24,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
+ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "gelu": nn.GELU, "leaky": nn.LeakyReLU}
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Residual(nn.Module):
 
     def __init__(self, width: int, activation: str = "relu") -> None:
         super().__init__()
-        self.activate = ACTIVATIONS[activation]
+        self.activate = ACTIVATIONS[activation]()
         self.first = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
         nn.init.kaiming_normal_(self.first.weight)

@@ -109,9 +109,13 @@ def take_over(network: Network, start: str) -> None:
     Raises
     ------
     UsageError
-        When there is no such network, or no weight of it fits.
+        When there is no such network, or more than one, or no weight of it fits.
     """
-    path = Path(start) if start.endswith(".onnx") else index.entries(start)[0].path
+    named = [] if start.endswith(".onnx") else index.entries(start)
+    if len(named) > 1:
+        files = " or ".join(Path(entry.file).stem for entry in named)
+        raise UsageError(f"{start} is the name of {len(named)} networks", f"Start from {files}")
+    path = named[0].path if named else Path(start)
     if not path.is_file():
         raise UsageError(f"There is no file {path} to start from", "Name a network that is there")
     stored = {each.name.removesuffix("_half"): each for each in onnx.load(path).graph.initializer}
