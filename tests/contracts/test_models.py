@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
+from pellucid.images.camera import draw_shot, shoot
 from pellucid.images.noise import Gaussian, NumpyRandom, to_8bit
 from pellucid.images.picture import from_float
 from pellucid.inference.index import MODELS, Entry, names, shipped, verify
@@ -27,6 +28,9 @@ BUDGETS = {"instant": 6_000, "fast": 30_000, "best": 200_000}  # multiply-adds a
 every_file = pytest.mark.parametrize("entry", shipped(), ids=lambda entry: entry.file)
 every_denoiser = pytest.mark.parametrize("entry", DENOISERS, ids=lambda entry: entry.file)
 every_told = pytest.mark.parametrize("entry", TOLD, ids=lambda entry: entry.file)
+every_camera_denoiser = pytest.mark.parametrize(
+    "entry", [entry for entry in DENOISERS if entry not in TOLD], ids=lambda entry: entry.file
+)
 grey_and_colour = pytest.mark.parametrize("channels", [1, 3])
 
 
@@ -47,7 +51,9 @@ def denoised(entry: Entry, model: Model, pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def test_each_name_serves_colour_and_the_networks_for_white_noise_grey_too() -> None:
-    assert {"gaussian-instant", "gaussian-fast", "photo-fast"} <= set(names())
+    assert {f"{kind}-{speed}" for kind in ("gaussian", "photo") for speed in ("instant", "fast")} <= set(
+        names()
+    )
     for name in (*names(), "sigma"):
         channels = sorted(entry.channels for entry in shipped() if entry.name == name)
         assert channels == ([3] if name.startswith("photo") else [1, 3])
@@ -109,12 +115,22 @@ def test_shape_and_dtype_stay_at_any_size(entry: Entry, dtype: str) -> None:
         assert np.isfinite(result).all()
 
 
-@every_denoiser
+@every_told
 def test_white_noise_becomes_less(entry: Entry) -> None:
     noise = Gaussian(0.1).apply(np.zeros((96, 96, entry.channels), np.float32), NumpyRandom(0))
     shading = picture(entry, 96, 96) * 0.5 + 0.2
     left = denoised(entry, model_of(entry), shading + noise) - shading
     assert left.std() < 0.8 * noise.std()
+
+
+@every_camera_denoiser
+@pytest.mark.parametrize("iso", [1600.0, 6400.0, 25600.0])
+def test_the_noise_of_a_camera_becomes_less(iso: float, entry: Entry) -> None:
+    random, shading = NumpyRandom(1), np.ones((128, 128, entry.channels), np.float32)
+    shading *= np.linspace(0.2, 0.7, 128, dtype=np.float32)[:, None]
+    noisy, clean = shoot(shading, draw_shot(iso, random, shading), random)
+    left = denoised(entry, model_of(entry), noisy) - clean
+    assert left.std() < 0.8 * (noisy - clean).std()
 
 
 @every_told
