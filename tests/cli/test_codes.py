@@ -43,7 +43,7 @@ def pixels(path: Path) -> NDArray[np.uint8]:
 
 
 def test_decoded_pictures_are_those_of_the_network_under_their_names(pellucid: Run, tmp_path: Path) -> None:
-    done = pellucid("encode", "grey/grey.onnx", "digits", "-o", "codes.npz")
+    done = pellucid("encode", "--model", "grey/grey.onnx", "digits", "-o", "codes.npz")
     assert done.out.startswith("codes.npz  (3 codes of 4 x 4, ")
     done = pellucid("decode", "codes.npz", "--model", "grey/grey.onnx", "-o", "decoded")
     assert done.out == "codes.npz -> decoded  (3 pictures)\n"
@@ -61,7 +61,7 @@ def test_decoded_pictures_are_those_of_the_network_under_their_names(pellucid: R
 
 def test_a_run_folder_names_its_network_and_the_suffix_does_not_matter(pellucid: Run, tmp_path: Path) -> None:
     Image.fromarray(DIGITS[0]).convert("RGB").save(tmp_path / "grey-in-colour.png")
-    pellucid("encode", "grey", "digits/one.png", "grey-in-colour.png", "-o", "two.npz", "--quiet")
+    pellucid("encode", "--model", "grey", "digits/one.png", "grey-in-colour.png", "-o", "two.npz", "--quiet")
     pellucid("decode", "two.npz", "--model", "grey/", "-o", "out/of/here")
     one, two = (pixels(tmp_path / f"out/of/here/{name}.png") for name in ("one", "grey-in-colour"))
     assert np.array_equal(one, two)
@@ -69,7 +69,7 @@ def test_a_run_folder_names_its_network_and_the_suffix_does_not_matter(pellucid:
 
 def test_eight_bits_change_little(pellucid: Run, tmp_path: Path) -> None:
     for name, options in {"whole": (), "small": ("--bits", "8")}.items():
-        pellucid("encode", "grey", "digits", "-o", f"{name}.npz", *options)
+        pellucid("encode", "--model", "grey", "digits", "-o", f"{name}.npz", *options)
         pellucid("decode", f"{name}.npz", "--model", "grey", "-o", name)
     whole, small = (pixels(tmp_path / name / "two.png").astype(int) for name in ("whole", "small"))
     assert np.abs(whole - small).max() <= 2
@@ -79,7 +79,7 @@ def test_a_colour_network_takes_any_size_that_its_stride_divides(
     pellucid: Run, photo: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     Image.fromarray(photo).save(tmp_path / "photo.jpg")
-    document = pellucid("encode", "colour", "photo.jpg", "-o", "photo.npz", "--json").json
+    document = pellucid("encode", "--model", "colour", "photo.jpg", "-o", "photo.npz", "--json").json
     assert document["code"] == [6, 24, 32]
     assert (document["pictures"], document["bits"]) == (1, 32)
     assert document["bytes"] == (tmp_path / "photo.npz").stat().st_size
@@ -92,13 +92,15 @@ def test_a_name_that_was_there_before_gets_a_number(pellucid: Run, tmp_path: Pat
     (tmp_path / "more").mkdir()
     for name in ("One", "one-2"):
         Image.fromarray(DIGITS[2]).save(tmp_path / f"more/{name}.png")
-    pellucid("encode", "grey", "digits/one.png", "more/One.png", "more/one-2.png", "-o", "codes.npz")
+    pellucid(
+        "encode", "--model", "grey", "digits/one.png", "more/One.png", "more/one-2.png", "-o", "codes.npz"
+    )
     pellucid("decode", "codes.npz", "--model", "grey", "-o", "decoded")
     assert tree(tmp_path / "decoded") == {"one.png", "One-2.png", "one-2-2.png"}
 
 
 def test_what_exists_is_replaced_only_when_allowed(pellucid: Run, tmp_path: Path) -> None:
-    encode = ("encode", "grey", "digits", "-o", "codes.npz")
+    encode = ("encode", "--model", "grey", "digits", "-o", "codes.npz")
     decode = ("decode", "codes.npz", "--model", "grey", "-o", "decoded")
     for command in (encode, decode):
         pellucid(*command)
@@ -109,7 +111,7 @@ def test_what_exists_is_replaced_only_when_allowed(pellucid: Run, tmp_path: Path
 def test_the_codes_of_another_network_are_refused(
     pellucid: Run, networks: dict[str, bytes], tmp_path: Path
 ) -> None:
-    pellucid("encode", "grey", "digits", "-o", "codes.npz")
+    pellucid("encode", "--model", "grey", "digits", "-o", "codes.npz")
     done = pellucid("decode", "codes.npz", "--model", "colour", "-o", "decoded", code=3)
     assert "was made by the network whose SHA-256 begins" in done.err
     assert not (tmp_path / "decoded").exists()
@@ -118,29 +120,37 @@ def test_the_codes_of_another_network_are_refused(
 def test_a_network_with_skips_has_no_code(pellucid: Run) -> None:
     shipped = Path(package.__file__).parent / "models/gaussian-instant-grey.onnx"
     for model in (str(shipped), "gaussian-instant"):
-        done = pellucid("encode", model, "digits", "-o", "codes.npz", code=3)
+        done = pellucid("encode", "--model", model, "digits", "-o", "codes.npz", code=3)
         assert "has no code: a U-Net has skips" in done.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("grey", "digits"), 2, "-o"),
-        (("grey", "-o", "codes.npz"), 2, "from files or from --set"),
-        (("grey", "digits", "--set", "mnist", "-o", "codes.npz"), 2, "from files or from --set"),
-        (("grey", "digits", "--part", "train", "-o", "codes.npz"), 2, "--part is for --set"),
-        (("grey", "--set", "mnist", "--part", "best", "-o", "codes.npz"), 2, "'best'"),
-        (("grey", "--set", "toaster", "-o", "codes.npz"), 2, "no data set 'toaster'"),
-        (("grey", "digits", "-o", "codes.png"), 2, "does not end in .npz"),
-        (("grey", "digits", "-o", "codes.npz", "--bits", "7"), 2, "7 bits"),
-        (("grey", "digits", "-o", "codes.npz", "--threads", "0"), 2, "--threads is 0"),
-        (("toaster", "digits", "-o", "codes.npz"), 2, "no model 'toaster'"),
-        (("gone.onnx", "digits", "-o", "codes.npz"), 3, "no file gone.onnx"),
-        (("grey", "gone.png", "-o", "codes.npz"), 3, "gone.png cannot be read"),
-        (("grey", "large.png", "-o", "codes.npz"), 3, "large.png: tiny takes pictures of 12 x 12 pixels"),
-        (("grey", "colour.png", "-o", "codes.npz"), 3, "is for grey pictures, and these are colour pictures"),
-        (("colour", "digits/one.png", "large.png", "-o", "codes.npz"), 3, "different sizes"),
-        (("grey", "digits", "-o", "gone/codes.npz"), 3, "cannot be written"),
+        (("--model", "grey", "digits"), 2, "-o"),
+        (("--model", "grey", "-o", "codes.npz"), 2, "from files or from --set"),
+        (("--model", "grey", "digits", "--set", "mnist", "-o", "codes.npz"), 2, "from files or from --set"),
+        (("--model", "grey", "digits", "--part", "train", "-o", "codes.npz"), 2, "--part is for --set"),
+        (("--model", "grey", "--set", "mnist", "--part", "best", "-o", "codes.npz"), 2, "'best'"),
+        (("--model", "grey", "--set", "toaster", "-o", "codes.npz"), 2, "no data set 'toaster'"),
+        (("--model", "grey", "digits", "-o", "codes.png"), 2, "does not end in .npz"),
+        (("--model", "grey", "digits", "-o", "codes.npz", "--bits", "7"), 2, "7 bits"),
+        (("--model", "grey", "digits", "-o", "codes.npz", "--threads", "0"), 2, "--threads is 0"),
+        (("--model", "toaster", "digits", "-o", "codes.npz"), 2, "no model 'toaster'"),
+        (("--model", "gone.onnx", "digits", "-o", "codes.npz"), 3, "no file gone.onnx"),
+        (("--model", "grey", "gone.png", "-o", "codes.npz"), 3, "gone.png cannot be read"),
+        (
+            ("--model", "grey", "large.png", "-o", "codes.npz"),
+            3,
+            "large.png: tiny takes pictures of 12 x 12 pixels",
+        ),
+        (
+            ("--model", "grey", "colour.png", "-o", "codes.npz"),
+            3,
+            "is for grey pictures, and these are colour pictures",
+        ),
+        (("--model", "colour", "digits/one.png", "large.png", "-o", "codes.npz"), 3, "different sizes"),
+        (("--model", "grey", "digits", "-o", "gone/codes.npz"), 3, "cannot be written"),
     ],
 )
 def test_what_cannot_be_encoded_is_told_and_nothing_is_written(
@@ -167,7 +177,7 @@ def test_what_cannot_be_encoded_is_told_and_nothing_is_written(
 def test_what_cannot_be_decoded_is_told(
     pellucid: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
-    pellucid("encode", "grey", "digits", "-o", "codes.npz")
+    pellucid("encode", "--model", "grey", "digits", "-o", "codes.npz")
     before = tree(tmp_path)
     done = pellucid("decode", *arguments, code=code)
     assert words in done.err
@@ -176,7 +186,7 @@ def test_what_cannot_be_decoded_is_told(
 
 def test_transparency_is_not_lost_in_silence(pellucid: Run, tmp_path: Path) -> None:
     Image.fromarray(np.stack([DIGITS[0]] * 4, axis=-1)).save(tmp_path / "alpha.png")
-    done = pellucid("encode", "grey", "alpha.png", "-o", "codes.npz")
+    done = pellucid("encode", "--model", "grey", "alpha.png", "-o", "codes.npz")
     assert done.err == "warning: alpha.png: a code does not keep transparency\n"
 
 
@@ -186,7 +196,7 @@ def test_a_part_of_a_set_is_encoded(pellucid: Run, tmp_path: Path) -> None:
     pictures = np.random.default_rng(1).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
     (folder / "data_batch_1.bin").write_bytes(cifar(pictures, np.zeros(40)))
     (folder / "test_first_1000.bin").write_bytes(cifar(pictures[:5], np.zeros(5)))
-    encode = ("encode", "colour", "--set", "cifar10", "--data-dir", "data", "-o")
+    encode = ("encode", "--model", "colour", "--set", "cifar10", "--data-dir", "data", "-o")
     assert pellucid(*encode, "test.npz", "--json").json["pictures"] == 5
     assert pellucid(*encode, "tune.npz", "--part", "validation", "--json").json["pictures"] == 2
     pellucid("decode", "test.npz", "--model", "colour", "-o", "decoded")
@@ -198,6 +208,8 @@ def test_without_the_lab_one_line_says_how_to_get_it(pellucid: Run, tmp_path: Pa
     missing.mkdir(parents=True)
     (missing / "__init__.py").write_text("raise ModuleNotFoundError('No module named onnx')")
     done = pellucid(
-        *("encode", "grey", "digits", "-o", "codes.npz"), env={"PYTHONPATH": str(missing.parent)}, code=5
+        *("encode", "--model", "grey", "digits", "-o", "codes.npz"),
+        env={"PYTHONPATH": str(missing.parent)},
+        code=5,
     )
     assert 'pip install "pellucid[lab]"' in done.err

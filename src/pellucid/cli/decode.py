@@ -11,7 +11,7 @@ from pellucid.errors import UsageError
 
 EXAMPLES = """\b
 Examples:
-  pellucid encode run/mnist-dense.onnx digits/ -o digits.npz
+  pellucid encode digits/ --model run/mnist-dense.onnx -o digits.npz
   pellucid decode digits.npz --model run/mnist-dense.onnx -o decoded/
 """
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  pellucid encode run/mnist-dense.onnx digits/ -o digits.npz
-  pellucid encode run/ one.png two.png -o two.npz --bits 8
-  pellucid encode run/ --set mnist --part test -o mnist.npz
+  pellucid encode digits/ --model run/mnist-dense.onnx -o digits.npz
+  pellucid encode one.png two.png --model run/ -o two.npz --bits 8
+  pellucid encode --set mnist --part test --model run/ -o mnist.npz
   pellucid decode digits.npz --model run/mnist-dense.onnx -o decoded/
 """
 
@@ -29,7 +29,9 @@ PARTS = ("train", "validation", "test")
 
 
 def encode(
-    model: Annotated[str, typer.Argument(metavar="MODEL|RUN", hidden=True)],
+    model: Annotated[
+        str, typer.Option("--model", metavar="FILE|RUN", help="An .onnx file, or the folder of a run.")
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Where the codes go; ends in .npz.")
     ],
@@ -55,8 +57,8 @@ def encode(
 ) -> None:
     """Turn pictures into the code of an autoencoder. Needs: pip install "pellucid[lab]".
 
-    MODEL is an .onnx file, or the folder of a run. Each PICTURE is a file, or a folder of pictures; all must
-    have a size that the network takes. decode turns the codes into pictures again, with the same MODEL.
+    Each PICTURE is a file, or a folder of pictures; all must have a size that the network takes. decode
+    turns the codes into pictures again, with the same --model.
     """
     from pellucid.latent.codes import Codec, Codes, check_target, network_file, write_codes
 
