@@ -96,8 +96,10 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for another process, it opens its files anew there."""
-        options = {name: getattr(self, f"_{name}") for name in ("device", "threads", "memory", "exact")}
-        return functools.partial(Model, self.name, self._files, **options), ()
+        make = functools.partial(
+            Model, device=self._device, threads=self._threads, memory=self._memory, exact=self._exact
+        )
+        return make, (self.name, self._files)
 
     def card(self, channels: int) -> Card:
         """The card of the network for grey (1) or colour (3) pictures."""

@@ -19,7 +19,7 @@ from pellucid.images.camera import Camera, draw_shot, shoot
 from pellucid.images.jpeg import YCBCR
 from pellucid.images.metrics import psnr
 from pellucid.images.noise import NumpyRandom, parse_noise
-from pellucid.networks.photo import FOLD
+from pellucid.networks.photo import FOLD, mean_around
 from pellucid.training.denoising import (
     Crops,
     cut,
@@ -151,5 +151,4 @@ def true_levels(noise: Tensor) -> Tensor:
     power = noise.square() if noise.shape[1] == 1 else mix(noise, YCBCR).square()
     if power.shape[1] == 3:
         power = torch.cat([power[:, :1], power[:, 1:].mean(1, keepdim=True)], 1)
-    local = F.avg_pool2d(power, FOLD)
-    return F.avg_pool2d(local, 5, stride=1, padding=2, count_include_pad=False).sqrt()
+    return mean_around(F.avg_pool2d(power, FOLD), 5).sqrt()
