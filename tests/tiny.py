@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from skimage import data
 
 from pellucid.images.files import write_image
@@ -141,15 +141,14 @@ def tiny_file(folder: Path, **options: Any) -> Path:
     return path
 
 
-def level_file(photo: Path, *levels: float) -> Path:
-    """Copy a network for photographs into one that finds these levels (luma, chroma) in every picture."""
+def taking_file(photo: Path, *amounts: float) -> Path:
+    """Copy a network for photographs into one that takes so much from each channel of every picture."""
     model = onnx.load(photo)
-    weights = {each.name: each for each in model.graph.initializer}
-    before = np.log(np.expm1(levels)) + 4  # see `LevelEstimator.forward`
-    weight, bias = (weights[f"estimator.levels.{name}"] for name in ("weight_half", "bias"))
-    weight.CopyFrom(numpy_helper.from_array(np.zeros(weight.dims, np.float16), weight.name))
-    bias.CopyFrom(numpy_helper.from_array(before.astype(np.float32), bias.name))
-    path = photo.with_name(f"levels-{'-'.join(map(str, levels))}.onnx")
+    amount = numpy_helper.from_array(np.array(amounts, np.float32).reshape(1, -1, 1, 1), "amount")
+    nodes = [helper.make_node("Sub", ["noisy", "amount"], ["denoised"])]
+    graph = helper.make_graph(nodes, "taking", model.graph.input, model.graph.output[:1], [amount])
+    model.graph.CopyFrom(graph)
+    path = photo.with_name(f"takes-{'-'.join(map(str, amounts))}.onnx")
     onnx.save(model, path)
     return path
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pellucid.datasets.folder import crop_pool, picture_files, read_samples
+from pellucid.datasets.folder import crop_pool, picture_files, read_samples, recolour
 from pellucid.errors import InputError, UsageError
 from pellucid.images.files import write_image
 from pellucid.images.picture import Picture
@@ -146,6 +146,35 @@ def test_no_copy_is_too_small_for_a_crop(tmp_path: Path) -> None:
     path = save(tmp_path / "numbered.png", numbered())
     pool = crop_pool([path], channels=1, size=15, per_picture=80, shrunk=1.0, scales=(0.1, 0.2))
     assert pool.shape == (80, 1, 15, 15)
+
+
+def test_vivid_copies_have_other_and_stronger_colours(tmp_path: Path) -> None:
+    path = save(tmp_path / "brown.png", np.full((64, 64, 3), (140, 120, 100), np.uint8))
+
+    def colours(vivid: float) -> set[tuple[int, ...]]:
+        pool = crop_pool([path], channels=3, size=8, per_picture=800, shrunk=1.0, vivid=vivid)
+        return {tuple(crop[:, 4, 4].tolist()) for crop in pool}  # one for each copy
+
+    assert colours(0) == {(140, 120, 100)}
+    found = np.array(sorted(colours(1)), float)
+    np.testing.assert_allclose(found.mean(axis=1), 120, atol=0.5)  # as bright as before
+    strength = found.std(axis=1) / np.std((140, 120, 100))
+    assert 0.95 < strength.min() < 1.3
+    assert 2.2 < strength.max() < 2.6
+    assert (np.ptp(found, axis=0) > 60).all()  # every hue
+
+
+@pytest.mark.parametrize(
+    ("turn", "wanted"), [(0, (90, 60, 30)), (2 / 3, (30, 90, 60)), (1, (30, 60, 90)), (4 / 3, (60, 30, 90))]
+)
+def test_a_turned_hue_is_the_next_one_on_the_circle(turn: float, wanted: tuple[int, ...]) -> None:
+    orange = np.full((1, 1, 3), (90, 60, 30), np.uint8)
+    assert recolour(orange, turn=turn * np.pi, strength=1)[0, 0].tolist() == list(wanted)
+
+
+def test_grey_stays_grey_whatever_is_done_to_the_colours() -> None:
+    grey = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(16, 16, 3)
+    np.testing.assert_array_equal(recolour(grey, turn=1.0, strength=2.5), grey)
 
 
 def test_crops_of_one_picture_lie_together_in_the_order_of_the_files(tmp_path: Path) -> None:

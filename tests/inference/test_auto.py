@@ -14,9 +14,9 @@ from pellucid.errors import InputError, UsageError
 from pellucid.images.noise import NumpyRandom, parse_noise, to_8bit
 from pellucid.images.picture import Picture, from_float
 from pellucid.inference.auto import CAMERA, WHITE, Auto, choose
-from pellucid.inference.model import Model, load_model
-from pellucid.inference.sigma import CLEAN, estimate_sigma
-from tests.tiny import level_file
+from pellucid.inference.model import FAINT, Model, load_model
+from pellucid.inference.sigma import estimate_sigma
+from tests.tiny import taking_file
 
 Camera = Callable[..., Model]
 
@@ -45,11 +45,11 @@ def noisy(text: str, clean: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def camera(photo_grey_file: Path, photo_colour_file: Path) -> Camera:
-    """Networks for photographs that find the named levels in every picture."""
+    """Networks for photographs that take so much from each channel of every picture."""
 
-    def make(*levels: float) -> Model:
-        channels, file = (1, photo_grey_file) if len(levels) == 1 else (3, photo_colour_file)
-        return Model("camera", {channels: level_file(file, *levels)})
+    def make(*amounts: float) -> Model:
+        channels, file = (1, photo_grey_file) if len(amounts) == 1 else (3, photo_colour_file)
+        return Model("camera", {channels: taking_file(file, *amounts)})
 
     return make
 
@@ -59,38 +59,37 @@ def test_white_noise_goes_to_the_network_for_it_whatever_the_other_finds(
     channels: int, camera: Camera
 ) -> None:
     pixels = noisy("gaussian:25", shading(channels))
-    for levels in ((0.0001, 0.0001), (0.3, 0.3)):
-        choice = choose(pixels, camera(*levels))
+    for amounts in ((0.0, 0.0, 0.0), (0.3, 0.3, 0.3)):
+        choice = choose(pixels, camera(*amounts))
         assert (choice.name, choice.level) == (WHITE, estimate_sigma(pixels))
         assert choice.why == f"its noise is white, {255 * choice.level:.1f} of 255"
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_what_is_not_white_goes_to_the_network_for_photographs_when_that_finds_noise(
+def test_what_is_not_white_goes_to_the_network_for_photographs_when_that_would_take_something_away(
     channels: int, camera: Camera
 ) -> None:
-    choice = choose(shading(channels), camera(0.03, 0.02))
+    choice = choose(shading(channels), camera(0.03, 0.02, 0.01))
     assert choice.name == CAMERA
-    assert choice.level == pytest.approx((0.03**2 + 1.9 * 0.02**2) ** 0.5, rel=0.01)
-    assert choice.why.startswith("its noise is a camera's, ")
-    assert f"{255 * choice.level:.1f} of 255" in choice.why
+    assert choice.level == pytest.approx(((0.03**2 + 0.02**2 + 0.01**2) / 3) ** 0.5, rel=0.01)
+    assert choice.why == f"its noise is a camera's, {255 * choice.level:.1f} of 255"
 
 
-def test_a_network_for_grey_photographs_has_a_luma_level_alone(camera: Camera) -> None:
+def test_a_network_for_grey_photographs_serves_too(camera: Camera) -> None:
     assert choose(shading(1), camera(0.03)).level == pytest.approx(0.03, rel=0.01)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_where_neither_finds_noise_nothing_is_done(channels: int, camera: Camera) -> None:
-    choice = choose(shading(channels), camera(0.002, 0.001))
+    choice = choose(shading(channels), camera(0.001, 0.001, 0.002))
     assert choice.name is None
-    assert choice.level < CLEAN
+    assert 0 < choice.level < FAINT
     assert choice.why == "there is no noise to take away"
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_one_colour_is_clean(channels: int, camera: Camera) -> None:
-    assert choose(np.full((120, 130, channels), 77, np.uint8), camera(0.3, 0.3)) == (
+    assert choose(np.full((120, 130, channels), 77, np.uint8), camera(0.3, 0.3, 0.3)) == (
         None,
         0,
         "there is no noise to take away",
@@ -100,7 +99,7 @@ def test_one_colour_is_clean(channels: int, camera: Camera) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (5, 200), (96, 96), (97, 300)])
 def test_a_picture_of_any_size_can_be_judged(size: tuple[int, int], camera: Camera) -> None:
     pixels = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
-    assert 0 <= choose(pixels, camera(0.3, 0.3)).level <= 1
+    assert 0 <= choose(pixels, camera(0.3, 0.3, 0.3)).level <= 1
 
 
 # ---- the default model ---------------------------------------------------------------------------

@@ -55,15 +55,6 @@ def test_any_output_can_be_called_for_by_its_name(latent_file: Path) -> None:
         session.call("levels", noisy=pictures)
 
 
-def test_the_levels_of_crops_are_those_of_all_their_places(photo_colour_file: Path) -> None:
-    session = Session(photo_colour_file)
-    crops = np.random.default_rng(0).random((4, 3, 96, 96), dtype=np.float32)
-    levels = session.levels(crops)
-    assert levels.shape == (2, 4 * 12 * 12)
-    maps = session.call("levels", noisy=crops[2:3], gain=np.ones((1, 2, 1, 1), np.float32))
-    np.testing.assert_array_equal(levels[:, 2 * 144 : 3 * 144], maps.reshape(2, 144))
-
-
 def test_a_text_file_is_no_network(tmp_path: Path) -> None:
     path = tmp_path / "letter.onnx"
     path.write_text("Dear reader,\n")

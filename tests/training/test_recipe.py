@@ -150,6 +150,7 @@ def test_a_misspelt_key_is_an_error_that_names_those_of_nearly_that_name(
         ('noise = "gaussian:0-75"', "", "The noise of .degrade. is None, and no gaussian noise"),
         ("name", 'loss = "bce"\nname', "bce is no loss for this network.*charbonnier or l1 or mse"),
         ("name", 'loss = "pinball"\nname', "pinball is no loss for this network"),
+        ("channels = 1", "channels = 1\nvivid = 0.5", "Grey crops have no colours to make vivid"),
     ],
 )
 def test_a_wrong_or_missing_value_is_an_error_that_names_it(right: str, wrong: str, words: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from pellucid.inference.card import Card
-from pellucid.inference.model import Model, Progress, Result, load_model
+from pellucid.inference.model import FAINT, Model, Progress, Result, load_model
 from pellucid.inference.pixels import check_pixels, is_grey
 from pellucid.inference.sigma import CLEAN, noise_level
 
@@ -25,12 +25,12 @@ def choose(colour: NDArray[Any], camera: Model) -> Choice:
     """Choose by the noise in a picture (h, w, 1 or 3).
 
     The small estimator sees white noise alone. What it does not see, a camera may have left, and the network
-    for photographs says how much.
+    for photographs says how much of it there is to take away.
     """
     if (level := noise_level(colour)) >= CLEAN:
         return Choice(WHITE, level, f"its noise is white, {255 * level:.1f} of 255")
-    if (level := camera.level(colour)) >= CLEAN:
-        return Choice(CAMERA, level, f"its noise is a camera's, from {255 * level:.1f} of 255 up")
+    if (level := camera.level(colour)) >= FAINT:
+        return Choice(CAMERA, level, f"its noise is a camera's, {255 * level:.1f} of 255")
     return Choice(None, level, "there is no noise to take away")
 
 

@@ -25,7 +25,7 @@ from pellucid.inference.tiling import Tiles, plan, run_tiled
 log = logging.getLogger("pellucid")
 
 LARGEST_TILE = 1152  # pixels a side; larger tiles only cost memory, as benchmarks/overlap.py shows
-QUIET = 5  # percent of a picture's places that are taken for its quietest
+FAINT = 0.55 / 255  # less is not worth touching a photograph for; benchmarks/auto.py shows why so much
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
 Progress = Callable[[int, int], None]
@@ -151,11 +151,10 @@ class Model:
         colour = view[..., :3]
         if is_grey(colour):
             colour = colour[..., :1]
-        session = self._session_for(colour.shape[2])
         level = self.level(colour) if sigma is None else sigma
+        least = 1e-6 if sigma is not None else CLEAN if self.is_told else FAINT
         # A network with one input is an autoencoder, which makes its picture whatever it sees.
-        clean = level < (CLEAN if sigma is None else 1e-6) and len(session.inputs) > 1
-        if clean:
+        if level < least and len(self._session_for(colour.shape[2]).inputs) > 1:
             return Result(pixels.copy(), level, changed=False, model=self.name)
         return self.take_away(pixels, colour, level, strengths, progress)
 
@@ -181,18 +180,21 @@ class Model:
     def level(self, colour: NDArray[Any]) -> float:
         """How much noise is in a picture (h, w, 1 or 3), as this network sees it: 0 to 1.
 
-        Texture looks like noise, so a network for photographs is asked about the quietest places.
+        A network that finds the noise for itself is asked what it would take away, as the root of the mean
+        square: the levels that it estimates are too high where there is texture.
         """
         session = self._session_for(colour.shape[2])
-        if "levels" not in session.outputs:
+        if "gain" not in session.inputs:
             return noise_level(colour)
-        crops = telling_crops(colour)[::2]  # half of them: this network is slower than a small estimator
+        crops = telling_crops(colour)[::3]  # some of them: this network is slower than a small estimator
         if not len(crops):
             return 0.0
-        luma, *chroma = session.levels(crops.repeat(session.card.channels // colour.shape[2], axis=1)) ** 2
-        # The mean square over red, green and blue, from luma and the mean of both chroma channels.
-        level = np.sqrt(luma + 1.9 * sum(chroma))[_lively(crops, session.card.stride)]
-        return float(np.percentile(level, QUIET)) if level.size else 0.0
+        noisy = crops.repeat(session.card.channels // colour.shape[2], axis=1).transpose(0, 2, 3, 1)
+        told = (1.0, 1.0)[: session.card.channels]
+        taken = np.stack([session.run(crop, told) - crop for crop in noisy])  # (n, h, w, c)
+        squares = _places(taken**2, session.card.stride).mean(axis=(2, 4, 5))
+        squares = squares[_lively(noisy, session.card.stride)]
+        return float(np.sqrt(squares.mean())) if squares.size else 0.0
 
     def check(
         self, sigma: float | None, strength: float, luma: float | None, chroma: float | None
@@ -381,16 +383,20 @@ def _blend(
 
 
 def _lively(crops: NDArray[np.float32], side: int) -> NDArray[np.bool_]:
-    """Which places, blocks of `side` pixels, are neither of one colour nor beside such a place.
+    """Which places of crops are neither of one colour nor beside such a place: (n, rows, columns).
 
     Letterboxes and burnt-out skies hold no noise whatever the rest of the picture holds.
     """
-    n, channels, height, width = crops.shape
-    blocks = crops.reshape(n, channels, height // side, side, width // side, side)
-    dead = np.pad(np.ptp(blocks, axis=(1, 3, 5)) == 0, ((0, 0), (1, 1), (1, 1)))
-    near = np.lib.stride_tricks.sliding_window_view(dead, (3, 3), axis=(1, 2))
-    lively: NDArray[np.bool_] = ~near.any(axis=(3, 4)).ravel()
-    return lively
+    spread: NDArray[np.float32] = np.ptp(_places(crops, side), axis=(2, 4)).max(axis=-1)
+    alive = np.pad(spread > 0, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    near = np.lib.stride_tricks.sliding_window_view(alive, (3, 3), axis=(1, 2))
+    return np.asarray(near.all(axis=(3, 4)))
+
+
+def _places(crops: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Crops (n, h, w, c) as places of `side` x `side` pixels: (n, rows, side, columns, side, c)."""
+    n, height, width, channels = crops.shape
+    return crops.reshape(n, height // side, side, width // side, side, channels)
 
 
 def _is_number(value: object) -> bool:

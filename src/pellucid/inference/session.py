@@ -81,23 +81,6 @@ class Session:
         denoised: NDArray[np.float32] = self.call(**feeds)[0].transpose(1, 2, 0)  # (1, c, h, w) -> (h, w, c)
         return denoised
 
-    def levels(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the noise levels that a network for photographs finds in crops.
-
-        Parameters
-        ----------
-        crops : float32 array (n, channels, height, width), 0 to 1
-
-        Returns
-        -------
-        float32 array (maps, places)
-            Of luma and, for colour, of chroma, 0 to 1.
-        """
-        maps = min(2, self.card.channels)
-        gain = np.ones((1, maps, 1, 1), np.float32)
-        found = [self.call("levels", noisy=crop[None], gain=gain).reshape(maps, -1) for crop in crops]
-        return np.concatenate(found, axis=1)
-
     def call(self, output: str | None = None, /, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Run the network on named inputs; give one output, by default the first.
 

@@ -81,6 +81,7 @@ def load_pool(recipe: Recipe, data_dir: Path | None, device: torch.device) -> Te
         per_picture=data.per_picture,
         shrunk=data.shrunk,
         scales=data.scales,
+        vivid=data.vivid,
         seed=recipe.seed,
     )
     return torch.from_numpy(crops).to(device)

@@ -49,6 +49,7 @@ class Data(Table, frozen=True, tag_field="kind", tag="crops"):
     per_picture: Count = 128  # crops cut from each picture
     shrunk: Share = 0.5  # share of the crops that come from shrunk copies
     scales: tuple[float, float] = (0.6, 1.0)  # to what scale these are shrunk
+    vivid: Share = 0.0  # share of these whose hues are turned and colours made stronger
     without: tuple[str, ...] = ()  # names of pictures that are kept for judging
     graphics: Whole = 0  # drawn pages, screenshots and drawings, beside the photographs a camera takes
     soft: Share = 0.0  # share of the photographs that are enlarged before a camera takes them
@@ -283,6 +284,8 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
     for text, kind, name in needed:
         if text is None or not isinstance(parse_noise(text), kind):
             raise UsageError(f"The {name} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
+    if data.vivid and data.channels == 1:
+        raise UsageError("Grey crops have no colours to make vivid", "Set channels = 3, or leave out vivid")
     if max(schedule.patch) > data.crop:
         raise UsageError(
             f"A patch of {max(schedule.patch)} pixels does not fit crops of {data.crop}",
