@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pellucid.errors import UsageError
 from pellucid.training.estimating import Estimating
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import EstimatorTable
@@ -42,6 +43,12 @@ def test_one_half_has_white_noise_and_a_camera_took_the_other(task: Estimating, 
     white, camera = losses[: count // 2], losses[count // 2 :]
     assert (white > 0).all()  # 0 is an underestimate of white noise ...
     assert not camera.any()  # ... and right for a camera's
+
+
+def test_one_picture_at_a_time_is_refused(task: Estimating) -> None:
+    random = TorchRandom(torch.Generator().manual_seed(0))
+    with pytest.raises(UsageError, match="Set a larger batch"):
+        task.losses(Constant(0.0), random, step=0, progress=0.0, count=1)
 
 
 def test_a_level_that_is_always_the_same_is_judged_by_how_far_it_lies_from_each(task: Estimating) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.errors import UsageError
 from pellucid.images.camera import draw_shot, shoot
 from pellucid.images.noise import NumpyRandom, to_8bit
 from pellucid.training.denoising import TUNE_SIGMAS, cut, make_batch, mean, noisy_pair, to_tensor, weigh
@@ -21,6 +22,8 @@ class Estimating(Photographs):
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
         """The loss of each of `count` pictures."""
+        if count == 1:
+            raise UsageError("An estimator cannot learn from one picture at a time", "Set a larger batch")
         half = count // 2
         white, sigma, _, _ = make_batch(self.pool, self.recipe, progress, random, half)
         shots, _ = self.batch(random, step=step, progress=progress, count=count - half)
