@@ -64,15 +64,19 @@ def main() -> None:
     desk = Desk("auto", arguments(__doc__).parse_args())
     camera = load_model(CAMERA)
     chosen: dict[str, Counter[str]] = {}
+    levels: dict[str, list[float]] = {}
     for label, what, picture in labelled(desk):
         colour = picture[..., :1] if is_grey(picture) else picture
-        name = choose(colour.astype(np.float32), camera).name
-        chosen.setdefault(f"{label}/{what}", Counter())[name or "none"] += 1
+        choice, key = choose(colour.astype(np.float32), camera), f"{label}/{what}"
+        chosen.setdefault(key, Counter())[choice.name or "none"] += 1
+        levels.setdefault(key, []).append(255 * choice.level)
     right = total = 0
     for key, counts in chosen.items():
         if names := RIGHT[key.split("/")[0]]:
             right, total = right + sum(counts[name] for name in names), total + counts.total()
+    medians = {key: round(float(np.median(each)), 2) for key, each in levels.items()}
     figures: dict[str, Any] = {"facts": facts(), "chosen": chosen, "right": right, "of": total}
+    figures["levels"] = medians
     desk.write(figures)
     desk.publish(tables(figures))
 
@@ -84,13 +88,18 @@ def tables(figures: dict[str, Any]) -> str:
         label, what = key.split("/")
         sums[label].update(counts)
         rows.append([what, " or ".join(RIGHT[label]) or "–", *(counts.get(name, 0) for name in CHOICES)])
-    share = figures["right"] / figures["of"]
-    text = f"Right: {figures['right']} of {figures['of']} pictures, {share:.1%}.\n\n"
+        rows[-1].append(figures["levels"][key])
+    right, total = figures["right"], figures["of"]
+    strict = right - sums["JPEG alone"]["photo-fast"]
+    text = (
+        f"Right: {right} of {total} pictures, {right / total:.1%}. If nothing may be taken from JPEG alone, "
+    )
+    text += f"{strict}, {strict / total:.1%}.\n\n"
     text += table(
         ("In the picture is", *CHOICES),
         [[label, *(counts[name] for name in CHOICES)] for label, counts in sums.items()],
     )
-    return text + "\nIn detail:\n\n" + table(("Picture", "right", *CHOICES), rows)
+    return text + "\nIn detail:\n\n" + table(("Picture", "right", *CHOICES, "level found, median"), rows)
 
 
 if __name__ == "__main__":

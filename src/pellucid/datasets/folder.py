@@ -137,7 +137,7 @@ def _crops(
         scaled = samples
         if rng.random() < shrunk:
             scaled = shrink(samples, rng.uniform(low, high))
-            if rng.random() < vivid:
+            if vivid and rng.random() < vivid:
                 scaled = recolour(scaled, turn=rng.uniform(0, 2 * np.pi), strength=rng.uniform(1, 2.5))
         for _ in range(min(8, count - start)):
             row, column = (rng.integers(extent - size + 1) for extent in scaled.shape[:2])

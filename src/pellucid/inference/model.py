@@ -25,7 +25,7 @@ from pellucid.inference.tiling import Tiles, plan, run_tiled
 log = logging.getLogger("pellucid")
 
 LARGEST_TILE = 1152  # pixels a side; larger tiles only cost memory, as benchmarks/overlap.py shows
-FAINT = 0.55 / 255  # less is not worth touching a photograph for; benchmarks/auto.py shows why so much
+FAINT = 0.55 / 255  # less is not worth touching a photograph for; chosen by benchmarks/auto.py's set
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
 Progress = Callable[[int, int], None]
@@ -40,7 +40,8 @@ class Result:
     pixels : array
         The same shape and dtype as the input.
     sigma : float
-        The noise level that was told or estimated, 0 to 1.
+        The noise level that was told or estimated, 0 to 1; where a network for photographs found it, the root
+        of the mean square of what it takes away from a few crops.
     changed : bool
         False when the picture was left as it was, because there was nothing to take away.
     model : str
