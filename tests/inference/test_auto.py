@@ -14,8 +14,8 @@ from pellucid.errors import InputError, UsageError
 from pellucid.images.noise import NumpyRandom, parse_noise, to_8bit
 from pellucid.images.picture import Picture, from_float
 from pellucid.inference.auto import CAMERA, WHITE, Auto, choose
-from pellucid.inference.model import FAINT, Model, load_model
-from pellucid.inference.sigma import estimate_sigma
+from pellucid.inference.model import Model, load_model
+from pellucid.inference.sigma import FAINT, estimate_sigma
 from tests.tiny import taking_file
 
 Camera = Callable[..., Model]
@@ -100,6 +100,16 @@ def test_one_colour_is_clean(channels: int, camera: Camera) -> None:
 def test_a_picture_of_any_size_can_be_judged(size: tuple[int, int], camera: Camera) -> None:
     pixels = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
     assert 0 <= choose(pixels, camera(0.3, 0.3, 0.3)).level <= 1
+
+
+def test_a_frame_of_one_colour_does_not_make_a_noisy_photograph_clean() -> None:
+    camera = load_model("photo-fast")
+    framed = np.full((256, 256, 3), (60, 40, 20), np.uint8)
+    inner = noisy("camera:iso=12800", photograph())[64:192, 64:192]
+    framed[64:192, 64:192] = inner
+    level = choose(inner, camera).level
+    assert level > 2 / 255
+    assert choose(framed, camera).level == pytest.approx(level, rel=0.4)
 
 
 # ---- the default model ---------------------------------------------------------------------------

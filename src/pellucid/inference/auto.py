@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from pellucid.inference.card import Card
-from pellucid.inference.model import FAINT, Model, Progress, Result, load_model
+from pellucid.inference.model import Model, Progress, Result, load_model
 from pellucid.inference.pixels import check_pixels, is_grey
-from pellucid.inference.sigma import CLEAN, noise_level
+from pellucid.inference.sigma import CLEAN, FAINT, noise_level
 
 WHITE, CAMERA = "gaussian-fast", "photo-fast"
 

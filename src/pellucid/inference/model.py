@@ -19,13 +19,12 @@ from pellucid.inference import index
 from pellucid.inference.card import Card
 from pellucid.inference.pixels import check_pixels, is_grey
 from pellucid.inference.session import Session, check_options
-from pellucid.inference.sigma import CLEAN, noise_level, telling_crops
+from pellucid.inference.sigma import CLEAN, FAINT, camera_noise_level, noise_level
 from pellucid.inference.tiling import Tiles, plan, run_tiled
 
 log = logging.getLogger("pellucid")
 
 LARGEST_TILE = 1152  # pixels a side; larger tiles only cost memory, as benchmarks/overlap.py shows
-FAINT = 0.55 / 255  # less is not worth touching a photograph for; chosen by benchmarks/auto.py's set
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
 Progress = Callable[[int, int], None]
@@ -179,23 +178,9 @@ class Model:
         return Result(out.reshape(pixels.shape), level, changed=True, model=self.name)
 
     def level(self, colour: NDArray[Any]) -> float:
-        """How much noise is in a picture (h, w, 1 or 3), as this network sees it: 0 to 1.
-
-        A network that finds the noise for itself is asked what it would take away, as the root of the mean
-        square: the levels that it estimates are too high where there is texture.
-        """
+        """How much noise is in a picture (h, w, 1 or 3), as this network sees it: 0 to 1."""
         session = self._session_for(colour.shape[2])
-        if "gain" not in session.inputs:
-            return noise_level(colour)
-        crops = telling_crops(colour)[::3]  # some of them: this network is slower than a small estimator
-        if not len(crops):
-            return 0.0
-        noisy = crops.repeat(session.card.channels // colour.shape[2], axis=1).transpose(0, 2, 3, 1)
-        told = (1.0, 1.0)[: session.card.channels]
-        taken = np.stack([session.run(crop, told) - crop for crop in noisy])  # (n, h, w, c)
-        squares = _places(taken**2, session.card.stride).mean(axis=(2, 4, 5))
-        squares = squares[_lively(noisy, session.card.stride)]
-        return float(np.sqrt(squares.mean())) if squares.size else 0.0
+        return camera_noise_level(colour, session) if "gain" in session.inputs else noise_level(colour)
 
     def check(
         self, sigma: float | None, strength: float, luma: float | None, chroma: float | None
@@ -381,23 +366,6 @@ def _blend(
     grey = (change @ YCBCR[0])[..., None]  # the same in all channels: it changes luma alone
     blend: NDArray[np.float32] = noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
     return blend
-
-
-def _lively(crops: NDArray[np.float32], side: int) -> NDArray[np.bool_]:
-    """Which places of crops are neither of one colour nor beside such a place: (n, rows, columns).
-
-    Letterboxes and burnt-out skies hold no noise whatever the rest of the picture holds.
-    """
-    spread: NDArray[np.float32] = np.ptp(_places(crops, side), axis=(2, 4)).max(axis=-1)
-    alive = np.pad(spread > 0, ((0, 0), (1, 1), (1, 1)), constant_values=True)
-    near = np.lib.stride_tricks.sliding_window_view(alive, (3, 3), axis=(1, 2))
-    return np.asarray(near.all(axis=(3, 4)))
-
-
-def _places(crops: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Crops (n, h, w, c) as places of `side` x `side` pixels: (n, rows, side, columns, side, c)."""
-    n, height, width, channels = crops.shape
-    return crops.reshape(n, height // side, side, width // side, side, channels)
 
 
 def _is_number(value: object) -> bool:

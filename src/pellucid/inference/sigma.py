@@ -15,6 +15,9 @@ from pellucid.inference.session import Session
 CLEAN = 1 / 255
 """A picture with less noise than this is left alone: the eye sees none, and the estimate means little."""
 
+FAINT = 0.55 / 255
+"""A photograph from which less would be taken is left alone; chosen by the set of benchmarks/auto.py."""
+
 CROP = 96  # pixels a side of a crop that the network sees
 GRID = 5  # crops across and down the picture
 
@@ -57,6 +60,50 @@ def noise_level(colour: NDArray[Any]) -> float:
     # which takes texture for noise and so errs high; clipped noise makes it err low, hence the factor.
     bound = 1.5 * max(wavelet_sigma(crop) for crop in crops.transpose(0, 2, 3, 1))
     return float(np.clip(learned, 0, min(bound, 1)))
+
+
+def camera_noise_level(colour: NDArray[Any], session: Session) -> float:
+    """How much noise a network for photographs would take from a picture.
+
+    The levels that such a network estimates are too high where there is texture; what it takes away is not.
+
+    Parameters
+    ----------
+    colour : array (h, w, 1 or 3)
+    session : Session
+        The network.
+
+    Returns
+    -------
+    float
+        The root of the mean square of what it takes from a few crops, 0 to 1.
+    """
+    crops = telling_crops(colour)[::3]  # some of them: this network is slower than a small estimator
+    if not len(crops):
+        return 0.0
+    noisy = crops.repeat(session.card.channels // colour.shape[2], axis=1).transpose(0, 2, 3, 1)
+    told = (1.0, 1.0)[: session.card.channels]
+    taken = np.stack([session.run(crop, told) - crop for crop in noisy])  # (n, h, w, c)
+    squares = _places(taken**2, session.card.stride).mean(axis=(2, 4, 5))
+    squares = squares[_lively(noisy, session.card.stride)]
+    return float(np.sqrt(squares.mean())) if squares.size else 0.0
+
+
+def _lively(crops: NDArray[np.float32], side: int) -> NDArray[np.bool_]:
+    """Which places of crops are neither of one colour nor beside such a place: (n, rows, columns).
+
+    Letterboxes and burnt-out skies hold no noise whatever the rest of the picture holds.
+    """
+    spread: NDArray[np.float32] = np.ptp(_places(crops, side), axis=(2, 4)).max(axis=-1)
+    alive = np.pad(spread > 0, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    near = np.lib.stride_tricks.sliding_window_view(alive, (3, 3), axis=(1, 2))
+    return np.asarray(near.all(axis=(3, 4)))
+
+
+def _places(crops: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Crops (n, h, w, c) as places of `side` x `side` pixels: (n, rows, side, columns, side, c)."""
+    n, height, width, channels = crops.shape
+    return crops.reshape(n, height // side, side, width // side, side, channels)
 
 
 @functools.cache
