@@ -151,6 +151,7 @@ def test_a_misspelt_key_is_an_error_that_names_those_of_nearly_that_name(
         ("name", 'loss = "bce"\nname', "bce is no loss for this network.*charbonnier or l1 or mse"),
         ("name", 'loss = "pinball"\nname', "pinball is no loss for this network"),
         ("channels = 1", "channels = 1\nvivid = 0.5", "Grey crops have no colours to make vivid"),
+        ("channels = 1", "channels = 3\nshrunk = 0\nvivid = 0.5", "Only shrunk crops are made vivid"),
     ],
 )
 def test_a_wrong_or_missing_value_is_an_error_that_names_it(right: str, wrong: str, words: str) -> None:

@@ -286,6 +286,10 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
             raise UsageError(f"The {name} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
     if data.vivid and data.channels == 1:
         raise UsageError("Grey crops have no colours to make vivid", "Set channels = 3, or leave out vivid")
+    if data.vivid and not data.shrunk:
+        raise UsageError(
+            "Only shrunk crops are made vivid, and shrunk is 0", "Set shrunk, or leave out vivid"
+        )
     if max(schedule.patch) > data.crop:
         raise UsageError(
             f"A patch of {max(schedule.patch)} pixels does not fit crops of {data.crop}",
