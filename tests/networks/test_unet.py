@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from pellucid.networks.unet import UNet, UNetSettings
+from pellucid.networks.unet import UNet, UNetSettings, folded
 
 SMALL = UNetSettings(channels=1, widths=(4, 8), encoder=(1,), body=1, decoder=(1,))
 SETTINGS = [
@@ -47,6 +48,15 @@ def test_the_stride_is_what_sizes_must_be_multiples_of(settings: UNetSettings, s
     assert network.stride == stride
     with pytest.raises(RuntimeError):
         network(pictures(1, settings.channels, stride, stride + 1), told(0.1))
+
+
+@pytest.mark.parametrize("unshuffle", [1, 2, 4])
+def test_the_first_layer_is_a_3x3_convolution_of_the_unshuffled_picture(unshuffle: int) -> None:
+    layer, x = folded(3, 5, unshuffle), pictures(2, 3, 8, 12)
+    kernels = F.pixel_unshuffle(layer.weight, unshuffle)
+    assert kernels.shape[2:] == (3, 3)
+    expected = F.conv2d(F.pixel_unshuffle(x, unshuffle), kernels, padding=1)
+    torch.testing.assert_close(layer(x), expected)
 
 
 @every_network

@@ -141,9 +141,10 @@ def test_a_network_for_photographs_begins_as_the_one_for_white_noise_of_its_luma
     take_over(new, str(path))
     noisy, sigma = example(old, 3, 32, 48)
     with torch.no_grad():
-        told = torch.full((1, new.unet.head.in_channels - 12, 1, 1), 0.9)  # not looked at yet ...
-        told[:, 0] = sigma  # ... except for luma
-        torch.testing.assert_close(new.unet(noisy, told), old(noisy, sigma), rtol=0, atol=1e-6)
+        told = torch.full((1, 2, 1, 1), 0.9)  # chroma is not looked at yet, nor is the detail
+        told[:, 0] = sigma
+        detail = torch.rand_like(noisy)
+        torch.testing.assert_close(new.unet(noisy, told, detail), old(noisy, sigma), rtol=0, atol=1e-6)
 
 
 def test_how_much_was_taken_over_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -104,7 +104,7 @@ def test_weight_decay_shrinks_the_first_and_the_last_layer_only() -> None:
     optimizers = make_optimizers(made, Schedule(steps=1, learning_rate=0.01, weight_decay=0.5))
     assert [group["weight_decay"] for optimizer in optimizers for group in optimizer.param_groups] == [0, 0.5]
     outer = {id(weight) for weight in optimizers[1].param_groups[0]["params"]}
-    assert outer == {id(made.head.weight), id(made.tail.weight)}
+    assert outer == {id(layer.weight) for layer in (made.head, made.told, made.tail)}
 
 
 def test_the_part_that_estimates_noise_is_moved_by_adamw() -> None:
@@ -114,7 +114,8 @@ def test_the_part_that_estimates_noise_is_moved_by_adamw() -> None:
     outer = {id(weight) for weight in adamw.param_groups[0]["params"]}
     names = {name for name, weight in made.named_parameters() if id(weight) in outer}
     assert {name.split(".")[0] for name in names} == {"estimator", "unet"}
-    assert {name for name in names if name.startswith("unet")} == {"unet.head.weight", "unet.tail.weight"}
+    ends = {"unet.head.weight", "unet.told.weight", "unet.tail.weight"}
+    assert {name for name in names if name.startswith("unet")} == ends
     assert len(muon.weights) + len(outer) == len(list(made.parameters()))
 
 

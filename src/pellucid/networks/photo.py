@@ -13,11 +13,10 @@ was estimated. Last, the tones of the noisy picture are put back: who takes wide
 the colour of a wall.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid.networks.unet import UNet, UNetSettings
+from pellucid.networks.unet import UNet, UNetSettings, folded
 
 FOLD = 8
 """The levels are estimated at an eighth of the picture's size: noise changes more slowly than content."""
@@ -36,14 +35,14 @@ class LevelEstimator(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.fine = nn.Conv2d(4 * channels, width, 3, padding=1)
+        self.fine = folded(channels, width, 2, bias=True)
         self.middle = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
         self.coarse = nn.Conv2d(2 * width, 2 * width, 3, stride=2, padding=1)
         self.wide = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
         self.levels = nn.Conv2d(2 * width, maps_for(channels), 1)
 
     def forward(self, detail: Tensor) -> Tensor:
-        """(n, 4c, h/2, w/2) -> (n, maps, h/8, w/8), 0 to 1: luma and, for colour pictures, chroma."""
+        """(n, c, h, w) -> (n, maps, h/8, w/8), 0 to 1: luma and, for colour pictures, chroma."""
         x = F.relu(self.fine(detail))  # -> (n, width, h/2, w/2)
         x = F.relu(self.middle(x))  # -> (n, 2 width, h/4, w/4)
         x = F.relu(self.coarse(x))  # -> (n, 2 width, h/8, w/8)
@@ -78,10 +77,10 @@ class PhotoUNet(nn.Module):
         levels : tensor (n, maps, h / 8, w / 8), 0 to 1
             Standard deviation of the noise in luma and, for colour pictures, in chroma.
         """
-        detail = F.pixel_unshuffle(8 * (noisy - mean_around(noisy, 5)), 2)  # (n, 4c, h/2, w/2)
+        detail = 8 * (noisy - mean_around(noisy, 5))
         levels = self.estimator(detail)
         told = F.interpolate(levels * gain, scale_factor=FOLD / 2, mode="bilinear")
-        denoised = self.unet(noisy, torch.cat([told, detail], 1))
+        denoised = self.unet(noisy, told, detail)
         return denoised - tones(denoised - noisy), levels
 
 

@@ -1,8 +1,7 @@
 """The denoising network: a small residual U-Net of plain 3x3 convolutions.
 
-    noisy (n, c, h, w) ─ unshuffle 2 ─┐
-    sigma (n, 1, 1, 1) ───── expand ──┴─ head ─ blocks ──────── + ─ blocks ─ tail ─ shuffle 2 ─ noise
-                                                  └─ down ─ … ─ up ─┘
+    noisy (n, c, h, w) ─ head ─ + ─ blocks ──────── + ─ blocks ─ tail ─ shuffle 2 ─ noise
+    sigma (n, 1, 1, 1) ─ told ──┘     └─ down ─ … ─ up ─┘
     denoised = noisy - noise
 
 The picture is first folded to half its size with four times the channels (Shi and others 2016), since a
@@ -37,6 +36,7 @@ class UNetSettings:
     decoder: tuple[int, ...]  # residual blocks at each level on the way up, from the finest
     unshuffle: int = 2  # how many pixels a side are folded into channels
     maps: int = 1  # noise levels told for each place
+    more: int = 0  # channels of what the head sees beside the picture
     activation: str = "relu"  # or "gelu"
     predicts: str = "noise"  # taken from the input; or the "picture" itself, where little of it is left
 
@@ -58,6 +58,14 @@ class Residual(nn.Module):
         return out
 
 
+def folded(channels: int, width: int, unshuffle: int, *, bias: bool = False) -> nn.Conv2d:
+    """A 3x3 convolution after pixel-unshuffle, as the strided one that it equals, which runs faster.
+
+    Its weights are the other's after pixel-shuffle.
+    """
+    return nn.Conv2d(channels, width, 3 * unshuffle, stride=unshuffle, padding=unshuffle, bias=bias)
+
+
 def residuals(count: int, width: int, activation: str = "relu") -> nn.Sequential:
     """As many residual blocks, one after the other."""
     return nn.Sequential(*[Residual(width, activation) for _ in range(count)])
@@ -74,20 +82,20 @@ class UNet(nn.Module):
         self.unshuffle, widths = settings.unshuffle, settings.widths
         self.predicts_noise = settings.predicts == "noise"
         blocks = partial(residuals, activation=settings.activation)
-        folded = settings.channels * settings.unshuffle**2
         pairs = list(pairwise(widths))
         self.stride = settings.unshuffle * 2 ** len(pairs)
-        self.head = nn.Conv2d(folded + settings.maps, widths[0], 3, padding=1, bias=False)
+        self.head = folded(settings.channels + settings.more, widths[0], settings.unshuffle)
+        self.told = nn.Conv2d(settings.maps, widths[0], 3, padding=1, bias=False)
         self.encoder = nn.ModuleList(map(blocks, settings.encoder, widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in pairs)
         self.body = blocks(settings.body, widths[-1])
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1, bias=False) for fine, coarse in pairs)
         self.decoder = nn.ModuleList(map(blocks, settings.decoder, widths))
-        self.tail = nn.Conv2d(widths[0], folded, 3, padding=1, bias=False)
+        self.tail = nn.Conv2d(widths[0], settings.channels * self.unshuffle**2, 3, padding=1, bias=False)
         with torch.no_grad():
             self.tail.weight.mul_(0.1)  # begin near "there is no noise"
 
-    def forward(self, noisy: Tensor, sigma: Tensor) -> Tensor:
+    def forward(self, noisy: Tensor, sigma: Tensor, *more: Tensor) -> Tensor:
         """Denoise.
 
         Parameters
@@ -95,15 +103,15 @@ class UNet(nn.Module):
         noisy : tensor (n, c, h, w), 0 to 1
         sigma : tensor (n, maps, 1, 1), or a level for each place (n, maps, h / unshuffle, w / unshuffle)
             0 to 1
+        more : tensor (n, settings.more, h, w), where there are such
 
         Returns
         -------
         tensor (n, c, h, w)
         """
-        x = F.pixel_unshuffle(noisy, self.unshuffle)  # (n, c, h, w) -> (n, 4c, h/2, w/2)
-        sigma_map = sigma.expand(x.shape[0], -1, x.shape[2], x.shape[3])
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round the pixels themselves
-            x = self.head(torch.cat([x, sigma_map], 1))
+        with torch.autocast(noisy.device.type, enabled=False):  # bfloat16 would round the pixels themselves
+            x = self.head(torch.cat([noisy, *more], 1))  # (n, c, h, w) -> (n, w0, h/2, w/2)
+            x = x + self.told(sigma.expand(x.shape[0], -1, x.shape[2], x.shape[3]))
         skips = []
         for blocks, down in zip(self.encoder, self.down, strict=True):
             x = blocks(x)

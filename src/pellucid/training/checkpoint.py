@@ -94,7 +94,7 @@ def make_network(recipe: Recipe) -> Network:
         return make(told(**settings), channels, size)
     if isinstance(table, PhotoTable):
         width = settings.pop("estimator")
-        return PhotoUNet(UNetSettings(channels, **settings, maps=maps_for(channels) + 4 * channels), width)
+        return PhotoUNet(UNetSettings(channels, **settings, maps=maps_for(channels), more=channels), width)
     return UNet(UNetSettings(channels, **settings))
 
 

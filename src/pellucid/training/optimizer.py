@@ -41,7 +41,7 @@ def as_matrix(weight: Tensor) -> Tensor:
 def make_optimizers(network: nn.Module, schedule: Schedule) -> list[torch.optim.Optimizer]:
     """The optimizers that together move all weights of a network.
 
-    Muon is for wide layers: not the first and the last, called `head` and `tail`, nor a small `estimator`.
+    Muon is for wide layers: not the first, `head` and `told`, nor the last, `tail`, nor a small `estimator`.
     """
     rate = schedule.learning_rate
     if schedule.optimizer == "adam":
@@ -50,7 +50,7 @@ def make_optimizers(network: nn.Module, schedule: Schedule) -> list[torch.optim.
         return [torch.optim.AdamW(network.parameters(), rate, weight_decay=schedule.weight_decay)]
 
     def is_inner(name: str, weight: nn.Parameter) -> bool:
-        return weight.ndim == 4 and not {"head", "tail", "estimator"} & set(name.split("."))
+        return weight.ndim == 4 and not {"head", "told", "tail", "estimator"} & set(name.split("."))
 
     inner = [weight for name, weight in network.named_parameters() if is_inner(name, weight)]
     outer = [weight for name, weight in network.named_parameters() if not is_inner(name, weight)]
