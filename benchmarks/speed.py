@@ -121,7 +121,7 @@ def measure_path(desk: Desk) -> Figures:
         for name in told():
             model = load_model(name)
             session = Session(next(each.path for each in index.entries(name) if each.channels == channels))
-            tile = (samples[:1152, :1152] / 255).astype(np.float32)
+            tile = (samples[:1088, :1088] / 255).astype(np.float32)
             calls: dict[str, Callable[[], Any]] = {
                 "path": partial(model.denoise, samples, sigma=SIGMA / 255),
                 "network": partial(session.run, tile, SIGMA / 255),

@@ -24,6 +24,7 @@ CAMERAS = 40
 LIGHT_ONLY: dict[str, Any] = {
     "luma_share": 0.0,
     "chroma_share": 0.0,
+    "coring": 0.0,
     "blotches": 0.0,
     "sharpening": 0.0,
     "scale": 1.0,

@@ -81,9 +81,9 @@ def test_a_network_for_grey_photographs_serves_too(camera: Camera) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_where_neither_finds_noise_nothing_is_done(channels: int, camera: Camera) -> None:
-    choice = choose(shading(channels), camera(0.001, 0.001, 0.002))
+    choice = choose(shading(channels), camera(0.0005, 0.0005, 0.001))
     assert choice.name is None
-    assert 0 < choice.level < FAINT
+    assert 0 < choice.level < FAINT[channels]
     assert choice.why == "there is no noise to take away"
 
 

@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -146,6 +147,18 @@ def test_a_network_for_photographs_gives_the_picture_and_the_noise_that_it_found
     assert np.abs(session.run(noisy, gain) - denoised[0].permute(1, 2, 0).numpy()).max() <= 1e-5
     feeds = {"noisy": batch.numpy(), "gain": np.array(gain, np.float32).reshape(1, -1, 1, 1)}
     assert np.abs(session.call("levels", **feeds) - levels.numpy()).max() <= 1e-5
+
+
+def test_the_levels_are_raised_by_the_gains_of_the_recipe(tmp_path: Path) -> None:
+    network = lively_network(tiny_recipe(channels=3, network=PHOTO))
+    for name, gains in (("plain", (1.0, 1.0)), ("raised", (4.0, 0.0))):
+        recipe = tiny_recipe(channels=3, network=msgspec.structs.replace(PHOTO, gains=gains))
+        export_network(network, recipe, tmp_path / f"{name}.onnx", steps=0, figures={})
+    plain, raised = (Session(tmp_path / f"{name}.onnx") for name in ("plain", "raised"))
+    noisy = colours(40, 64)
+    expected = plain.run(noisy, (4.0, 0.0))
+    assert np.abs(raised.run(noisy, (1.0, 1.0)) - expected).max() <= 1e-3
+    assert np.abs(plain.run(noisy, (1.0, 1.0)) - expected).max() > 5e-3
 
 
 def test_a_photograph_is_seen_as_far_as_its_noise_is_estimated() -> None:

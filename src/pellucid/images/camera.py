@@ -123,13 +123,13 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
         clips=happens(0.5),
         malvar=happens(0.6),
         # Most cameras smooth nearly all of the noise, luma over a pixel and chroma over many.
-        luma_share=happens(0.9) * (1 - draw(0, 0.75) ** 2),
-        luma_radius=draw_log(0.6, 3),
-        spared=draw(0, 1),
-        coring=draw(0, 0.7),
-        knee=draw_log(0.5, 6) / 255,
-        chroma_share=happens(0.95) * (1 - draw(0, 0.3) ** 2),
-        chroma_radius=draw_log(3, 24),
+        luma_share=happens(0.9) * (1 - draw(0, 1) ** 2),
+        luma_radius=draw_log(0.5, 3),
+        spared=draw(0.3, 1),
+        coring=draw(0, 0.9),
+        knee=draw_log(0.4, 6) / 255,
+        chroma_share=happens(0.95) * (1 - draw(0, 0.7) ** 2),
+        chroma_radius=draw_log(1, 24),
         # White noise that was blurred has weaker blotches than files from cameras show.
         blotches=draw(0, 2.5),
         blotch_radius=draw_log(4, 14),
@@ -297,8 +297,8 @@ def reduce_noise(noisy: Pixels, clean: Pixels, shot: Shot) -> Pixels:
     """Smooth the noise as cameras do before they store it [3]_, luma and chroma apart.
 
     A camera's filter looks for edges and spares them. Here the clean picture is known, so that a linear
-    filter of the noise alone has that effect. Where there is detail a camera smooths luma less, so that more
-    noise is left there. Blotches, the noise that is wider than a radius, are made stronger.
+    filter of the noise alone has that effect. Where there is detail a camera smooths less, luma above all, so
+    that more noise is left there. Blotches, the noise that is wider than a radius, are made stronger.
     """
     luma = mix(clean, YCBCR[:1])
     activity = _blur((luma - _blur(luma, 1.5)) ** 2, 2).clip(0, None)  # variance of the detail
@@ -309,8 +309,9 @@ def reduce_noise(noisy: Pixels, clean: Pixels, shot: Shot) -> Pixels:
         return planes + share * (_blur(planes, radius) - planes) + coarse
 
     noise = mix(noisy - clean, YCBCR) * (1 - shot.coring * (1 - busy))
-    luma = smooth(noise[:, :1], shot.luma_share * (1 - shot.spared * busy), shot.luma_radius)
-    chroma = smooth(noise[:, 1:], shot.chroma_share, shot.chroma_radius)
+    spared = shot.spared * busy
+    luma = smooth(noise[:, :1], shot.luma_share * (1 - spared), shot.luma_radius)
+    chroma = smooth(noise[:, 1:], shot.chroma_share * (1 - 0.5 * spared), shot.chroma_radius)
     return clean + mix(library(noise).concatenate([luma, chroma], 1), RGB)
 
 

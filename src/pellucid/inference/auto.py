@@ -29,7 +29,7 @@ def choose(colour: NDArray[Any], camera: Model) -> Choice:
     """
     if (level := noise_level(colour)) >= CLEAN:
         return Choice(WHITE, level, f"its noise is white, {255 * level:.1f} of 255")
-    if (level := camera.level(colour)) >= FAINT:
+    if (level := camera.level(colour)) >= FAINT[colour.shape[2]]:
         return Choice(CAMERA, level, f"its noise is a camera's, {255 * level:.1f} of 255")
     return Choice(None, level, "there is no noise to take away")
 

@@ -24,7 +24,7 @@ from pellucid.inference.tiling import Tiles, plan, run_tiled
 
 log = logging.getLogger("pellucid")
 
-LARGEST_TILE = 1152  # pixels a side; larger tiles only cost memory, as benchmarks/overlap.py shows
+LARGEST_TILE = 1088  # pixels a side; larger tiles only cost memory, as benchmarks/overlap.py shows
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
 Progress = Callable[[int, int], None]
@@ -152,7 +152,7 @@ class Model:
         if is_grey(colour):
             colour = colour[..., :1]
         level = self.level(colour) if sigma is None else sigma
-        least = 1e-6 if sigma is not None else CLEAN if self.is_told else FAINT
+        least = 1e-6 if sigma is not None else CLEAN if self.is_told else FAINT[colour.shape[2]]
         # A network with one input is an autoencoder, which makes its picture whatever it sees.
         if level < least and len(self._session_for(colour.shape[2]).inputs) > 1:
             return Result(pixels.copy(), level, changed=False, model=self.name)

@@ -13,6 +13,7 @@ was estimated. Last, the tones of the noisy picture are put back: who takes wide
 the colour of a wall.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -83,13 +84,22 @@ class PhotoUNet(nn.Module):
         denoised = self.unet(noisy, told, detail)
         return denoised - tones(denoised - noisy), levels
 
+    @torch.no_grad()
+    def amplify(self, gains: tuple[float, float]) -> None:
+        """Let the U-Net see luma and chroma levels so many times as high, whatever gain it is told."""
+        told = self.unet.told.weight  # (width, maps, 3, 3)
+        told.mul_(torch.tensor(gains[: told.shape[1]]).view(1, -1, 1, 1))
+
 
 def tones(difference: Tensor) -> Tensor:
-    """The mean over 72 x 72 pixels around each place: (n, c, h, w) -> (n, c, h, w).
+    """What of a difference (n, c, h, w) is wide: the mean over 56 x 56 pixels around each place, taken twice.
 
-    So much is averaged there that hardly any noise is in it.
+    So much is averaged there that hardly any noise is in it. The second time the mean is that of what the
+    first one left, which keeps more of what is not much wider than that.
     """
-    mean = mean_around(F.avg_pool2d(difference, FOLD), 9)
+    coarse = F.avg_pool2d(difference, FOLD)
+    mean = mean_around(coarse, 7)
+    mean = mean + mean_around(coarse - mean, 7)
     return F.interpolate(mean, scale_factor=FOLD, mode="bilinear")
 
 

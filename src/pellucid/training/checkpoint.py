@@ -94,6 +94,7 @@ def make_network(recipe: Recipe) -> Network:
         return make(told(**settings), channels, size)
     if isinstance(table, PhotoTable):
         width = settings.pop("estimator")
+        settings.pop("gains")  # the export applies them
         return PhotoUNet(UNetSettings(channels, **settings, maps=maps_for(channels), more=channels), width)
     return UNet(UNetSettings(channels, **settings))
 

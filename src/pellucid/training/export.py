@@ -24,7 +24,7 @@ from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.summary import layers
 from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import Network
-from pellucid.training.recipe import Recipe, recipe_json
+from pellucid.training.recipe import PhotoTable, Recipe, recipe_json
 
 PARITY = 1e-5  # largest difference to torch, in units of white; of codes, times their largest number
 
@@ -57,7 +57,10 @@ def export_network(
     PellucidError
         When ONNX Runtime and torch differ by more than 1e-5.
     """
-    network = copy.deepcopy(network).cpu().half().float().eval()
+    network = copy.deepcopy(network).cpu()
+    if isinstance(network, PhotoUNet) and isinstance(recipe.network, PhotoTable):
+        network.amplify(recipe.network.gains)
+    network = network.half().float().eval()
     stride, channels = network.stride, recipe.data.channels
     told = isinstance(network, UNet)  # photographs say themselves how noisy they are
     sigma = cast(Gaussian, parse_noise(recipe.degrade.noise)).sigma if told and recipe.degrade.noise else None

@@ -126,11 +126,11 @@ def draw_graphics(recipe: Recipe) -> Tensor:
 
 
 def soften(crops: Tensor, random: TorchRandom, share: float) -> Tensor:
-    """Enlarge some crops 1.5 to 8 times: at full size most photographs are soft."""
+    """Enlarge some crops 1.15 to 8 times: at full size most photographs are soft."""
     if float(random.between(0, 1, crops[:1])) >= share:
         return crops
     size = crops.shape[-1]
-    inner = round(size / 1.5 / (8 / 1.5) ** float(random.between(0, 1, crops[:1])))
+    inner = round(size / 1.15 / (8 / 1.15) ** float(random.between(0, 1, crops[:1])))
     start = (size - inner) // 2
     window = crops[..., start : start + inner, start : start + inner]
     return F.interpolate(window, (size, size), mode="bicubic").clip(0, 1)
