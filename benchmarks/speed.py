@@ -26,6 +26,7 @@ from benchmarks.peers import methods, told, use_one_thread
 from pellucid import load_model, write_image
 from pellucid.images.picture import Picture
 from pellucid.inference import index
+from pellucid.inference.model import LARGEST_TILE
 from pellucid.inference.session import Session
 
 Figures: TypeAlias = dict[str, Any]
@@ -121,7 +122,7 @@ def measure_path(desk: Desk) -> Figures:
         for name in told():
             model = load_model(name)
             session = Session(next(each.path for each in index.entries(name) if each.channels == channels))
-            tile = (samples[:1088, :1088] / 255).astype(np.float32)
+            tile = (samples[:LARGEST_TILE, :LARGEST_TILE] / 255).astype(np.float32)
             calls: dict[str, Callable[[], Any]] = {
                 "path": partial(model.denoise, samples, sigma=SIGMA / 255),
                 "network": partial(session.run, tile, SIGMA / 255),

@@ -118,7 +118,7 @@ class PhotoTable(UNetTable, frozen=True, tag_field="kind", tag="photo"):
     """A denoiser of photographs: `pellucid.networks.photo.PhotoUNet`."""
 
     estimator: Count = 16  # width of the part that estimates the noise
-    gains: tuple[NotNegative, NotNegative] = (1.0, 1.0)  # of luma and chroma levels, once it is trained
+    gains: tuple[NotNegative, NotNegative] = (1.0, 1.0)  # times luma and chroma levels, in the .onnx
 
     @property
     def stride(self) -> int:
