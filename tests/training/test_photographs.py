@@ -85,6 +85,13 @@ def test_a_share_of_the_photographs_is_left_as_it_is(data_dir: Path) -> None:
     assert 0.35 < left.float().mean() < 0.65
 
 
+def test_a_larger_share_of_those_that_are_not_enlarged_is_left_as_it_is(data_dir: Path) -> None:
+    for soft, low, high in ((0.0, 0.35, 0.65), (1.0, 0.0, 0.2)):
+        noise = recipe(clean=0.05, clean_sharp=0.5, data={"pairs": 128, "soft": soft})
+        left = unchanged(Photographs(noise, data_dir, CPU).take_pairs(0)).float().mean()
+        assert low < left < high
+
+
 def test_a_share_is_drawn_and_half_of_that_is_left_as_it_is(data_dir: Path) -> None:
     task = Photographs(recipe(graphics=0.25, data={"pairs": 128, "graphics": 2}), data_dir, CPU)
     task.pool.zero_()  # black photographs: whatever is seen was drawn
@@ -106,7 +113,7 @@ def test_pages_are_cut_into_sixteen_crops(channels: int) -> None:
 def test_softening_keeps_the_size_and_takes_away_detail() -> None:
     crops = torch.rand(4, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     for seed in range(10):
-        soft = soften(crops, seeded(seed), 1.0)
+        soft = soften(crops, seeded(seed))
         assert soft.shape == crops.shape
         assert 0 <= soft.min() <= soft.max() <= 1
         steps = (soft.diff(dim=3).abs().mean(), crops.diff(dim=3).abs().mean())

@@ -83,11 +83,13 @@ class Photographs(Crops):
         for start in range(0, data.pairs, SHOTS):
             drawn = len(self.graphics) > 0 and start < degrade.graphics * data.pairs
             crops = random_patches(self.graphics if drawn else self.pool, data.crop, SHOTS, generator)
-            if not drawn:
-                crops = soften(crops, random, data.soft)
+            soft = not drawn and float(random.between(0, 1, crops[:1])) < data.soft
+            if soft:
+                crops = soften(crops, random)
             iso = camera.draw(random, crops).iso
             noisy, target = shoot(crops, draw_shot(iso, random, crops), random)
-            left = random.between(0, 1, crops) < (0.5 if drawn else degrade.clean)
+            sharp = 0.5 if drawn else max(degrade.clean, degrade.clean_sharp)
+            left = random.between(0, 1, crops) < (degrade.clean if soft else sharp)
             noisy, target = torch.where(left, crops, noisy), torch.where(left, crops, target)
             pairs.append((torch.cat([noisy, target], 1) * 255).round().to(torch.uint8))
         return torch.cat(pairs)
@@ -125,10 +127,8 @@ def draw_graphics(recipe: Recipe) -> Tensor:
     return torch.from_numpy(np.concatenate(crops))
 
 
-def soften(crops: Tensor, random: TorchRandom, share: float) -> Tensor:
-    """Enlarge some crops 1.15 to 8 times: at full size most photographs are soft."""
-    if float(random.between(0, 1, crops[:1])) >= share:
-        return crops
+def soften(crops: Tensor, random: TorchRandom) -> Tensor:
+    """Enlarge crops 1.15 to 8 times: at full size most photographs are soft."""
     size = crops.shape[-1]
     inner = round(size / 1.15 / (8 / 1.15) ** float(random.between(0, 1, crops[:1])))
     start = (size - inner) // 2

@@ -17,7 +17,7 @@ KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
 """Pixels a side and channels of the sets that have a name."""
 
 IDLE_FOR_SETS = (
-    *(f"degrade.{key}" for key in ("camera", "graphics", "clean", "clipped", "jitter")),
+    *(f"degrade.{key}" for key in ("camera", "graphics", "clean", "clean_sharp", "clipped", "jitter")),
     "schedule.patch",
     "loss_floor",
 )
@@ -77,7 +77,8 @@ class Degrade(Table, frozen=True):
     noise: str | None = None  # its text form, such as gaussian:0-75
     camera: str | None = None  # such as camera:iso=100-25600
     graphics: Share = 0.0  # share of the camera's pictures that are drawn; half of them stay as they are
-    clean: Share = 0.0  # share of the pictures that get no noise at all
+    clean: Share = 0.0  # share of the pictures that get no noise at all ...
+    clean_sharp: Share = 0.0  # ... at least this share of the camera's photographs that are not enlarged
     clipped: Share = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
     jitter: NotNegative = (
         0.05  # relative standard deviation of the error in the noise level told to the network
