@@ -8,8 +8,7 @@
 PolyU's 100 crops of real photographs come as the camera wrote them, and clean as the mean of many shots.
 Every method takes and gives 8 bits and is told nothing, save for BM3D: it tries higher and higher sigmas
 while that helps, and the best one for each crop counts, which is an upper bound. Because it is slow, it
-runs on every tenth crop only.
-`--crops` takes some of the 26 that may be looked at while choosing.
+runs on every tenth crop only. `--crops` takes some of the 26 that may be looked at while choosing.
 
 Then pictures that are clean already go through our own networks: the tune photos, ten of `photos/open` that
 no network was trained on, and graphics. Each run adds its figures to those in results/photos.json.

@@ -88,8 +88,8 @@ class Photographs(Crops):
                 crops = soften(crops, random)
             iso = camera.draw(random, crops).iso
             noisy, target = shoot(crops, draw_shot(iso, random, crops), random)
-            sharp = 0.5 if drawn else max(degrade.clean, degrade.clean_sharp)
-            left = random.between(0, 1, crops) < (degrade.clean if soft else sharp)
+            share = 0.5 if drawn else degrade.clean if soft else max(degrade.clean, degrade.clean_sharp)
+            left = random.between(0, 1, crops) < share
             noisy, target = torch.where(left, crops, noisy), torch.where(left, crops, target)
             pairs.append((torch.cat([noisy, target], 1) * 255).round().to(torch.uint8))
         return torch.cat(pairs)
