@@ -147,6 +147,16 @@ def test_a_network_for_photographs_begins_as_the_one_for_white_noise_of_its_luma
         torch.testing.assert_close(new.unet(noisy, told, detail), old(noisy, sigma), rtol=0, atol=1e-6)
 
 
+def test_gains_that_an_export_applied_are_not_applied_a_second_time(tmp_path: Path) -> None:
+    loud = crops(msgspec.structs.replace(PHOTO, gains=(1.5, 0.8)))
+    path, old = exported(loud, tmp_path)
+    new = make_network(loud)
+    take_over(new, str(path))
+    inputs = example(old, 3, 32, 48)
+    for before, after in zip(results(old, inputs), results(new, inputs), strict=True):
+        torch.testing.assert_close(after, before, rtol=0, atol=1e-3)  # rounded once more on the way
+
+
 def test_how_much_was_taken_over_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, old = exported(crops(UNET), tmp_path)
     new = make_network(crops(PHOTO))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import InputError, UsageError
 from pellucid.inference import index
+from pellucid.inference.card import read_card
 from pellucid.networks.autoencoder import (
     Autoencoder,
     ConvLatent,
@@ -105,7 +106,7 @@ def take_over(network: Network, start: str) -> None:
 
     A wider network begins as the very same function: what the old channels compute does not depend on the
     new ones, and the new ones begin at random, so that they learn (Chen and others 2016, Net2Net). A denoiser
-    of photographs takes over a U-Net.
+    of photographs takes over a U-Net. The gains that an export put into the weights are taken out again.
 
     Raises
     ------
@@ -119,7 +120,8 @@ def take_over(network: Network, start: str) -> None:
     path = named[0].path if named else Path(start)
     if not path.is_file():
         raise UsageError(f"There is no file {path} to start from", "Name a network that is there")
-    stored = {each.name.removesuffix("_half"): each for each in onnx.load(path).graph.initializer}
+    model = onnx.load(path)
+    stored = {each.name.removesuffix("_half"): each for each in model.graph.initializer}
     weights = {name: torch.tensor(numpy_helper.to_array(each)).float() for name, each in stored.items()}
     transposed = {layer.weight for layer in network.modules() if isinstance(layer, nn.ConvTranspose2d)}
     taken = 0
@@ -133,6 +135,11 @@ def take_over(network: Network, start: str) -> None:
             taken += 1
     if not taken:
         raise UsageError(f"No weight of {start} fits this network", "Start from one of the same kind")
+    if isinstance(network, PhotoUNet):
+        card = read_card({each.key: each.value for each in model.metadata_props}, start)
+        table = recipe_from_json(card.recipe).network
+        if isinstance(table, PhotoTable):
+            network.amplify((1 / table.gains[0], 1 / table.gains[1]))
     log.info("%d of %d weights are those of %s", taken, len(list(network.parameters())), start)
 
 

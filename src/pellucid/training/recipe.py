@@ -31,6 +31,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Widths = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
 
@@ -119,7 +120,7 @@ class PhotoTable(UNetTable, frozen=True, tag_field="kind", tag="photo"):
     """A denoiser of photographs: `pellucid.networks.photo.PhotoUNet`."""
 
     estimator: Count = 16  # width of the part that estimates the noise
-    gains: tuple[NotNegative, NotNegative] = (1.0, 1.0)  # times luma and chroma levels, in the .onnx
+    gains: tuple[Positive, Positive] = (1.0, 1.0)  # times luma and chroma levels, in the .onnx
 
     @property
     def stride(self) -> int:
