@@ -8,7 +8,8 @@
 PolyU's 100 crops of real photographs come as the camera wrote them, and clean as the mean of many shots.
 Every method takes and gives 8 bits and is told nothing, save for BM3D: it tries higher and higher sigmas
 while that helps, and the best one for each crop counts, which is an upper bound. Because it is slow, it
-runs on every tenth crop only. `--crops` takes some of the 26 that may be looked at while choosing.
+runs on every tenth crop only. `--crops` takes some of the 26 that may be looked at while choosing. The
+same crops are measured once more as grey pictures.
 
 Then pictures that are clean already go through our own networks: the tune photos, ten of `photos/open` that
 no network was trained on, and graphics. Each run adds its figures to those in results/photos.json.
@@ -39,6 +40,7 @@ from pellucid.datasets.folder import picture_files, read_samples
 from pellucid.datasets.graphics import draw_page
 from pellucid.images.camera import draw_shot, shoot
 from pellucid.images.files import write_image
+from pellucid.images.jpeg import YCBCR
 from pellucid.images.metrics import psnr, ssim
 from pellucid.images.noise import NumpyRandom
 from pellucid.images.picture import Picture, from_float, to_float
@@ -48,6 +50,7 @@ Figures: TypeAlias = dict[str, Any]
 NOISY, BM3D = "noisy", "bm3d"
 SIGMAS = (5, 8, 12, 20, 30, 45)  # that BM3D tries, in grey levels
 EVERY = 10  # the crops that BM3D gets
+PARTS = {"real": "as they are", "grey": "in grey"}  # what is measured of each crop
 LABELS = {BM3D: "bm3d, best sigma for each crop"}
 CAMERAS = {
     "Canon5D2": "Canon 5D Mark II",
@@ -120,6 +123,16 @@ def read_crops(options: argparse.Namespace) -> Iterator[Crop]:
         yield Crop(file.stem.removesuffix("_real"), read_samples(file, 3), read_samples(clean, 3))
 
 
+def in_grey(crop: Crop) -> Crop:
+    """The luma of a crop, still in three channels."""
+
+    def luma(levels: Levels) -> Levels:
+        grey: Levels = np.rint(levels @ YCBCR[0]).astype(np.uint8)
+        return np.stack([grey] * 3, axis=2)
+
+    return Crop(crop.name, luma(crop.noisy), luma(crop.clean))
+
+
 def tiny_crops() -> Iterator[Crop]:
     """A small picture for each camera, all of them simulated."""
     for number, (camera, clean) in enumerate(zip(CAMERAS, 3 * small_pictures(3), strict=False)):
@@ -136,20 +149,21 @@ def take(name: str, clean: Levels, iso: float, seed: int) -> Crop:
 def measure_crops(options: argparse.Namespace, figures: Figures) -> None:
     """Add each method's scores on each crop, all methods in turns so that a busy machine hurts all alike."""
     run, names = facts(), []
-    scores: dict[str, dict[str, list[float]]] = {method: {} for method in options.methods}
+    scores: dict[tuple[str, str], dict[str, list[float]]] = {}
     for number, crop in enumerate(read_crops(options)):
         names.append(crop.name)
-        for method in options.methods:
-            if method != BM3D or number % EVERY == 0:
-                for measure, value in score(method, crop).items():
-                    scores[method].setdefault(measure, []).append(value)
+        for part, each in zip(PARTS, (crop, in_grey(crop)), strict=True):
+            for method in options.methods:
+                if method != BM3D or (part == "real" and number % EVERY == 0):
+                    for measure, value in score(method, each).items():
+                        scores.setdefault((part, method), {}).setdefault(measure, []).append(value)
         print(number + 1, crop.name, flush=True)
     figures["crops"] = names
     figures.setdefault("runs", {})[run["date"]] = run
-    for method, each in scores.items():
+    for (part, method), found in scores.items():
         # The median, since the first call also loads libraries and weights.
-        cpu = float(f"{np.median(each.pop('cpu')):.3g}")
-        figures.setdefault("real", {})[method] = {**each, "cpu": cpu, "run": run["date"]}
+        cpu = float(f"{np.median(found.pop('cpu')):.3g}")
+        figures.setdefault(part, {})[method] = {**found, "cpu": cpu, "run": run["date"]}
 
 
 def score(name: str, crop: Crop) -> dict[str, float]:
@@ -198,8 +212,9 @@ def clean_sets(options: argparse.Namespace) -> Iterator[tuple[str, list[Levels]]
         yield "photos", [from_float(each, np.uint8) for each in small_pictures(3)]
     else:
         tune, unseen = (picture_files([options.data_dir / "photos" / name]) for name in ("tune", "open"))
-        yield "tune photos", [read_samples(file, 3) for file in tune]
-        yield "open photos", [read_samples(file, 3) for file in unseen[::3][:count]]
+        for name, files in (("tune photos", tune), ("open photos", unseen[::3][:count])):
+            yield name, [read_samples(file, 3) for file in files]
+            yield f"{name} in grey", [read_samples(file, 1) for file in files]
     for kind in GRAPHICS:
         yield f"{kind}s", [draw_page(np.random.default_rng(SEED + i), size, kind) for i in range(count)]
 
@@ -297,39 +312,47 @@ def centre(picture: Levels) -> Levels:
 
 
 def tables(figures: Figures) -> str:
-    known = [*photo_methods(), BM3D]
-    order = sorted(
-        figures["real"], key=lambda name: (known.index(name) if name in known else len(known), name)
-    )
-    text = f"All {len(figures['crops'])} crops, 8 bit in and out:\n\n" + real_table(figures, order)
+    text = ""
+    for part, words in PARTS.items():
+        text += (
+            f"All {len(figures['crops'])} crops {words}, 8 bit in and out:\n\n{main_table(figures, part)}\n"
+        )
     for measure, words, digits in (("psnr", "PSNR in dB", 2), ("ssim", "SSIM", 4)):
-        text += f"\n{words}, by camera:\n\n" + group_table(figures, order, measure, digits)
-    return text + "\nClean pictures, output to input:\n\n" + clean_table(figures)
+        text += f"{words}, by camera:\n\n{group_table(figures, measure, digits)}\n"
+    return text + "Clean pictures, output to input:\n\n" + clean_table(figures)
 
 
-def by_crop(figures: Figures, method: str, measure: str) -> dict[str, float]:
+def in_order(figures: Figures, part: str) -> list[str]:
+    """The methods that were measured, those that do not ship last."""
+    known = [*photo_methods(), BM3D]
+    place = {name: i for i, name in enumerate(known)}
+    return sorted(figures[part], key=lambda name: (place.get(name, len(known)), name))
+
+
+def by_crop(figures: Figures, part: str, method: str, measure: str) -> dict[str, float]:
     """A method's scores by the names of the crops; BM3D's are of some only."""
-    names, values = figures["crops"], figures["real"][method][measure]
+    names, values = figures["crops"], figures[part][method][measure]
     return dict(zip(names if len(values) == len(names) else names[::EVERY], values, strict=True))
 
 
-def real_table(figures: Figures, order: Sequence[str]) -> str:
-    noisy, rows = by_crop(figures, NOISY, "psnr"), []
-    for method in order:
-        quality = by_crop(figures, method, "psnr")
+def main_table(figures: Figures, part: str) -> str:
+    noisy, rows = by_crop(figures, part, NOISY, "psnr"), []
+    for method in in_order(figures, part):
+        quality = by_crop(figures, part, method, "psnr")
         losses = [noisy[name] - value for name, value in quality.items()]
         worse = sum(loss > 0 for loss in losses)
-        means = [mean(by_crop(figures, method, each), noisy, n) for each, n in (("psnr", 2), ("ssim", 4))]
+        digits = {"psnr": 2, "ssim": 4}
+        means = [mean(by_crop(figures, part, method, each), noisy, n) for each, n in digits.items()]
         loss = f"{max(losses):.2f}" if worse else "–"
-        cpu = "–" if method == NOISY else figures["real"][method]["cpu"]
+        cpu = "–" if method == NOISY else figures[part][method]["cpu"]
         rows.append([LABELS.get(method, method), *means, f"{worse} of {len(losses)}", loss, cpu])
     columns = ("PSNR, dB", "SSIM", "crops made worse", "at most by, dB", "CPU seconds a megapixel")
     return table(("Method", *columns), rows)
 
 
-def group_table(figures: Figures, order: Sequence[str], measure: str, digits: int) -> str:
-    parts = groups(figures["crops"])
-    scores = {method: by_crop(figures, method, measure) for method in order}
+def group_table(figures: Figures, measure: str, digits: int) -> str:
+    parts, order = groups(figures["crops"]), in_order(figures, "real")
+    scores = {method: by_crop(figures, "real", method, measure) for method in order}
     rows = [
         [LABELS.get(method, method), *(mean(scores[method], part, digits) for part in parts.values())]
         for method in order
@@ -392,7 +415,7 @@ def main() -> None:
 
 def forget_old_runs(figures: Figures) -> None:
     """Keep the facts only of runs from which a figure is left."""
-    used = {entry["run"] for entry in figures["real"].values()}
+    used = {entry["run"] for part in PARTS for entry in figures[part].values()}
     figures["runs"] = {date: run for date, run in figures["runs"].items() if date in used}
 
 
