@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.training.losses import LOSSES, bce, charbonnier, l1, mse, pinball
+from pellucid.training.losses import LOSSES, Loss, bce, charbonnier, l1, mse, pinball, rmse
 
 CLEAN = torch.full((2, 3, 4, 5), 0.5)
 OFF = torch.tensor([0.1, -0.3]).reshape(2, 1, 1, 1)
@@ -23,9 +23,16 @@ def test_charbonnier_is_a_smooth_absolute_error(error: float) -> None:
     assert (loss - abs(error)).abs().max() <= 1.001e-3
 
 
-def test_charbonnier_has_a_gradient_where_there_is_no_error() -> None:
+@given(st.floats(-1, 1, width=32))
+def test_rmse_is_the_root_of_mse(error: float) -> None:
+    root, square = rmse(CLEAN + error * OFF, CLEAN), mse(CLEAN + error * OFF, CLEAN)
+    torch.testing.assert_close(root**2, square, rtol=1e-4, atol=1.1e-8)
+
+
+@pytest.mark.parametrize("loss", [charbonnier, rmse])
+def test_a_root_has_a_gradient_where_there_is_no_error(loss: Loss) -> None:
     denoised = CLEAN.clone().requires_grad_()
-    charbonnier(denoised, CLEAN).sum().backward()
+    loss(denoised, CLEAN).sum().backward()
     assert denoised.grad is not None
     assert not denoised.grad.any()
 

@@ -25,6 +25,11 @@ def mse(denoised: Tensor, clean: Tensor) -> Tensor:
     return (denoised - clean).square().mean((1, 2, 3))
 
 
+def rmse(denoised: Tensor, clean: Tensor) -> Tensor:
+    """Root of the mean squared error: best in PSNR as `mse` is, and weak noise is not drowned by strong."""
+    return torch.sqrt(mse(denoised, clean) + 1e-8)  # the root alone has no gradient where there is no error
+
+
 def bce(denoised: Tensor, clean: Tensor) -> Tensor:
     """Binary cross-entropy of pixels taken as probabilities: its gradient stays where a sigmoid saturates."""
     return F.binary_cross_entropy(denoised, clean, reduction="none").mean((1, 2, 3))
@@ -44,6 +49,7 @@ LOSSES: Mapping[str, Loss] = {
     "charbonnier": charbonnier,
     "l1": l1,
     "mse": mse,
+    "rmse": rmse,
     "bce": bce,
     "pinball": pinball,
 }

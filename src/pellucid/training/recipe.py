@@ -213,7 +213,9 @@ class Recipe(Table, frozen=True):
     degrade: Degrade
     network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
     schedule: Schedule
-    loss: Literal["charbonnier", "l1", "mse", "bce", "pinball"] = "charbonnier"  # pinball for estimators
+    loss: Literal["charbonnier", "l1", "mse", "rmse", "bce", "pinball"] = (
+        "charbonnier"  # pinball for estimators
+    )
     loss_floor: NotNegative | None = (
         None  # divide each picture's loss by its noise level plus this; in units of 1
     )
@@ -277,7 +279,7 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
         raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
     if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
         raise UsageError("Crops have no epochs and no plateaus", "Set steps, and no plateau or stop_after")
-    losses = ("pinball",) if isinstance(network, EstimatorTable) else ("charbonnier", "l1", "mse")
+    losses = ("pinball",) if isinstance(network, EstimatorTable) else ("charbonnier", "l1", "mse", "rmse")
     if recipe.loss not in losses:
         raise UsageError(f"{recipe.loss} is no loss for this network", f"Choose {' or '.join(losses)}")
     needed: list[tuple[str | None, type[Noise], str]]
