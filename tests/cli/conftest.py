@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +62,26 @@ def pellucid(tmp_path: Path, environment: dict[str, str]) -> Run:
         return Done(done.returncode, out, err)
 
     return run
+
+
+def start(command: list[str], folder: Path, env: dict[str, str], number: int) -> "subprocess.Popen[str]":
+    """Start a command that a signal can end.
+
+    What nohup or a shell's & starts ignores some signals, and so do its children.
+    """
+    before = signal.signal(number, signal.SIG_DFL)
+    running = subprocess.Popen(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    signal.signal(number, before)
+    return running
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture

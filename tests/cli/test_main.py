@@ -5,7 +5,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from PIL import Image
 
 import pellucid as package
-from tests.cli.conftest import PELLUCID, Run, tree
+from tests.cli.conftest import PELLUCID, Run, start, tree, wait_for
 
 COMMANDS = [
     *("denoise", "noise", "compare", "models", "recipes", "train", "evaluate", "encode", "decode", "doctor")
@@ -107,13 +106,6 @@ def test_any_terminal_can_print_any_name(pellucid: Run, picture: Save, locale: d
     assert pellucid("denoise", f"no-{name}", "--sigma", "25", env=locale, code=3).err.startswith("error: no-")
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("json", [False, True])
 def test_a_signal_ends_it_with_one_line_and_nothing_half_written(
@@ -121,13 +113,8 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(
 ) -> None:
     Image.fromarray(np.zeros((4000, 4000, 3), np.uint8)).save(tmp_path / "large.png", compress_level=1)
     command = [PELLUCID, "denoise", "large.png", "--sigma", "25", "-o", "new/out.png", *["--json"] * json]
-    # What nohup or a shell's & starts ignores some signals, and so do its children: not what is meant here.
     number = getattr(signal, name)
-    before = signal.signal(number, signal.SIG_DFL)
-    running = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    signal.signal(number, before)
+    running = start(command, tmp_path, environment, number)
     wait_for((tmp_path / "new").exists)  # the work has begun
     running.send_signal(number)
     out, err = running.communicate(timeout=60)

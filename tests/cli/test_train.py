@@ -1,14 +1,17 @@
 """`pellucid train`, from the outside."""
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.cli.conftest import Run, tree
+from tests.cli.conftest import PELLUCID, Run, start, tree, wait_for
 from tests.tiny import set_pictures
 
 HEAD = """
@@ -108,6 +111,25 @@ def test_what_train_writes_denoises(pellucid: Run, pictures: Path, tmp_path: Pat
     Image.open(pictures / "tune/photo.png").convert("L").save(tmp_path / "grey.png")
     pellucid("denoise", "grey.png", "--model", "run/tiny.onnx", "--sigma", "25")
     assert (tmp_path / "grey-denoised.png").exists()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_run_that_is_stopped_goes_on_where_it_was(
+    pellucid: Run, pictures: Path, tmp_path: Path, environment: dict[str, str], name: str
+) -> None:
+    arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--threads", "1"]
+    number, log = getattr(signal, name), tmp_path / "run/log.jsonl"
+    running = start([PELLUCID, *arguments], tmp_path, environment, number)
+    wait_for(lambda: log.exists() and log.stat().st_size > 0)  # training begins now
+    time.sleep(0.5)
+    running.send_signal(number)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 128 + number
+    assert err == "error: Interrupted. Every file that was written is whole.\n"
+    assert tree(tmp_path / "run") == {"checkpoint.pt", "log.jsonl", "recipe.json"}
+    step = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"]
+    pellucid(*arguments, "--minutes", "0.001")
+    assert json.loads(log.read_text().splitlines()[-1])["step"] >= step > 0
 
 
 def test_a_run_on_a_set_ends_with_its_figures_and_a_page(

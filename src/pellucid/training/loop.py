@@ -50,6 +50,9 @@ from pellucid.training.reconstruction import Reconstruction
 
 log = logging.getLogger("pellucid")
 
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that ask a process to end; Windows has no SIGHUP."""
+
 
 class Task(Protocol):
     """What a network learns from, and how it is judged."""
@@ -117,7 +120,8 @@ def train(
     DeviceError
         When the device is not there.
     KeyboardInterrupt
-        At the end of a step in which Ctrl-C was pressed; the checkpoint is as new.
+        At the end of a step in which Ctrl-C was pressed; the checkpoint is as new. Where the program has its
+        own handler for this or another signal to stop, that one is called then.
     """
     processes, rank, where = join_processes(device)
     if recipe.schedule.batch % processes:
@@ -179,7 +183,7 @@ def train(
                     save(state, recipe, folder)
                     saved = time.monotonic()
             if interrupted():
-                raise KeyboardInterrupt
+                break
 
     target = folder / f"{recipe.name}.onnx"
     if state.kept is not None:
@@ -295,23 +299,34 @@ def update_average(state: State, decay: float) -> None:
 
 @contextmanager
 def whole_steps() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C wait until the step is done; yields the function that says whether it came."""
-    asked = False
-    usual = signal.getsignal(signal.SIGINT)
-    if usual is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # Ctrl-C is somebody else's
-        return
+    """Let a first Ctrl-C, or another signal to stop, wait; yields the function that says whether one came.
 
-    def ask(*_: Any) -> None:
-        nonlocal asked
-        asked = True
-        signal.signal(signal.SIGINT, usual)  # the second one ends at once
+    At the end of the block the signal reaches whoever it was meant for. A second one is not held back.
+    """
+    usual: dict[int, Any] = {}
+    came: list[int] = []
 
-    signal.signal(signal.SIGINT, ask)
+    def give_back() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    def note(number: int, _frame: Any) -> None:
+        came.append(number)
+        give_back()
+
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        handlers = {number: signal.getsignal(number) for number in STOPS}
+        # What the system does by itself, or ignores, stays so.
+        usual = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in usual:
+        signal.signal(number, note)
     try:
-        yield lambda: asked
+        yield lambda: bool(came)
     finally:
-        signal.signal(signal.SIGINT, usual)
+        give_back()
+    if came:
+        signal.raise_signal(came[0])
+        raise KeyboardInterrupt
 
 
 @contextmanager
