@@ -195,6 +195,8 @@ def test_an_output_must_not_replace_another_input(pellucid: Run, picture: Save) 
         (("a.png", "--chroma", "3"), "chroma is 3.0. Give a number from 0"),
         (("a.png", "--model", "photo-fast", "--sigma", "25"), "finds the noise for itself"),
         (("a.png", "--memory", "much"), "Give megabytes as in 500"),
+        (("a.png", "--memory", "0"), "Give megabytes as in 500"),
+        (("a.png", "--max-pixels", "0"), "Invalid value for '--max-pixels'"),
         (("a.png", "--threads", "0"), "Give a number from 1"),
         (("a.png", "--threads", "100000"), "Give a number from 1"),
         (("",), "A path is empty"),
@@ -229,6 +231,23 @@ def test_an_input_that_cannot_be_used_ends_with_3_and_nothing_is_written(
     done = pellucid("denoise", name, "-o", "new/folder/out.png", *TOLD, code=3)
     assert done.err.startswith(f"error: {name} ")
     assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("gone",), "gone cannot be read: No such file or directory"),
+        (("gone", "-o", "out"), "gone cannot be read: No such file or directory"),
+        (("gone/", "-o", "out/"), "gone cannot be read: No such file or directory"),
+        (("moving.gif",), "moving.gif is a GIF"),
+    ],
+)
+def test_what_is_wrong_with_the_input_is_told_before_what_is_wrong_with_its_suffix(
+    pellucid: Run, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "moving.gif").write_bytes(b"GIF89a" + bytes(20))
+    assert pellucid("denoise", *arguments, *TOLD, code=3).err.startswith(f"error: {words}")
+    assert tree(tmp_path) == {"moving.gif"}
 
 
 def test_a_limit_ends_with_5(pellucid: Run, picture: Save) -> None:
@@ -306,7 +325,7 @@ def test_sigma_counts_grey_levels(pellucid: Run, picture: Save, text: str) -> No
 def test_noise_beyond_what_a_model_knows_is_taken_as_the_most_it_knows(pellucid: Run, picture: Save) -> None:
     folder = picture("photo.png").parent
     done = pellucid("denoise", "photo.png", "--sigma", "200", "-o", "much.png")
-    assert done.err.startswith("warning: noise 200 is taken as 75")
+    assert done.err.startswith("warning: photo.png: noise 200 is taken as 75")
     pellucid("denoise", "photo.png", "--sigma", "75", "-o", "most.png")
     assert (folder / "much.png").read_bytes() == (folder / "most.png").read_bytes()
 

@@ -1,10 +1,12 @@
 """What holds for every command: help, exit codes, closed pipes, full disks, signals, terminals."""
 
+import json
 import os
 import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +127,21 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(
         assert err == ""
     else:
         assert (out, err) == ("", "error: Interrupted. Every file that was written is whole.\n")
+
+
+def test_json_tells_what_was_done_before_the_signal(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "in/a.png")
+    Image.fromarray(np.zeros((4000, 4000, 3), np.uint8)).save(tmp_path / "in/b.png", compress_level=1)
+    command = [PELLUCID, "denoise", "in", "--sigma", "25", "-o", "out", "--json"]
+    running = start(command, tmp_path, environment, signal.SIGINT)
+    wait_for((tmp_path / "out/a.png").exists)
+    time.sleep(0.3)  # the other one takes seconds
+    running.send_signal(signal.SIGINT)
+    document = json.loads(running.communicate(timeout=60)[0])
+    assert document["error"]["type"] == "Interrupted"
+    assert [row["output"] for row in document["files"]] == [str(Path("out/a.png"))]
+    assert document["skipped"] == 0
 
 
 def on_a_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
+from pellucid.images.files import read_image, write_image
 from pellucid.images.picture import Picture, from_float, to_float
 
 
@@ -73,6 +75,18 @@ def test_ten_and_twelve_bits_are_a_depth_of_their_own_but_one_bit_is_held_by_eig
 def test_samples_of_a_wrong_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="samples of shape"):
         Picture(samples=np.zeros(shape, np.uint8))
+
+
+def test_samples_in_the_other_byte_order_become_those_of_the_machine(tmp_path: Path) -> None:
+    samples = np.arange(24, dtype=np.uint16).reshape(4, 6, 1) * 1000
+    picture = Picture(samples=samples).with_samples(samples.astype(samples.dtype.newbyteorder("S")))
+    write_image(tmp_path / "swapped.png", picture)
+    np.testing.assert_array_equal(read_image(tmp_path / "swapped.png").samples, samples)
+
+
+def test_samples_that_are_no_array_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"Samples cannot be NoneType.*NumPy array"):
+        Picture(samples=np.zeros((4, 4, 1), np.uint8)).with_samples(None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("alpha", [np.zeros((4, 5), np.uint8), np.zeros((4, 4), np.uint16)])

@@ -12,7 +12,7 @@ from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.files import read_image, write_image
 from pellucid.images.picture import Picture
 from pellucid.inference.denoise import default_output, denoise, denoise_file
-from pellucid.inference.model import Model
+from pellucid.inference.model import Model, load_model
 from tests.tiny import colours
 
 SIGMA = 25 / 255
@@ -49,10 +49,17 @@ def test_the_public_function_keeps_shape_and_dtype(shape: tuple[int, ...], dtype
 
 
 def test_what_cannot_be_a_model_is_refused() -> None:
-    with pytest.raises(UsageError, match="A model cannot be int"):
-        denoise(np.zeros((8, 8)), model=7)  # type: ignore[arg-type]
+    for kind in (7, None, ["auto"]):
+        for use in (load_model, lambda model: denoise(np.zeros((8, 8)), model=model)):
+            with pytest.raises(UsageError, match=f"A model cannot be {type(kind).__name__}"):
+                use(kind)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"no model 'nothing'.*gaussian-fast"):
         denoise(np.zeros((8, 8)), model="nothing")
+
+
+def test_a_strength_of_none_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"strength is None.*from 0"):
+        denoise(np.zeros((8, 8)), strength=None)  # type: ignore[arg-type]
 
 
 # ---- files ---------------------------------------------------------------------------------------

@@ -245,6 +245,13 @@ def test_a_wrong_dtype_is_refused_with_those_that_are_possible(dtype: str, model
     assert np.zeros(0, dtype).dtype.name in caught.value.problem
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize("kind", [np.ma.masked_array, np.matrix])
+def test_an_array_that_would_lose_what_it_is_is_refused(kind: Any, model: Model) -> None:
+    with pytest.raises(UsageError, match=r"A picture cannot be a (MaskedArray|matrix).*plain array"):
+        model.denoise(kind(np.zeros((20, 30), np.float32)), sigma=0.1)
+
+
 def test_what_is_no_array_is_refused(model: Model) -> None:
     with pytest.raises(UsageError, match=r"cannot be list.*NumPy array"):
         model.denoise([[0, 1], [1, 0]], sigma=0.1)  # type: ignore[arg-type]
@@ -345,8 +352,12 @@ def test_wrong_devices_and_threads_are_refused_when_a_model_is_loaded(shipped: b
     name = "gaussian-fast" if shipped else grey_file
     with pytest.raises(UsageError, match=r"'quantum'.*auto, cpu, cuda"):
         load_model(name, device="quantum")
-    with pytest.raises(UsageError, match="from 1"):
-        load_model(name, threads=0)
+    for threads in (0, 1.5):
+        with pytest.raises(UsageError, match="whole number from 1"):
+            load_model(name, threads=threads)  # type: ignore[arg-type]
+    for memory in ("2G", -1, float("nan")):
+        with pytest.raises(UsageError, match=r"memory is .*number of bytes"):
+            load_model(name, memory=memory)  # type: ignore[arg-type]
     for device, provider in PROVIDERS.items():
         if provider not in ort.get_available_providers():
             with pytest.raises(DeviceError, match=f"No device {device!r}"):

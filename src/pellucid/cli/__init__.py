@@ -16,6 +16,7 @@ class Stopped(BaseException):
 
     def __init__(self, number: int) -> None:
         self.exit_code = 128 + number  # as shells count: 130 for Ctrl-C
+        self.done: dict[str, Any] = {}  # what the command can tell of its work till then, for --json
         super().__init__(number)
 
 
@@ -28,7 +29,7 @@ def main() -> NoReturn:
     except Stopped as stop:
         code = stop.exit_code
         interrupted = PellucidError("Interrupted", "Every file that was written is whole")
-        _report(interrupted, {"type": "Interrupted", "exit_code": code})
+        _report(interrupted, {"type": "Interrupted", "exit_code": code}, stop.done)
     except Exception as exc:
         # A signal that arrives while a C extension loads comes out as an error of its import.
         code = exc.__context__.exit_code if isinstance(exc.__context__, Stopped) else _failed(exc)
@@ -51,19 +52,19 @@ def _failed(exc: Exception) -> int:
     from pellucid.cli.output import explain
 
     error = explain(exc)
-    _report(error, {})
+    _report(error, {}, {})
     return error.exit_code
 
 
-def _report(error: PellucidError, other: dict[str, Any]) -> None:
-    """Print an error in words, or as JSON with some of its fields replaced."""
+def _report(error: PellucidError, other: dict[str, Any], done: dict[str, Any]) -> None:
+    """Print an error in words, or as JSON with some of its fields replaced, beside what was done."""
     from pellucid.cli.output import complain, error_document, say_json
 
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     try:
         if "--json" in options:
-            say_json({"error": error_document(error) | other})
+            say_json(done | {"error": error_document(error) | other})
             return
     except OSError:
         pass  # standard output is what failed

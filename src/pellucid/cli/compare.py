@@ -18,8 +18,8 @@ Examples:
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="FIRST", hidden=True)],
-    second: Annotated[Path, typer.Argument(metavar="SECOND", hidden=True)],
+    first: Annotated[Path, typer.Argument(metavar="FIRST", hidden=True, readable=False)],
+    second: Annotated[Path, typer.Argument(metavar="SECOND", hidden=True, readable=False)],
     max_pixels: MaxPixels = MAX_PIXELS,
     as_json: Json = False,
 ) -> None:

@@ -17,7 +17,7 @@ Examples:
 
 
 def decode(
-    codes: Annotated[Path, typer.Argument(metavar="CODES", hidden=True)],
+    codes: Annotated[Path, typer.Argument(metavar="CODES", hidden=True, readable=False)],
     model: Annotated[
         str, typer.Option("--model", metavar="FILE|RUN", help="The .onnx file that made the codes.")
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pellucid.cli import Stopped
 from pellucid.cli.options import (
     MAX_PIXELS,
     Json,
@@ -110,7 +111,12 @@ def denoise(
     )
     network.check(level, strength, luma, chroma)
     began = time.perf_counter()
-    files = _work_on_all(plan, work, silent=quiet or as_json)
+    files: list[dict[str, Any]] = []
+    try:
+        _work_on_all(plan, work, files, silent=quiet or as_json)
+    except Stopped as stop:
+        stop.done = _document(plan, files)
+        raise
     _finish(plan, files, time.perf_counter() - began, as_json=as_json, quiet=quiet)
 
 
@@ -122,9 +128,10 @@ def _open_model(name: str, **options: Any) -> Any:
     return network
 
 
-def _work_on_all(plan: "Plan", work: Callable[..., "FileResult"], *, silent: bool) -> list[dict[str, Any]]:
-    """Work on one picture after another; give a row for each, and add failures to the plan."""
-    files = []
+def _work_on_all(
+    plan: "Plan", work: Callable[..., "FileResult"], files: list[dict[str, Any]], *, silent: bool
+) -> None:
+    """Work on one picture after another; add a row for each to files, and failures to the plan."""
     with progress_bar(len(plan.jobs), quiet=silent) as step:
         several = len(plan.jobs) + len(plan.failures) > 1  # the error of a single one is told at the end
         for name, error in plan.failures:
@@ -147,7 +154,6 @@ def _work_on_all(plan: "Plan", work: Callable[..., "FileResult"], *, silent: boo
             files.append(row)
             if not silent:
                 say(_line(row))
-    return files
 
 
 def _work_on_one(
@@ -198,8 +204,7 @@ def _finish(plan: "Plan", files: list[dict[str, Any]], seconds: float, *, as_jso
     """Print the summary; raise what the run's exit code says."""
     error = _outcome(plan, len(files))
     if as_json:
-        document: dict[str, Any] = {"files": files, "skipped": plan.skipped}
-        say_json(document | ({"error": error_document(error)} if error else {}))
+        say_json(_document(plan, files) | ({"error": error_document(error)} if error else {}))
         raise typer.Exit(error.exit_code if error else 0)
     if not quiet and (len(files) > 1 or plan.skipped):
         say(_summary(files, plan.skipped, seconds))
@@ -207,6 +212,11 @@ def _finish(plan: "Plan", files: list[dict[str, Any]], seconds: float, *, as_jso
         complain("failed:\n" + "\n".join(f"  {name}" for name, _ in error.failures))
     if error:
         raise error
+
+
+def _document(plan: "Plan", files: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was done, for machines."""
+    return {"files": files, "skipped": plan.skipped}
 
 
 def _outcome(plan: "Plan", total: int) -> PellucidError | None:

@@ -35,7 +35,9 @@ def encode(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Where the codes go; ends in .npz.")
     ],
-    pictures: Annotated[list[Path] | None, typer.Argument(metavar="PICTURE", hidden=True)] = None,
+    pictures: Annotated[
+        list[Path] | None, typer.Argument(metavar="PICTURE", hidden=True, readable=False)
+    ] = None,
     bits: Annotated[
         int | None,
         typer.Option(metavar="8", help="Store one byte a number, rounded, not four."),

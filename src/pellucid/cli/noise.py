@@ -22,7 +22,7 @@ value from it.
 
 
 def noise(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", hidden=True)],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", hidden=True, readable=False)],
     add: Annotated[
         list[str], typer.Option("--add", metavar="NOISE", help="Such as gaussian:25. May be repeated.")
     ],

@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -75,8 +76,12 @@ def explain(exc: Exception) -> PellucidError:
         traceback.print_exception(exc)
     if isinstance(exc, PellucidError):
         return exc
-    if isinstance(exc, MemoryError):
-        return LimitError("There is not enough memory", "Close other programs, or try --memory 500")
+    no_memory = re.search("allocate memory|out of memory", str(exc))  # which torch raises as a RuntimeError
+    if isinstance(exc, MemoryError) or (isinstance(exc, RuntimeError) and no_memory):
+        return LimitError(
+            "There is not enough memory",
+            "Close other programs; denoise with --memory 500, or train on smaller batches",
+        )
     if isinstance(exc, OSError) and exc.strerror:
         where = exc.filename or "The output"
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -66,15 +66,24 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = 1_000_000_000)
                 "If you trust the file, raise the limit (max_pixels, --max-pixels)",
             )
 
-    kind = _kind(file)
+    kind = find_format(file)
+    said = SUFFIXES.get(file.suffix.lower())
+    if said not in (None, kind):
+        log.warning("%s is named like a %s but is a %s", file, NAMES[said or ""], NAMES[kind])
     try:
         return read_heic(file, check_size) if kind == "heic" else decode(kind, file, check_size)
     except MemoryError as exc:
         raise LimitError(f"{file} does not fit into memory", "Use a machine with more memory") from exc
 
 
-def _kind(file: Path) -> str:
-    """Tell a file's format by its first bytes, and warn when its name says another."""
+def find_format(file: Path) -> str:
+    """Tell a file's format by its first bytes.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, or is no picture.
+    """
     try:
         # A named pipe would wait for ever.
         if not stat.S_ISREG(file.stat().st_mode):
@@ -92,9 +101,6 @@ def _kind(file: Path) -> str:
         raise InputError(
             f"{file} {found}", f"Give a picture in one of the formats {', '.join(NAMES.values())}"
         )
-    said = SUFFIXES.get(file.suffix.lower())
-    if said not in (None, kind):
-        log.warning("%s is named like a %s but is a %s", file, NAMES[said or ""], NAMES[kind])
     return kind
 
 

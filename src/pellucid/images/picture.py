@@ -130,6 +130,8 @@ class Picture:
 
     def __post_init__(self) -> None:
         """Refuse arrays that no file could hold."""
+        if not isinstance(self.samples, np.ndarray):
+            raise UsageError(f"Samples cannot be {type(self.samples).__name__}", "Give a NumPy array")
         shape, dtype = self.samples.shape, self.samples.dtype
         if len(shape) != 3 or shape[2] not in (1, 3) or 0 in shape or dtype.name not in SAMPLE_TYPES[:3]:
             raise UsageError(
@@ -154,4 +156,6 @@ class Picture:
 
     def with_samples(self, samples: Samples) -> Self:
         """Give a copy that holds other samples (height, width, 1 or 3) and all else as it was."""
+        if isinstance(samples, np.ndarray):  # in the machine's own byte order, as the codecs expect
+            samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
         return replace(self, samples=samples)

@@ -1,7 +1,11 @@
 """The two shortest ways to a clean picture: an array, and a file."""
 
 import functools
+import logging
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +14,13 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
 from pellucid.images.containers import SUFFIXES
-from pellucid.images.files import check_name, check_target, copy_file, read_image, write_image
+from pellucid.images.files import check_name, check_target, copy_file, find_format, read_image, write_image
 from pellucid.inference.model import Model, Progress, load_model
 
 MODEL = "auto"
 """When no network is named, one is chosen for each picture."""
+
+log = logging.getLogger("pellucid")
 
 _load = functools.lru_cache(maxsize=2)(load_model)  # repeated calls must not load the weights again
 
@@ -146,6 +152,7 @@ def denoise_file(
     """
     source = Path(path)
     target = default_output(source) if output is None else Path(output)
+    find_format(source)  # what is wrong with the input is told first
     check_name(target, overwrite=overwrite)
     picture = read_image(source, max_pixels=max_pixels)
     check_target(target, picture, overwrite=overwrite)
@@ -154,12 +161,10 @@ def denoise_file(
             f"{source} is a {picture.format.upper()} by another name, and would become what its name says",
             "Rename it, or write the result to another file",
         )
-    try:
+    with _about(source):
         result = _model(model).denoise(
             picture.samples, sigma=sigma, strength=strength, luma=luma, chroma=chroma, progress=progress
         )
-    except InputError as exc:
-        raise InputError(f"{source}: {exc.problem}", exc.remedy) from exc
     if result.changed:
         write_image(target, picture.with_samples(result.pixels), overwrite=overwrite)
     elif source.suffix.lower() == target.suffix.lower() or SUFFIXES[target.suffix.lower()] == picture.format:
@@ -168,6 +173,25 @@ def denoise_file(
         write_image(target, picture, overwrite=overwrite)
     height, width = picture.samples.shape[:2]
     return FileResult(source, target, result.sigma, result.changed, result.model, result.why, width, height)
+
+
+@contextmanager
+def _about(file: Path) -> Iterator[None]:
+    """Let what is said of the pixels, in warnings and errors, name the file that they are from."""
+    thread = threading.get_ident()
+
+    def name(record: logging.LogRecord) -> bool:
+        if record.thread == thread:
+            record.msg, record.args = f"{file}: {record.getMessage()}", ()
+        return True
+
+    log.addFilter(name)
+    try:
+        yield
+    except InputError as exc:
+        raise InputError(f"{file}: {exc.problem}", exc.remedy) from exc
+    finally:
+        log.removeFilter(name)
 
 
 def default_output(source: Path) -> Path:
@@ -179,8 +203,6 @@ def default_output(source: Path) -> Path:
 def _model(model: str | Path | Model) -> Model:
     if isinstance(model, Model):
         return model
-    if not isinstance(model, (str, Path)):
-        raise UsageError(
-            f"A model cannot be {type(model).__name__}", "Give a name, a path, or what load_model returned"
-        )
-    return _load(model)
+    if isinstance(model, (str, Path)):
+        return _load(model)
+    return load_model(model)  # which says what is wrong with it

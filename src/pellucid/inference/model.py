@@ -89,6 +89,8 @@ class Model:
         self._files, self._device, self._threads = files, device, threads
         self._memory, self._exact = memory, exact
         check_options(device, threads)  # now, and not when the first picture comes
+        if memory is not None and not (_is_number(memory) and 0 <= memory < math.inf):
+            raise UsageError(f"memory is {memory!r}", "Give a number of bytes")
         self._open = functools.cache(
             lambda channels: Session(files[channels], device=device, threads=threads)
         )
@@ -199,12 +201,13 @@ class Model:
                 f"{self.name} finds the noise for itself and cannot be told sigma",
                 "Leave sigma out, or set the strength",
             )
+        luma, chroma = (strength if each is None else each for each in (luma, chroma))
         for name, value in {"strength": strength, "luma": luma, "chroma": chroma}.items():
-            if value is not None and not (_is_number(value) and 0 <= value <= 2):
+            if not (_is_number(value) and 0 <= value <= 2):
                 raise UsageError(
                     f"{name} is {value}", "Give a number from 0 (the picture as it is) over 1 to 2 (more)"
                 )
-        return strength if luma is None else luma, strength if chroma is None else chroma
+        return luma, chroma
 
     @property
     def is_told(self) -> bool:
@@ -325,6 +328,10 @@ def load_model(
     >>> load_model("gaussian-fast").channels
     (1, 3)
     """
+    if not isinstance(name_or_path, (str, Path)):
+        raise UsageError(
+            f"A model cannot be {type(name_or_path).__name__}", "Give a name, a path, or what load_model gave"
+        )
     if name_or_path == "auto":
         from pellucid.inference.auto import Auto  # which builds on this module
 

@@ -22,6 +22,10 @@ def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
     InputError
         For values that are not finite.
     """
+    if isinstance(pixels, (np.ma.MaskedArray, np.matrix)):  # they would lose their mask, or stay flat
+        raise UsageError(
+            f"A picture cannot be a {type(pixels).__name__}", "Give a plain array, such as numpy.asarray(it)"
+        )
     if not isinstance(pixels, np.ndarray) or pixels.dtype.name not in SAMPLE_TYPES:
         found = pixels.dtype.name if isinstance(pixels, np.ndarray) else type(pixels).__name__
         raise UsageError(f"A picture cannot be {found}", f"Give a NumPy array of {', '.join(SAMPLE_TYPES)}")

@@ -111,8 +111,8 @@ def check_options(device: str, threads: int | None) -> str:
     """
     import onnxruntime as ort  # slow to load
 
-    if threads is not None and threads < 1:
-        raise UsageError(f"{threads} threads cannot run a network", "Give a number from 1")
+    if threads is not None and not (isinstance(threads, int) and threads >= 1):
+        raise UsageError(f"{threads} threads cannot run a network", "Give a whole number from 1")
     return choose_provider(device, ort.get_available_providers())
 
 

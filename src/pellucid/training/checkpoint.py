@@ -156,7 +156,7 @@ def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as exc:
-        words = next(iter(str(exc).splitlines()), "it ends too early")
+        words = exc.strerror if isinstance(exc, OSError) else "it is damaged"
         raise InputError(f"{path} cannot be read: {words}", "Delete it to begin anew") from exc
     return content
 
