@@ -143,12 +143,22 @@ def take_over(network: Network, start: str) -> None:
     log.info("%d of %d weights are those of %s", taken, len(list(network.parameters())), start)
 
 
-def is_of(text: str, recipe: Recipe) -> bool:
-    """Whether a checkpoint's JSON is this recipe."""
+def differences(text: str, recipe: Recipe) -> list[str]:
+    """In which keys a checkpoint's JSON is not this recipe, in words."""
     try:
-        return recipe_from_json(text) == as_made(recipe)
-    except msgspec.DecodeError:  # of another version
-        return False
+        was, now = (_flat(msgspec.to_builtins(each)) for each in (recipe_from_json(text), as_made(recipe)))
+    except msgspec.DecodeError:
+        return ["it is of another version of Pellucid"]
+    keys = [key for key in was | now if was.get(key) != now.get(key)]
+    return [f"{key} was {was.get(key)} and is {now.get(key)}" for key in keys]
+
+
+def _flat(table: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    """The keys of a table and of those in it, as in network.code."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found |= _flat(value, f"{place}{key}.") if isinstance(value, dict) else {place + key: value}
+    return found
 
 
 def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
@@ -174,9 +184,10 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     state = State(network, average, make_optimizers(network, recipe.schedule))
     if path.exists():
         saved = read_checkpoint(path, device)
-        if not is_of(saved["recipe"], recipe):
+        if found := differences(saved["recipe"], recipe):
             raise UsageError(
-                f"{folder} holds a run of another recipe", "Name another folder, or delete this one"
+                f"{folder} holds a run of another recipe: {'; '.join(found)}",
+                "Name another folder, or delete this one",
             )
         network.load_state_dict(saved["network"])
         state.average.load_state_dict(saved["average"])
