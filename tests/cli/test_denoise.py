@@ -121,6 +121,21 @@ def test_outputs_of_an_earlier_run_are_no_inputs(pellucid: Run, picture: Save, t
     assert tree(tmp_path / "in") == {"a.png", "out", "out/a.png"}
 
 
+def test_a_run_that_was_interrupted_goes_on_with_what_is_missing(
+    pellucid: Run, picture: Save, tmp_path: Path
+) -> None:
+    for name in ("in/a.png", "in/b.png", "out/a.png"):
+        picture(name)
+    before = (tmp_path / "out/a.png").read_bytes()
+    done = pellucid("denoise", "in", "-o", "out", "--skip-existing", *TOLD)
+    first, last = done.out.splitlines()
+    assert first.startswith(str(Path("in/b.png")))
+    assert last.startswith("1 denoised, 1 skipped (output exists), ")
+    assert (tmp_path / "out/a.png").read_bytes() == before
+    again = pellucid("denoise", "in", "-o", "out", "--skip-existing", "--json", *TOLD).json
+    assert (again["files"], again["existing"]) == ([], 2)
+
+
 def test_in_place_replaces_the_pictures_of_a_folder(pellucid: Run, picture: Save, tmp_path: Path) -> None:
     before = picture("in/sub/a.png").read_bytes()
     done = pellucid("denoise", "in", "--in-place", *TOLD)
@@ -196,6 +211,8 @@ def test_an_output_must_not_replace_another_input(pellucid: Run, picture: Save) 
         (("a.png", "--model", "photo-fast", "--sigma", "25"), "finds the noise for itself"),
         (("a.png", "--memory", "much"), "Give megabytes as in 500"),
         (("a.png", "--memory", "0"), "Give megabytes as in 500"),
+        (("a.png", "--skip-existing", "--overwrite"), "Give one of them"),
+        (("a.png", "--skip-existing", "--in-place"), "Give one of them"),
         (("a.png", "--max-pixels", "0"), "Invalid value for '--max-pixels'"),
         (("a.png", "--threads", "0"), "Give a number from 1"),
         (("a.png", "--threads", "100000"), "Give a number from 1"),
@@ -248,6 +265,14 @@ def test_what_is_wrong_with_the_input_is_told_before_what_is_wrong_with_its_suff
     (tmp_path / "moving.gif").write_bytes(b"GIF89a" + bytes(20))
     assert pellucid("denoise", *arguments, *TOLD, code=3).err.startswith(f"error: {words}")
     assert tree(tmp_path) == {"moving.gif"}
+
+
+def test_an_output_below_a_file_is_told_so(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    picture("a.png"), picture("b.png")
+    for output in ("b.png/c.png", "b.png/d/c.png"):
+        done = pellucid("denoise", "a.png", "-o", output, *TOLD, code=3)
+        assert " is no folder: a file is there" in done.err
+    assert tree(tmp_path) == {"a.png", "b.png"}
 
 
 def test_a_limit_ends_with_5(pellucid: Run, picture: Save) -> None:

@@ -22,7 +22,7 @@ from pellucid.cli.options import (
     parse_sigma,
 )
 from pellucid.cli.output import complain, error_document, explain, progress_bar, say, say_json
-from pellucid.errors import BatchError, PellucidError
+from pellucid.errors import BatchError, PellucidError, UsageError
 
 if TYPE_CHECKING:
     from pellucid.cli.plan import Job, Plan
@@ -50,6 +50,9 @@ def denoise(
         ),
     ] = None,
     overwrite: Overwrite = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out pictures whose output exists.")
+    ] = False,
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs themselves.")] = False,
     model: Annotated[
         str,
@@ -97,7 +100,14 @@ def denoise(
 
     level, limit = parse_sigma(sigma), parse_memory(memory)
     check_threads(threads)
+    if skip_existing and (overwrite or in_place):
+        raise UsageError(
+            "--skip-existing leaves outputs as they are, and --overwrite and --in-place replace them",
+            "Give one of them",
+        )
     plan = make_plan(inputs, output, in_place=in_place)
+    if skip_existing:
+        plan.leave_out_existing()
     network = _open_model(model, device=device, threads=threads, memory=limit, exact=exact or None)
     work = partial(
         denoise_file,
@@ -206,8 +216,8 @@ def _finish(plan: "Plan", files: list[dict[str, Any]], seconds: float, *, as_jso
     if as_json:
         say_json(_document(plan, files) | ({"error": error_document(error)} if error else {}))
         raise typer.Exit(error.exit_code if error else 0)
-    if not quiet and (len(files) > 1 or plan.skipped):
-        say(_summary(files, plan.skipped, seconds))
+    if not quiet and (len(files) > 1 or plan.skipped or plan.existing):
+        say(_summary(plan, files, seconds))
     if isinstance(error, BatchError):
         complain("failed:\n" + "\n".join(f"  {name}" for name, _ in error.failures))
     if error:
@@ -216,7 +226,7 @@ def _finish(plan: "Plan", files: list[dict[str, Any]], seconds: float, *, as_jso
 
 def _document(plan: "Plan", files: list[dict[str, Any]]) -> dict[str, Any]:
     """What was done, for machines."""
-    return {"files": files, "skipped": plan.skipped}
+    return {"files": files, "skipped": plan.skipped, "existing": plan.existing}
 
 
 def _outcome(plan: "Plan", total: int) -> PellucidError | None:
@@ -226,14 +236,15 @@ def _outcome(plan: "Plan", total: int) -> PellucidError | None:
     return plan.failures[0][1] if total == 1 else BatchError(plan.failures, total)
 
 
-def _summary(files: list[dict[str, Any]], skipped: int, seconds: float) -> str:
+def _summary(plan: "Plan", files: list[dict[str, Any]], seconds: float) -> str:
     done = [row for row in files if "error" not in row]
     changed = sum(row["changed"] for row in done)
     counts = {
         "denoised": changed,
         "left as they are": len(done) - changed,
         "failed": len(files) - len(done),
-        "skipped (no picture)": skipped,
+        "skipped (no picture)": plan.skipped,
+        "skipped (output exists)": plan.existing,
     }
     words = [f"{count} {what}" for what, count in counts.items() if count]
     return f"{', '.join(words) or 'nothing to do'}, {seconds:.1f} s"

@@ -20,11 +20,17 @@ class Job:
 
 @dataclass
 class Plan:
-    """All jobs; folders that cannot be used; how many files were no pictures."""
+    """All jobs; folders that cannot be used; how many files were no pictures, or are done already."""
 
     jobs: list[Job] = field(default_factory=list)
     failures: list[tuple[str, PellucidError]] = field(default_factory=list)
     skipped: int = 0
+    existing: int = 0
+
+    def leave_out_existing(self) -> None:
+        """Leave out the jobs whose output is there, as after a run that was interrupted."""
+        missing = [job for job in self.jobs if not os.path.exists(job.output)]
+        self.existing, self.jobs = len(self.jobs) - len(missing), missing
 
 
 def make_plan(inputs: Sequence[str], output: str | None, *, in_place: bool) -> Plan:

@@ -237,9 +237,11 @@ def _whole_or_nothing(target: Path, overwrite: bool) -> Iterator[Path]:
 
 def _write_error(target: Path, exc: OSError) -> InputError | LimitError:
     reason = exc.strerror or str(exc)
-    # libvips gives the system's words, not its number.
-    if exc.errno in _NO_SPACE or any(os.strerror(number) in reason for number in _NO_SPACE):
-        return LimitError(f"{target} cannot be written: {reason}", "Make space or choose another disk")
+    for number in _NO_SPACE:
+        if exc.errno == number or os.strerror(number) in reason:  # libvips gives the system's words alone
+            return LimitError(
+                f"{target} cannot be written: {os.strerror(number)}", "Make space or choose another disk"
+            )
     return InputError(f"{target} cannot be written: {reason}", "Check the folder and its permissions")
 
 
