@@ -89,9 +89,7 @@ def explain(exc: Exception) -> PellucidError:
                 f"{where} cannot be written: {exc.strerror}", "Make space or choose another disk"
             )
         if exc.errno in (errno.EEXIST, errno.ENOTDIR):
-            return InputError(
-                f"{where} is no folder: a file has this name or a part of it", "Name another place"
-            )
+            return InputError(f"{where} is no folder: a file is there, or above it", "Name another place")
         return InputError(f"{where} cannot be used: {exc.strerror}", "Check the path and its permissions")
     return PellucidError(f"This is a bug in Pellucid: {type(exc).__name__}: {exc}".rstrip("."), REPORT)
 
