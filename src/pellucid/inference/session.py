@@ -1,5 +1,6 @@
 """ONNX Runtime: one network, loaded and ready to run."""
 
+import numbers
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -111,7 +112,7 @@ def check_options(device: str, threads: int | None) -> str:
     """
     import onnxruntime as ort  # slow to load
 
-    if threads is not None and not (isinstance(threads, int) and threads >= 1):
+    if threads is not None and not (isinstance(threads, numbers.Integral) and threads >= 1):
         raise UsageError(f"{threads} threads cannot run a network", "Give a whole number from 1")
     return choose_provider(device, ort.get_available_providers())
 
