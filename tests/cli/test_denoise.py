@@ -1,6 +1,7 @@
 """`pellucid denoise`, from the outside."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.cli.conftest import Run, tree
+from tests.cli.conftest import PELLUCID, Run, tree
 
 Save = Callable[[str], Path]
 TOLD = ("--sigma", "25")
@@ -265,6 +266,20 @@ def test_what_is_wrong_with_the_input_is_told_before_what_is_wrong_with_its_suff
     (tmp_path / "moving.gif").write_bytes(b"GIF89a" + bytes(20))
     assert pellucid("denoise", *arguments, *TOLD, code=3).err.startswith(f"error: {words}")
     assert tree(tmp_path) == {"moving.gif"}
+
+
+def test_a_disk_without_space_is_told_by_the_name_of_the_output(
+    environment: dict[str, str], picture: Save, tmp_path: Path
+) -> None:
+    picture("a.png")
+    limited = ["bash", "-c", 'ulimit -f 1 && exec "$0" "$@"', PELLUCID, "denoise", "a.png", *TOLD]
+    done = subprocess.run(limited, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 5
+    words = (
+        f"{tmp_path / 'a-denoised.png'} cannot be written: File too large. Make space or choose another disk."
+    )
+    assert done.stderr == f"error: {words}\n"
+    assert tree(tmp_path) == {"a.png"}
 
 
 def test_an_output_below_a_file_is_told_so(pellucid: Run, picture: Save, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -118,10 +117,10 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     pellucid: Run, pictures: Path, tmp_path: Path, environment: dict[str, str], name: str
 ) -> None:
     arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--threads", "1"]
+    arguments += ["--set", "schedule.check_every=2"]
     number, log = getattr(signal, name), tmp_path / "run/log.jsonl"
     running = start([PELLUCID, *arguments], tmp_path, environment, number)
-    wait_for(lambda: log.exists() and log.stat().st_size > 0)  # training begins now
-    time.sleep(0.5)
+    wait_for(lambda: log.exists() and "loss" in log.read_text())
     running.send_signal(number)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 128 + number
@@ -129,7 +128,13 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     assert tree(tmp_path / "run") == {"checkpoint.pt", "log.jsonl", "recipe.json"}
     step = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"]
     pellucid(*arguments, "--minutes", "0.001")
-    assert json.loads(log.read_text().splitlines()[-1])["step"] >= step > 0
+    assert json.loads(log.read_text().splitlines()[-1])["step"] >= step >= 2
+
+
+def test_too_little_memory_for_a_network_is_a_limit(pellucid: Run, squares: Path) -> None:
+    arguments = ("train", "--recipe", "set.toml", "-o", "run", "--data-dir", "sets", "-q")
+    done = pellucid(*arguments, "--set", "network.code=1000000000000", code=5)
+    assert done.err.startswith("error: There is not enough memory. ")
 
 
 def test_a_run_on_a_set_ends_with_its_figures_and_a_page(

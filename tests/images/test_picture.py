@@ -79,9 +79,13 @@ def test_samples_of_a_wrong_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 def test_samples_in_the_other_byte_order_become_those_of_the_machine(tmp_path: Path) -> None:
     samples = np.arange(24, dtype=np.uint16).reshape(4, 6, 1) * 1000
-    picture = Picture(samples=samples).with_samples(samples.astype(samples.dtype.newbyteorder("S")))
-    write_image(tmp_path / "swapped.png", picture)
-    np.testing.assert_array_equal(read_image(tmp_path / "swapped.png").samples, samples)
+    swapped, native = samples.astype(samples.dtype.newbyteorder("S")), Picture(samples=samples)
+    for picture in (native.with_samples(swapped), Picture(samples=swapped, alpha=swapped[..., 0])):
+        write_image(tmp_path / "swapped.png", picture, overwrite=True)
+        back = read_image(tmp_path / "swapped.png")
+        np.testing.assert_array_equal(back.samples, samples)
+        assert back.alpha is None or np.array_equal(back.alpha, samples[..., 0])
+    assert back.alpha is not None
 
 
 def test_samples_that_are_no_array_are_refused() -> None:

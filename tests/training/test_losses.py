@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.training.losses import LOSSES, Loss, bce, charbonnier, l1, mse, pinball, rmse
@@ -16,6 +16,7 @@ def test_each_picture_has_its_own_loss() -> None:
     torch.testing.assert_close(mse(CLEAN + OFF, CLEAN), torch.tensor([0.01, 0.09]))
 
 
+@settings(deadline=None)  # the first example waits for torch
 @given(st.floats(-1, 1, width=32))
 def test_charbonnier_is_a_smooth_absolute_error(error: float) -> None:
     loss = charbonnier(CLEAN + error, CLEAN)
@@ -23,6 +24,7 @@ def test_charbonnier_is_a_smooth_absolute_error(error: float) -> None:
     assert (loss - abs(error)).abs().max() <= 1.001e-3
 
 
+@settings(deadline=None)  # the first example waits for torch
 @given(st.floats(-1, 1, width=32))
 def test_rmse_is_the_root_of_mse(error: float) -> None:
     root, square = rmse(CLEAN + error * OFF, CLEAN), mse(CLEAN + error * OFF, CLEAN)

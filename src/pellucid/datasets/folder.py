@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.containers import SUFFIXES
 from pellucid.images.files import read_image
+from pellucid.images.jpeg import YCBCR
 from pellucid.images.picture import from_float
 from pellucid.images.resize import shrink
 
@@ -56,7 +57,7 @@ def read_samples(path: Path, channels: int) -> NDArray[np.uint8]:
     if not np.isfinite(pixels).all():
         raise InputError(f"{path} has values that are infinite or not a number", "Replace them")
     if channels == 1 and pixels.shape[2] == 3:
-        pixels = pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)  # luma of ITU-R BT.601
+        pixels = pixels @ YCBCR[0][:, None]
     return from_float(np.broadcast_to(pixels, (*pixels.shape[:2], channels)), np.uint8)
 
 

@@ -129,9 +129,13 @@ class Picture:
     compression: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse arrays that no file could hold."""
+        """Refuse arrays that no file could hold; take others in the machine's own byte order."""
         if not isinstance(self.samples, np.ndarray):
             raise UsageError(f"Samples cannot be {type(self.samples).__name__}", "Give a NumPy array")
+        for name, array in (("samples", self.samples), ("alpha", self.alpha)):
+            if array is not None:
+                native = array.astype(array.dtype.newbyteorder("="), copy=False)
+                object.__setattr__(self, name, native)  # the dataclass is frozen for all others
         shape, dtype = self.samples.shape, self.samples.dtype
         if len(shape) != 3 or shape[2] not in (1, 3) or 0 in shape or dtype.name not in SAMPLE_TYPES[:3]:
             raise UsageError(
@@ -156,6 +160,4 @@ class Picture:
 
     def with_samples(self, samples: Samples) -> Self:
         """Give a copy that holds other samples (height, width, 1 or 3) and all else as it was."""
-        if isinstance(samples, np.ndarray):  # in the machine's own byte order, as the codecs expect
-            samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
         return replace(self, samples=samples)

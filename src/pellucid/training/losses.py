@@ -27,7 +27,7 @@ def mse(denoised: Tensor, clean: Tensor) -> Tensor:
 
 def rmse(denoised: Tensor, clean: Tensor) -> Tensor:
     """Root of the mean squared error: best in PSNR as `mse` is, and weak noise is not drowned by strong."""
-    return torch.sqrt(mse(denoised, clean) + 1e-8)  # the root alone has no gradient where there is no error
+    return torch.sqrt(mse(denoised, clean) + 1e-8)  # the root alone has no slope at 0
 
 
 def bce(denoised: Tensor, clean: Tensor) -> Tensor:
