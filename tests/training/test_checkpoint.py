@@ -28,6 +28,7 @@ from pellucid.training.recipe import (
 from tests.tiny import DENSE, LATENT, PHOTO, POOL, UNET, lively_network, set_recipe, tiny_recipe
 
 WIDER_UNET = UNetTable(widths=(12, 20), encoder=(0,), body=1, decoder=(1,))
+DEEPER_UNET = UNetTable(widths=(12, 20), encoder=(1,), body=3, decoder=(2,))
 WIDER_PHOTO = PhotoTable(widths=(12, 20), encoder=(0,), body=1, decoder=(1,), estimator=6)
 
 
@@ -92,6 +93,7 @@ def results(network: Network, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     [
         (crops(UNET), crops(UNET)),
         (crops(UNET), crops(WIDER_UNET)),
+        (crops(UNET), crops(DEEPER_UNET)),
         (crops(PHOTO), crops(WIDER_PHOTO)),
         (crops(EstimatorTable(4)), crops(EstimatorTable(7))),
         (small(DENSE), small(DenseTable(level=3, hidden=20))),
@@ -104,7 +106,7 @@ def results(network: Network, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         ),
     ],
 )
-def test_a_wider_network_begins_as_the_same_function(narrow: Recipe, wide: Recipe, tmp_path: Path) -> None:
+def test_a_wider_or_deeper_network_begins_as_the_same_function(narrow: Recipe, wide: Recipe, tmp_path: Path) -> None:
     path, old = exported(narrow, tmp_path)
     new = lively_network(wide).eval()
     take_over(new, str(path))

@@ -31,7 +31,7 @@ from pellucid.networks.autoencoder import (
 )
 from pellucid.networks.photo import PhotoUNet, maps_for
 from pellucid.networks.sigma import SigmaEstimator
-from pellucid.networks.unet import UNet, UNetSettings
+from pellucid.networks.unet import Residual, UNet, UNetSettings
 from pellucid.training.optimizer import make_optimizers
 from pellucid.training.recipe import (
     KNOWN_SETS,
@@ -104,9 +104,10 @@ def make_network(recipe: Recipe) -> Network:
 def take_over(network: Network, start: str) -> None:
     """Begin with the weights that another network has under the same names.
 
-    A wider network begins as the very same function: what the old channels compute does not depend on the
-    new ones, and the new ones begin at random, so that they learn (Chen and others 2016, Net2Net). A denoiser
-    of photographs takes over a U-Net. The gains that an export put into the weights are taken out again.
+    A wider or deeper network begins as the very same function: what the old channels compute does not depend
+    on the new ones, and the new ones begin at random, so that they learn (Chen and others 2016, Net2Net); a
+    new residual block passes on what it is given. A denoiser of photographs takes over a U-Net. The gains
+    that an export put into the weights are taken out again.
 
     Raises
     ------
@@ -123,6 +124,7 @@ def take_over(network: Network, start: str) -> None:
     model = onnx.load(path)
     stored = {each.name.removesuffix("_half"): each for each in model.graph.initializer}
     weights = {name: torch.tensor(numpy_helper.to_array(each)).float() for name, each in stored.items()}
+    last = {block.second.weight for block in network.modules() if isinstance(block, Residual)}
     transposed = {layer.weight for layer in network.modules() if isinstance(layer, nn.ConvTranspose2d)}
     taken = 0
     for name, weight in network.named_parameters():
@@ -133,6 +135,8 @@ def take_over(network: Network, start: str) -> None:
             weight[outputs] = 0
             weight[common] = found[common]
             taken += 1
+        elif weight in last:
+            weight.zero_()
     if not taken:
         raise UsageError(f"No weight of {start} fits this network", "Start from one of the same kind")
     if isinstance(network, PhotoUNet):
