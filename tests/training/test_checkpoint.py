@@ -106,7 +106,9 @@ def results(network: Network, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         ),
     ],
 )
-def test_a_wider_or_deeper_network_begins_as_the_same_function(narrow: Recipe, wide: Recipe, tmp_path: Path) -> None:
+def test_a_wider_or_deeper_network_begins_as_the_same_function(
+    narrow: Recipe, wide: Recipe, tmp_path: Path
+) -> None:
     path, old = exported(narrow, tmp_path)
     new = lively_network(wide).eval()
     take_over(new, str(path))

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from pellucid.errors import InputError, UsageError
@@ -46,6 +45,7 @@ from pellucid.training.recipe import (
     recipe_from_json,
     recipe_json,
 )
+from pellucid.training.weights import stored_weights
 
 Network = UNet | PhotoUNet | SigmaEstimator | Autoencoder
 
@@ -122,8 +122,7 @@ def take_over(network: Network, start: str) -> None:
     if not path.is_file():
         raise UsageError(f"There is no file {path} to start from", "Name a network that is there")
     model = onnx.load(path)
-    stored = {each.name.removesuffix("_half"): each for each in model.graph.initializer}
-    weights = {name: torch.tensor(numpy_helper.to_array(each)).float() for name, each in stored.items()}
+    weights = {name: torch.tensor(array) for name, array in stored_weights(model).items()}
     last = {block.second.weight for block in network.modules() if isinstance(block, Residual)}
     transposed = {layer.weight for layer in network.modules() if isinstance(layer, nn.ConvTranspose2d)}
     taken = 0

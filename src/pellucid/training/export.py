@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from pellucid.errors import PellucidError
@@ -25,6 +24,7 @@ from pellucid.networks.summary import layers
 from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import Network
 from pellucid.training.recipe import PhotoTable, Recipe, recipe_json
+from pellucid.training.weights import round_weights, store_weights
 
 PARITY = 1e-5  # largest difference to torch, in units of white; of codes, times their largest number
 
@@ -32,10 +32,9 @@ PARITY = 1e-5  # largest difference to torch, in units of white; of codes, times
 def export_network(
     network: Network, recipe: Recipe, path: Path, *, steps: int, figures: dict[str, float]
 ) -> Card:
-    """Write a network as ONNX, with weights of half precision and its card in the metadata.
+    """Write a network as ONNX, with its card in the metadata.
 
-    The weights are rounded before they are compared: the file holds exactly what the card's figures would
-    be measured with, at half of the size. The arithmetic stays in single precision.
+    The weights are rounded to what the file will hold before they are compared with torch's.
 
     Parameters
     ----------
@@ -60,7 +59,7 @@ def export_network(
     network = copy.deepcopy(network).cpu()
     if isinstance(network, PhotoUNet) and isinstance(recipe.network, PhotoTable):
         network.amplify(recipe.network.gains)
-    network = network.half().float().eval()
+    round_weights(network.eval())
     stride, channels = network.stride, recipe.data.channels
     told = isinstance(network, UNet)  # photographs say themselves how noisy they are
     sigma = cast(Gaussian, parse_noise(recipe.degrade.noise)).sigma if told and recipe.degrade.noise else None
@@ -93,7 +92,7 @@ def export_network(
         layers=tuple(layers(network, (channels, *picture_sides(network)))),
     )
     model = to_onnx(network, channels)
-    store_halves(model)
+    store_weights(model)
     onnx.helper.set_model_props(model, write_card(card))
     temporary = path.with_suffix(".tmp")
     try:
@@ -174,21 +173,6 @@ def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
         del item.metadata_props[:]  # where in the Python source each came from
     del model.graph.value_info[:]
     return model
-
-
-def store_halves(model: onnx.ModelProto) -> None:
-    """Store weights as float16, each followed by a cast that the runtime does once, when it loads."""
-    casts = []
-    for weight in model.graph.initializer:
-        if weight.data_type == onnx.TensorProto.FLOAT and len(weight.dims) in (2, 4):
-            half = numpy_helper.to_array(weight).astype(np.float16)
-            casts.append(
-                onnx.helper.make_node("Cast", [f"{weight.name}_half"], [weight.name], to=weight.data_type)
-            )
-            weight.CopyFrom(numpy_helper.from_array(half, f"{weight.name}_half"))
-    nodes = list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend(casts + nodes)
 
 
 def check_parity(network: Network, path: Path, channels: int) -> None:
