@@ -75,7 +75,7 @@ class Desk:
 
     def write(self, figures: dict[str, Any]) -> None:
         """Keep the figures; a list of numbers takes one line."""
-        text = json.dumps(figures, indent=1, sort_keys=True)
+        text = json.dumps(figures, indent=1)
         text = re.sub(r"\[([-\d.,\s]+)\]", lambda found: f"[{' '.join(found[1].split())}]", text)
         self.results.parent.mkdir(exist_ok=True)
         self.results.write_text(text + "\n")
