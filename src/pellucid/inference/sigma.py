@@ -15,7 +15,7 @@ from pellucid.inference.session import Session
 CLEAN = 1 / 255
 """A picture with less noise than this is left alone: the eye sees none, and the estimate means little."""
 
-FAINT = {1: 0.32 / 255, 3: 0.85 / 255}
+FAINT = {1: 0.2 / 255, 3: 0.5 / 255}
 """Grey and colour photographs from which less would be taken are left alone; benchmarks/auto.py chose it."""
 
 CROP = 96  # pixels a side of a crop that the network sees
