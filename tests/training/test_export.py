@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -72,8 +73,12 @@ def test_rounded_weights_change_little(exported: tuple[Path, Card], network: UNe
     assert np.abs(Session(exported[0]).run(noisy, 0.1) - expected).max() <= 0.25 / 255
 
 
-def test_the_card_counts_the_weights(exported: tuple[Path, Card], network: UNet) -> None:
+def test_the_file_holds_two_bytes_a_weight_and_its_card(exported: tuple[Path, Card], network: UNet) -> None:
     path, card = exported
+    stored = onnx.load(path).graph.initializer
+    weights = [each for each in stored if len(each.dims) == 4]
+    assert {each.data_type for each in weights} == {onnx.TensorProto.FLOAT16}
+    assert sum(int(np.prod(each.dims)) for each in weights) == card.parameters
     assert card.parameters == sum(weight.numel() for weight in network.parameters())
     assert Session(path).card == card
 

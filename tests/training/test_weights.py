@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.inference.session import Session
-from pellucid.networks.unet import UNet
-from pellucid.training.checkpoint import make_network, take_over
+from pellucid.training.checkpoint import Network, make_network, take_over
 from pellucid.training.export import export_network
 from pellucid.training.recipe import UNetTable
 from pellucid.training.weights import LARGE, round_weights, stored_weights
@@ -20,20 +19,18 @@ RECIPE = tiny_recipe(channels=3, network=UNetTable((8, 64), (1,), 1, (1,)))  # 6
 
 
 @pytest.fixture(scope="module")
-def network() -> UNet:
-    made = lively_network(RECIPE)
-    assert isinstance(made, UNet)
-    return made
+def network() -> Network:
+    return lively_network(RECIPE)
 
 
 @pytest.fixture(scope="module")
-def path(network: UNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def path(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "wide.onnx"
     export_network(network, RECIPE, path, steps=0, figures={})
     return path
 
 
-def rounded(network: UNet) -> dict[str, Tensor]:
+def rounded(network: Network) -> dict[str, Tensor]:
     """The weights by name, after rounding."""
     copy = make_network(RECIPE)
     copy.load_state_dict(network.state_dict())
@@ -41,7 +38,7 @@ def rounded(network: UNet) -> dict[str, Tensor]:
     return dict(copy.named_parameters())
 
 
-def test_large_convolutions_take_a_byte_a_weight_and_others_two(path: Path, network: UNet) -> None:
+def test_large_convolutions_take_a_byte_a_weight_and_others_two(path: Path, network: Network) -> None:
     stored = {each.name: each for each in onnx.load(path).graph.initializer}
     large = [name for name, weight in network.named_parameters() if weight.numel() >= LARGE]
     assert large == ["body.0.first.weight", "body.0.second.weight"]
@@ -53,7 +50,7 @@ def test_large_convolutions_take_a_byte_a_weight_and_others_two(path: Path, netw
             assert len(stored[f"{name}_half"].raw_data) == 2 * weight.numel()
 
 
-def test_a_large_convolution_moves_by_at_most_half_a_step_of_its_output_channel(network: UNet) -> None:
+def test_a_large_convolution_moves_by_at_most_half_a_step_of_its_output_channel(network: Network) -> None:
     for name, weight in rounded(network).items():
         exact = dict(network.named_parameters())[name]
         moved = (weight - exact).abs().flatten(1).amax(1)
@@ -65,13 +62,13 @@ def test_a_large_convolution_moves_by_at_most_half_a_step_of_its_output_channel(
             assert torch.equal(weight, exact.half().float())
 
 
-def test_the_file_gives_back_the_rounded_weights(path: Path, network: UNet) -> None:
+def test_the_file_gives_back_the_rounded_weights(path: Path, network: Network) -> None:
     stored = stored_weights(onnx.load(path))
     for name, weight in rounded(network).items():
         np.testing.assert_allclose(stored[name], weight.detach().numpy(), rtol=1e-6, atol=0)
 
 
-def test_rounding_twice_is_rounding_once(network: UNet) -> None:
+def test_rounding_twice_is_rounding_once(network: Network) -> None:
     again = make_network(RECIPE)
     again.load_state_dict(rounded(network))
     round_weights(again)

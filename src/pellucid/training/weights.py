@@ -67,6 +67,18 @@ def is_large(shape: tuple[int, ...]) -> bool:
 
 
 def quantized(weight: Any) -> tuple[Any, Any]:
-    """Whole numbers from -127 to 127, and what they are multiplied by: one scale for each first index."""
+    """Whole numbers and what they are multiplied by to give the weight back (Krishnamoorthi 2018, section 2).
+
+    Parameters
+    ----------
+    weight : float32 array (n, m, height, width)
+
+    Returns
+    -------
+    int8 array (n, m, height, width)
+        From -127 to 127.
+    float32 array (n, 1, 1, 1)
+        One scale for each output channel: its largest weight becomes 127.
+    """
     scales = np.abs(weight).max(axis=(1, 2, 3), keepdims=True) / np.float32(127)
     return np.rint(weight / np.maximum(scales, 1e-30)).astype(np.int8), scales
