@@ -177,6 +177,16 @@ def test_grey_stays_grey_whatever_is_done_to_the_colours() -> None:
     np.testing.assert_array_equal(recolour(grey, turn=1.0, strength=2.5), grey)
 
 
+def test_tilted_greys_are_colours_on_a_line_as_far_apart_as_before() -> None:
+    grey = np.repeat(np.arange(90, 166, 5, dtype=np.uint8), 3).reshape(4, 4, 3)
+    tilted = recolour(grey, turn=0.0, strength=1.0, tilt=np.pi / 3, towards=1.0).reshape(16, 3).astype(float)
+    np.testing.assert_allclose(tilted.mean(0), 127.5, atol=0.5)
+    steps = np.diff(tilted, axis=0)
+    np.testing.assert_allclose(np.linalg.norm(steps, axis=1), 5 * np.sqrt(3), atol=1.5)
+    brighter = steps.sum(1) / np.sqrt(3)  # along the old axis of greys
+    assert brighter.mean() == pytest.approx(5 * np.sqrt(3) * np.cos(np.pi / 3), abs=0.2)
+
+
 def test_crops_of_one_picture_lie_together_in_the_order_of_the_files(tmp_path: Path) -> None:
     files = [save(tmp_path / f"{value}.png", np.full((9, 9, 3), value, np.uint8)) for value in (7, 3, 5)]
     pool = crop_pool(files, channels=3, size=8, per_picture=11, shrunk=0.9)
