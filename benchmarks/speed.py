@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from benchmarks.common import HERE, Desk, add_noise, arguments, best_times, facts, run_command, table
-from benchmarks.peers import methods, told, use_one_thread
+from benchmarks.peers import methods, networks, told, use_one_thread
 from pellucid import load_model, write_image
 from pellucid.images.picture import Picture
 from pellucid.inference import index
@@ -83,7 +83,7 @@ def measure_methods(desk: Desk) -> Figures:
         features = np.random.default_rng(0).random((1, 64, side // 2, side // 2), np.float32)
         calls: dict[str, Callable[[], Any]] = {
             name: partial(method, small if name == BM3D else noisy, SIGMA / 255)
-            for name, method in methods().items()
+            for name, method in methods(channels).items()
         }
         calls[PLAIN] = partial(network([channels, *16 * [64], channels]), picture)
         calls[CONVOLUTION] = partial(network([64, 64]), features)
@@ -109,7 +109,9 @@ def ratios(seconds: Figures) -> dict[str, float]:
 def shares(seconds: Figures, channels: int) -> dict[str, float]:
     """Multiply-adds a second of each network over those of one large convolution."""
     peak = 9 * 64 * 64 / seconds[CONVOLUTION][0]
-    rates = {name: load_model(name).card(channels).multiply_adds / seconds[name][0] for name in told()}
+    rates = {
+        name: load_model(name).card(channels).multiply_adds / seconds[name][0] for name in told(channels)
+    }
     return {name: round(rate / peak, 3) for name, rate in rates.items()}
 
 
@@ -119,7 +121,7 @@ def measure_path(desk: Desk) -> Figures:
     figures: Figures = {}
     for kind, channels in KINDS.items():
         samples = scene(side, side, channels)
-        for name in told():
+        for name in told(channels):
             model = load_model(name)
             session = Session(next(each.path for each in index.entries(name) if each.channels == channels))
             tile = (samples[:LARGEST_TILE, :LARGEST_TILE] / 255).astype(np.float32)
@@ -141,7 +143,7 @@ def measure_command(desk: Desk) -> Figures:
     """The real command on colour JPEGs, with nothing told: all cores, codec and start-up included."""
     sizes = {"0.1": (256, 384)} if desk.tiny else {"1": (816, 1224), "12": (3000, 4000), "50": (5792, 8640)}
     figures: Figures = {}
-    for model in index.names():
+    for model in networks(3):
         for name, (height, width) in sizes.items():
             source = desk.scratch / f"scene-{name}.jpg"
             if not source.exists():
@@ -237,12 +239,15 @@ def tables(figures: Figures) -> str:
 def methods_tables(part: Figures) -> str:
     text = "CPU / wall seconds a megapixel, one thread:\n\n"
     names = [name for name, value in part["grey"].items() if isinstance(value, list)]
-    rows = [[name, *("{} / {}".format(*part[kind][name]) for kind in KINDS)] for name in names]
+    rows = [
+        [name, *("{} / {}".format(*part[kind].get(name, ("–", "–"))) for kind in KINDS)] for name in names
+    ]
     text += table(("Method", *KINDS), rows) + "\nRatios of CPU time in this run:\n\n"
     rows = [[name, *(part[kind]["ratios"][name] for kind in KINDS)] for name in part["grey"]["ratios"]]
     share = "share of the best convolution rate"
     rows += [
-        [f"{name}, {share}", *(part[kind][share][name] for kind in KINDS)] for name in part["grey"][share]
+        [f"{name}, {share}", *(part[kind][share].get(name, "–") for kind in KINDS)]
+        for name in part["grey"][share]
     ]
     return text + table(("Ratio", *KINDS), rows) + "\n"
 
