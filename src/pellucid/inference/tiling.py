@@ -5,7 +5,7 @@
     kept       ├─────────────────┼────────────────┤
                               └──┴─ halo on either side
 
-All windows of a picture have one shape, so that the runtime plans its memory once. Neighbours share at least
+All windows of a picture have one shape, so that the buffers of one serve the next. Neighbours share at least
 twice the halo, and what is kept of each lies at least a halo away from every edge that is not the picture's
 own. Origins are multiples of the network's stride: there a network computes the same as on the whole picture.
 """
