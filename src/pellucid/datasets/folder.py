@@ -170,7 +170,7 @@ def recolour(
     Returns
     -------
     uint8 array (height, width, 3)
-        The mean colour of the picture stays but for its hue, unless values are clipped.
+        The mean over all pixels and channels stays, unless values are clipped.
     """
     grey = np.full(3, 3**-0.5)
     across = rotation(grey, towards) @ np.array([1, -1, 0]) / np.sqrt(2)
