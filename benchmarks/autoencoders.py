@@ -26,8 +26,8 @@ from benchmarks.lesson_parts import STYLE, panels
 from benchmarks.speed import PROGRAM
 from pellucid import write_image
 from pellucid.datasets.named import load_dataset
+from pellucid.evaluation.figures import save_figure
 from pellucid.images.picture import Picture
-from pellucid.latent.maps import save
 
 MUST = {
     "mnist-dense": 0.0182,
@@ -171,7 +171,7 @@ def draw_capacity(networks: list[dict[str, Any]], path: Path) -> None:
             axis.xaxis.set_minor_formatter(NullFormatter())
         axes[0, 0].set_ylabel("test PSNR, dB")
         axes[0, 0].legend()
-        save(figure, path)
+        save_figure(figure, path)
 
 
 # ---- beside Keras --------------------------------------------------------------------------------

@@ -350,14 +350,6 @@ def measure(desk: Desk, options: argparse.Namespace, figures: Figures) -> None:
         desk.write(figures)
 
 
-def forget_old_runs(figures: Figures) -> None:
-    """Keep the facts only of runs from which a figure is left."""
-    groups = [*figures.get("pca", {}).values(), *figures.get("files", {}).values()]
-    used = {entry["run"] for group in groups for entry in group.values()}
-    used |= {figures["pixels"]["run"]} if "pixels" in figures else set()
-    figures["runs"] = {date: run for date, run in figures.get("runs", {}).items() if date in used}
-
-
 def main() -> None:
     options = parse()
     torch.set_num_threads(1)
@@ -365,7 +357,7 @@ def main() -> None:
     figures = desk.read()
     if not options.draw:
         measure(desk, options, figures)
-    forget_old_runs(figures)
+    desk.forget_old_runs(figures)
     desk.write(figures)
     texts = []
     if "pca" in figures:

@@ -80,6 +80,18 @@ class Desk:
         self.results.parent.mkdir(exist_ok=True)
         self.results.write_text(text + "\n")
 
+    @staticmethod
+    def forget_old_runs(figures: dict[str, Any]) -> None:
+        """Keep in ``runs`` the facts only of runs from which a figure is left."""
+
+        def used(entry: Any) -> set[str]:
+            below = entry.values() if isinstance(entry, dict) else entry if isinstance(entry, list) else ()
+            own = {entry["run"]} if isinstance(entry, dict) and "run" in entry else set()
+            return own.union(*map(used, below))
+
+        kept = used({name: entry for name, entry in figures.items() if name != "runs"})
+        figures["runs"] = {date: run for date, run in figures.get("runs", {}).items() if date in kept}
+
     def publish(self, tables: str) -> None:
         """Print tables and put them into the documentation."""
         print(tables)
@@ -107,7 +119,7 @@ def small_pictures(channels: int) -> list[Pixels]:
 
 
 def add_noise(clean: Pixels, sigma: float, *, clipped: bool) -> Pixels:
-    """The design's protocol: Gaussian noise of seed 0, sigma in grey levels of 255."""
+    """The protocol of all figures: Gaussian noise of seed 0, sigma in grey levels of 255."""
     noisy: Pixels = Gaussian(sigma / 255).apply(clean, NumpyRandom(0))
     return to_8bit(noisy) if clipped else noisy
 
@@ -119,15 +131,19 @@ def megapixels(pictures: Sequence[Pixels]) -> float:
 def facts() -> dict[str, Any]:
     """What anybody needs to know in order to repeat a run."""
     return {
-        "command": f"python -m benchmarks.{Path(sys.argv[0]).stem} {shlex.join(sys.argv[1:])}".strip(),
+        "command": f"python -m benchmarks.{Path(sys.argv[0]).stem} {_without_folders(sys.argv[1:])}".strip(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        "load": round(
-            os.getloadavg()[0], 1
-        ),  # of other work when the run began: times count on a quiet machine
+        # Of other work when the run began: times count on a quiet machine.
+        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in LIBRARIES},
     }
+
+
+def _without_folders(words: Sequence[str]) -> str:
+    """Of paths the last part: where they lie says something about one machine alone."""
+    return re.sub(r"/\S*/(?=[^/\s])", "", shlex.join(words))
 
 
 def _processor() -> str:
@@ -201,5 +217,5 @@ def run_command(command: Sequence[str]) -> Child:
 
 def table(header: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table; floats with the digits they come with as text."""
-    lines = [header, ["---"] * min(1, len(header)) + ["---:"] * (len(header) - 1), *rows]
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"

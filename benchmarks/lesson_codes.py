@@ -9,6 +9,7 @@ from PIL import Image
 from benchmarks.common import Desk
 from benchmarks.lesson_parts import Figures, file, load_digits, small_digits
 from pellucid.datasets.named import load_dataset
+from pellucid.evaluation.figures import save_figure
 from pellucid.latent import maps
 from pellucid.latent.codes import Codec
 from pellucid.training.loop import train
@@ -21,14 +22,14 @@ def plane(desk: Desk) -> Figures:
     """Codes of two numbers: where the classes lie."""
     digits, labels = tested(desk)
     codes = trained(desk, "mnist-latent16", "network.code=2", "network.dropout=0").encode(digits)
-    maps.save(maps.code_map(codes[:NAMED], labels[:NAMED]), file(desk, "plane"))
+    save_figure(maps.code_map(codes[:NAMED], labels[:NAMED]), file(desk, "plane"))
     return {}
 
 
 def decoded_plane(desk: Desk) -> Figures:
     """What the decoder makes of each place of that plane."""
     codec = trained(desk, "mnist-latent16", "network.code=2", "network.dropout=0")
-    maps.save(maps.decoded_grid(codec, codec.encode(tested(desk)[0])), file(desk, "decoded-plane"))
+    save_figure(maps.decoded_grid(codec, codec.encode(tested(desk)[0])), file(desk, "decoded-plane"))
     return {}
 
 
@@ -37,14 +38,14 @@ def walks(desk: Desk) -> Figures:
     digits, labels = tested(desk)
     first = [digits[labels == label][0] for label in range(10)]
     starts, ends = (np.stack([first[label] for label in order]) for order in ((4, 3, 1), (9, 8, 7)))
-    maps.save(maps.walks(trained(desk, "mnist-latent16"), starts, ends), file(desk, "walks"))
+    save_figure(maps.walks(trained(desk, "mnist-latent16"), starts, ends), file(desk, "walks"))
     return {}
 
 
 def square_codes(desk: Desk) -> Figures:
     """Codes of 8 x 8 numbers as pictures."""
     digits, _ = tested(desk)
-    maps.save(maps.codes_as_pictures(trained(desk, "mnist-dense"), digits[:9]), file(desk, "square-codes"))
+    save_figure(maps.codes_as_pictures(trained(desk, "mnist-dense"), digits[:9]), file(desk, "square-codes"))
     return {}
 
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from benchmarks.common import Desk, Pixels
 from benchmarks.lesson_parts import Figures, file, load_digits, panels, show, write_numbers
 from pellucid.evaluation.drawing import draw_network
-from pellucid.latent.maps import COLOURS, save
+from pellucid.evaluation.figures import save_figure
+from pellucid.latent.maps import COLOURS
 from pellucid.networks.autoencoder import Unpool, place_of_maximum
 from pellucid.training.recipe_files import load_recipe
 from pellucid.training.report import describe
@@ -44,7 +45,7 @@ def convolution(desk: Desk) -> Figures:
         show(axes[0, column], kernel, name, signed=6)
         write_numbers(axes[0, column], kernel, form, dark=4)
         show(axes[1, column], result, signed=float(result.abs().max()) if "edges" in name else 0.0)
-    save(figure, file(desk, "convolution"))
+    save_figure(figure, file(desk, "convolution"))
     return {}
 
 
@@ -64,7 +65,7 @@ def receptive_field(desk: Desk) -> Figures:
         seen = influence(nn.Sequential(*layers))
         sides[name] = int((seen > 0).any(0).sum())
         show(axis, seen**0.5, f"{name}:\n{sides[name]} x {sides[name]}", vmax=None, cmap="viridis")
-    save(figure, file(desk, "receptive-field"))
+    save_figure(figure, file(desk, "receptive-field"))
     return sides
 
 
@@ -98,7 +99,7 @@ def pooling(desk: Desk) -> Figures:
     for (y, x), number in np.ndenumerate(place[0, 0].numpy()):
         corner = (2 * x + number % 2 - 0.5, 2 * y + number // 2 - 0.5)
         axes[0, 0].add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2))
-    save(figure, file(desk, "pooling"))
+    save_figure(figure, file(desk, "pooling"))
     return {}
 
 
@@ -119,7 +120,7 @@ def upsampling(desk: Desk) -> Figures:
         show(axes[1, column], double(spot, chosen)[0, 0, 2:-2, 2:-2], vmin=None, vmax=None)
     axes[0, 0].set_ylabel("white, equal weights")
     axes[1, 0].set_ylabel("a soft spot, random weights")
-    save(figure, file(desk, "upsampling"))
+    save_figure(figure, file(desk, "upsampling"))
     return spread
 
 

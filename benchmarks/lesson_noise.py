@@ -9,11 +9,13 @@ from skimage import data
 
 from benchmarks.common import Desk, Pixels, table
 from benchmarks.lesson_parts import NOISE, Figures, file, load_digits, panels, publish, shelves, show
+from pellucid.evaluation.figures import TEXT, save_figure
 from pellucid.images.camera import draw_shot, shoot
+from pellucid.images.jpeg import YCBCR
 from pellucid.images.metrics import psnr
 from pellucid.images.noise import Gaussian, NumpyRandom, parse_noise, to_8bit
 from pellucid.inference.model import Model, load_model
-from pellucid.latent.maps import COLOURS, TEXT, save
+from pellucid.latent.maps import COLOURS
 
 ON_DIGITS = ("gaussian:0.25", "gaussian:0.5", "gaussian:0.5,mean=0.5", "uniform:0.11", "salt-and-pepper:0.11")
 ON_PHOTO = ("gaussian:25", "poisson:30", "speckle:0.3", "jpeg:10", "camera:iso=12800")
@@ -27,7 +29,7 @@ def noises(desk: Desk) -> Figures:
         for axis, text in zip(axes[row], texts, strict=True):
             show(axis, parse_noise(text).apply(clean, NumpyRandom(1)).clip(0, 1), text)
             axis.title.set_fontsize(8)
-    save(figure, file(desk, "noises"))
+    save_figure(figure, file(desk, "noises"))
     return {}
 
 
@@ -54,7 +56,7 @@ def clipping(desk: Desk) -> Figures:
     axes[0, 1].plot(true, true, color=TEXT, linewidth=0.8, linestyle="--", label="without noise")
     axes[0, 1].set(xlabel="true brightness", ylabel="mean after clipping", title="clipping moves the mean")
     axes[0, 1].legend(fontsize=8)
-    save(figure, file(desk, "clipping"))
+    save_figure(figure, file(desk, "clipping"))
     return {"black_mean": round(float(clipped.mean()), 3)}
 
 
@@ -101,7 +103,7 @@ def bottleneck(desk: Desk) -> Figures:
         chart.text(49, decibels, f"network with skips, noise of {level}", ha="right", va="bottom")
     chart.set(xlabel="numbers in the code for 64 pixels", ylabel="PSNR, dB")
     chart.legend(loc="upper left")
-    save(figure, file(desk, "bottleneck"))
+    save_figure(figure, file(desk, "bottleneck"))
     return {"code": code, "gaussian-fast": skips}
 
 
@@ -135,7 +137,7 @@ def photographs(desk: Desk) -> Figures:
                     title = f"{words[k]}: {decibels[kind][-1][k]:.1f} dB"
                     show(pictures[2 * column + k], pair[k][60:170, 100:210].clip(0, 1), title)
     draw_residuals(residuals, *charts)
-    save(figure, file(desk, "photographs"))
+    save_figure(figure, file(desk, "photographs"))
     means = {kind: np.mean(rows, axis=0).round(2).tolist() for kind, rows in decibels.items()}
     if not desk.tiny:
         head = ["noise", "noisy, dB", "denoised, dB", "gain, dB"]
@@ -161,7 +163,7 @@ def draw_residuals(residuals: dict[str, list[Pixels]], far: Axes, fine: Axes) ->
 
 def mix_luma(noise: Pixels) -> Pixels:
     """The noise of brightness (h, w), by the weights of ITU-R BT.601."""
-    return np.asarray(noise @ np.array([0.299, 0.587, 0.114], np.float32))
+    return np.asarray(noise @ YCBCR[0])
 
 
 def autocorrelation(noise: Pixels) -> Pixels:

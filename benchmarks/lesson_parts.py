@@ -17,8 +17,9 @@ from torch import Tensor
 
 from benchmarks.common import DOCS, Desk, Pixels
 from pellucid.datasets.named import load_dataset
+from pellucid.evaluation.figures import TEXT
 from pellucid.images.noise import Gaussian
-from pellucid.latent.maps import COLOURS, TEXT
+from pellucid.latent.maps import COLOURS
 from pellucid.networks.autoencoder import Autoencoder, Dense, DenseSettings
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom

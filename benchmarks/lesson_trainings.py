@@ -21,7 +21,7 @@ from benchmarks.lesson_parts import (
     publish,
     show,
 )
-from pellucid.latent.maps import TEXT, save
+from pellucid.evaluation.figures import TEXT, save_figure
 from pellucid.networks.autoencoder import ConvLatent, ConvLatentSettings, ConvPool, ConvPoolSettings
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import SetData
@@ -44,7 +44,7 @@ def autoencoder(desk: Desk) -> Figures:
         for column in range(9):
             show(axes[row, column], pictures[column], signed=signed)
         axes[row, 0].set_ylabel("code, 4 x 4" if name == "code" else name)
-    save(figure, file(desk, "autoencoder"))
+    save_figure(figure, file(desk, "autoencoder"))
     return {"steps": steps, "test_mse": error(model, digits.test, noisy)}
 
 
@@ -65,7 +65,7 @@ def capacity(desk: Desk) -> Figures:
     axis.set_xticks(list(ends), [str(each) for each in ends])
     axis.minorticks_off()
     axis.legend()
-    save(figure, file(desk, "capacity"))
+    save_figure(figure, file(desk, "capacity"))
     if not desk.tiny:
         head = ["numbers in the code", "digits that trained", "digits that did not"]
         rows = [[code, point.train, point.validation] for code, point in ends.items()]
@@ -100,7 +100,7 @@ def overfitting(desk: Desk) -> Figures:
         axis.set(xlabel="steps", title=words, ylim=(0, 0.06))
     axes[0, 0].set_ylabel("mean squared error")
     axes[0, 0].legend(fontsize=8)
-    save(figure, file(desk, "overfitting"))
+    save_figure(figure, file(desk, "overfitting"))
     if not desk.tiny:
         head = ["way", "digits that trained", "digits that did not", "the lowest of these", "at step"]
         publish(
@@ -133,7 +133,7 @@ def losses(desk: Desk) -> Figures:
     )
     axes[0, 2].set_ylabel("mean loss")
     axes[0, 0].legend()
-    save(figure, file(desk, "losses"))
+    save_figure(figure, file(desk, "losses"))
     return {}
 
 
@@ -165,7 +165,7 @@ def collapse(desk: Desk) -> Figures:
     axes[0, 0].text(steps, means["validation"], "a black picture", ha="right", va="bottom")
     axes[0, 0].set(xlabel="steps", ylabel="mean squared error", ylim=(0, 0.25))
     axes[0, 0].legend()
-    save(figure, file(desk, "collapse"))
+    save_figure(figure, file(desk, "collapse"))
     if not desk.tiny:
         rows = [*ends.items(), ("a black picture", means["validation"])]
         publish("lessons/losses.md", "collapse", table(["network", "mean squared error"], rows))

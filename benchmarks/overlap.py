@@ -115,14 +115,17 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", type=Path, help=".onnx files; by default those that ship")
     options = parser.parse_args()
     desk = Desk("overlap", options)
-    figures: dict[str, Any] = {"overlap": {}, "tiles": {}} | desk.read() | {"facts": facts()}
+    figures: dict[str, Any] = {"overlap": {}, "tiles": {}, "runs": {}} | desk.read()
+    run = facts()
+    figures["runs"][run["date"]] = run
     for path in networks(options):
         card: Card = Session(path).card
         found = smallest_overlap(path, desk.pictures("photos/tune", card.channels))
-        figures["overlap"][path.stem] = found
+        figures["overlap"][path.stem] = {**found, "run": run["date"]}
         figures["tiles"][path.stem] = tile_times(
             path, found["overlap"], 512 if desk.tiny else 3072, 1 if desk.tiny else 3
         )
+        desk.forget_old_runs(figures)
         desk.write(figures)
     desk.publish(tables(figures))
 

@@ -27,7 +27,7 @@ Levels: TypeAlias = NDArray[np.uint8]
 PhotoMethod: TypeAlias = Callable[[Levels], Levels]
 
 OURS = ("gaussian-", "photo-")
-"""How the names of our networks for photographs begin."""
+"""How the names of our denoisers begin."""
 
 
 def use_one_thread() -> None:

@@ -12,7 +12,8 @@ runs on every tenth crop only. `--crops` takes some of the 26 that may be looked
 same crops are measured once more as grey pictures.
 
 Then pictures that are clean already go through our own networks: the tune photos, ten of `photos/open` that
-no network was trained on, and graphics. Each run adds its figures to those in results/photos.json.
+no network for photographs was trained on, and graphics. Each run adds its figures to those in
+results/photos.json.
 """
 
 import argparse
@@ -67,7 +68,8 @@ SEED = 1000  # of the first canvas of each kind; training must not use it, nor t
 
 SHOWN = ("opencv-nlm-5", "gaussian-fast", "photo-fast")
 WINDOW, CONTEXT = 160, 352  # pixels a side: what a gallery shows, and what the methods see around it
-# Pictures under CC0 that no network was trained on, an ISO, and the left upper corner of what is taken.
+# Pictures under CC0 that no network for photographs was trained on, an ISO, and the left upper corner of
+# what is taken.
 SCENES = (
     ("jad-limcaco-183877", 1600, (400, 0)),
     ("chelsea", 6400, (0, 20)),  # from scikit-image
@@ -405,18 +407,12 @@ def main() -> None:
     measure_crops(options, figures)
     desk.write(figures)
     measure_clean(options, figures)
-    forget_old_runs(figures)
+    desk.forget_old_runs(figures)
     desk.write(figures)
     if options.crops:
         print(tables(figures))
     else:
         desk.publish(tables(figures))
-
-
-def forget_old_runs(figures: Figures) -> None:
-    """Keep the facts only of runs from which a figure is left."""
-    used = {entry["run"] for part in PARTS for entry in figures[part].values()}
-    figures["runs"] = {date: run for date, run in figures["runs"].items() if date in used}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     PELLUCID_DATA=/where/the/pictures/are python benchmarks/pictures.py
 
-The photograph is `jad-limcaco` of Pop!_OS's wallpapers (CC0); no network was trained on it.
+The photograph is `jad-limcaco` of Pop!_OS's wallpapers (CC0); no network for photographs was trained on it.
 """
 
 import os

@@ -101,12 +101,6 @@ def measure_time(desk: Desk, options: argparse.Namespace, figures: Figures) -> N
     desk.write(figures)
 
 
-def forget_old_runs(figures: Figures) -> None:
-    """Keep the facts only of runs from which a figure is left."""
-    used = {entry["run"] for entry in figures.get("quality", {}).values()}
-    figures["runs"] = {date: run for date, run in figures.get("runs", {}).items() if date in used}
-
-
 def quality_tables(figures: Figures, order: Sequence[str]) -> str:
     """A table for each protocol; a method that saw only a set's first pictures is compared on those."""
     quality = figures.get("quality", {})
@@ -203,7 +197,7 @@ def main() -> None:
         measure_quality(desk, options, figures)
     if options.timing or options.tiny:
         measure_time(desk, options, figures)
-    forget_old_runs(figures)
+    desk.forget_old_runs(figures)
     desk.write(figures)
     if "timing" in figures:
         draw(figures, desk.figures / "quality-time.svg")

@@ -49,9 +49,11 @@ def scene(height: int, width: int, channels: int) -> Any:
 def network(channels: list[int]) -> Callable[[Any], Any]:
     """Plain 3x3 convolutions with random weights in the same runtime, on one thread."""
     import onnx
-    import onnxruntime as ort
     from onnx import helper, numpy_helper
 
+    from pellucid.inference.session import runtime
+
+    ort = runtime()
     random, nodes, weights = np.random.default_rng(0), [], []
     for k, (before, after) in enumerate(itertools.pairwise(channels)):
         values = random.normal(0, math.sqrt(2 / (9 * before)), (after, before, 3, 3)).astype(np.float32)

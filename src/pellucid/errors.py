@@ -37,7 +37,7 @@ class PellucidError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.problem}. {self.remedy}."
+        return f"{self.problem}{'' if self.problem.endswith('?') else '.'} {self.remedy}."
 
 
 class UsageError(PellucidError, ValueError):
@@ -70,7 +70,7 @@ class BatchError(PellucidError):
         self.total = total
         super().__init__(
             f"{len(self.failures)} of {total} files failed",
-            "What did not fail is done; mend or leave out the files that are listed and run it again",
+            "Mend or leave out the files that are listed and run it again; all others are done",
         )
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:

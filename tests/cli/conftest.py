@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -75,6 +76,26 @@ def start(command: list[str], folder: Path, env: dict[str, str], number: int) ->
     )
     signal.signal(number, before)
     return running
+
+
+def on_a_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """What a terminal of 80 columns shows, with its control sequences."""
+    main, side = pty.openpty()
+    env = environment | {"TERM": "xterm-256color", "COLUMNS": "80"}
+    running = subprocess.Popen(command, cwd=folder, env=env, stdout=side, stderr=side)
+    os.close(side)
+    shown = b""
+    while True:
+        try:
+            part = os.read(main, 4096)
+        except OSError:  # Linux says so when the other end is closed
+            part = b""
+        if not part:
+            break
+        shown += part
+    os.close(main)
+    assert running.wait(timeout=60) == 0
+    return shown.decode()
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -212,6 +212,7 @@ def test_an_output_must_not_replace_another_input(pellucid: Run, picture: Save) 
         (("a.png", "--model", "photo-fast", "--sigma", "25"), "finds the noise for itself"),
         (("a.png", "--memory", "much"), "Give megabytes as in 500"),
         (("a.png", "--memory", "0"), "Give megabytes as in 500"),
+        (("a.png", "--memory", "9" * 400), "Give megabytes as in 500"),
         (("a.png", "--skip-existing", "--overwrite"), "Give one of them"),
         (("a.png", "--skip-existing", "--in-place"), "Give one of them"),
         (("a.png", "--max-pixels", "0"), "Invalid value for '--max-pixels'"),
@@ -293,7 +294,9 @@ def test_an_output_below_a_file_is_told_so(pellucid: Run, picture: Save, tmp_pat
 def test_a_limit_ends_with_5(pellucid: Run, picture: Save) -> None:
     picture("photo.png")
     assert "limit" in pellucid("denoise", "photo.png", "--max-pixels", "100", code=5).err
-    assert "--memory" in pellucid("denoise", "photo.png", "--memory", "1M", *TOLD, code=5).err
+    err = pellucid("denoise", "photo.png", "--memory", "1M", *TOLD, code=5).err
+    assert err.startswith("error: photo.png: 1 MB are too few")
+    assert "--memory" in err
 
 
 def test_a_bad_file_does_not_stop_the_others(pellucid: Run, picture: Save, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 from PIL import Image
 
 import pellucid as package
-from tests.cli.conftest import PELLUCID, Run, start, tree, wait_for
+from tests.cli.conftest import PELLUCID, Run, on_a_terminal, start, tree, wait_for
 
 COMMANDS = [
     *("denoise", "noise", "compare", "models", "recipes", "train", "evaluate", "encode", "decode", "doctor")
@@ -129,6 +128,36 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(
         assert (out, err) == ("", "error: Interrupted. Every file that was written is whole.\n")
 
 
+def test_signals_one_upon_the_other_are_as_one(environment: dict[str, str], tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4000, 4000, 3), np.uint8)).save(tmp_path / "large.png", compress_level=1)
+    command = [PELLUCID, "denoise", "large.png", "--sigma", "25", "-o", "new/out.png"]
+    running = start(command, tmp_path, environment, signal.SIGINT)
+    wait_for((tmp_path / "new").exists)
+    while running.poll() is None:
+        running.send_signal(signal.SIGINT)
+        time.sleep(0.005)
+    out, err = running.communicate()
+    assert running.returncode == 130
+    assert (out, err) == ("", "error: Interrupted. Every file that was written is whole.\n")
+
+
+def test_a_folder_that_was_deleted_is_told(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "gone").mkdir()
+    command = f'cd gone && rmdir ../gone && "{PELLUCID}" denoise a.png'
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True)
+    assert (done.returncode, done.stderr.count(b"\n")) == (3, 1)
+    assert done.stderr.startswith(b"error: The current folder has been deleted.")
+
+
+def test_nothing_is_left_in_the_home_folder(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    picture("a.png")
+    home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": ""}
+    pellucid("denoise", "a.png", "--sigma", "25", env=home)
+    pellucid("doctor", env=home)
+    assert not tree(tmp_path / "home")
+
+
 def test_json_tells_what_was_done_before_the_signal(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "in/a.png")
@@ -142,26 +171,6 @@ def test_json_tells_what_was_done_before_the_signal(environment: dict[str, str],
     assert document["error"]["type"] == "Interrupted"
     assert [row["output"] for row in document["files"]] == [str(Path("out/a.png"))]
     assert document["skipped"] == 0
-
-
-def on_a_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """What a terminal of 80 columns shows, with its control sequences."""
-    main, side = pty.openpty()
-    env = environment | {"TERM": "xterm-256color", "COLUMNS": "80"}
-    running = subprocess.Popen(command, cwd=folder, env=env, stdout=side, stderr=side)
-    os.close(side)
-    shown = b""
-    while True:
-        try:
-            part = os.read(main, 4096)
-        except OSError:  # Linux says so when the other end is closed
-            part = b""
-        if not part:
-            break
-        shown += part
-    os.close(main)
-    assert running.wait(timeout=60) == 0
-    return shown.decode()
 
 
 def test_a_terminal_shows_a_bar_and_then_the_results(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tests.cli.conftest import Run, tree
@@ -49,8 +50,6 @@ def test_noises_are_added_in_the_order_given(pellucid: Run, grey: Path, tmp_path
 
 
 def test_a_floating_point_tiff_holds_the_noise_unclipped(pellucid: Run, tmp_path: Path) -> None:
-    import tifffile
-
     tifffile.imwrite(tmp_path / "black.tif", np.zeros((50, 50), np.float32))
     pellucid("noise", "black.tif", "--add", "gaussian:25", "-o", "noisy.tif")
     assert tifffile.imread(tmp_path / "noisy.tif").min() < 0
@@ -65,13 +64,21 @@ def test_a_floating_point_tiff_holds_the_noise_unclipped(pellucid: Run, tmp_path
         (("grey.png", "--add", "gaussian:25", "-o", "grey.png"), 2),
         (("gone.png", "--add", "gaussian:25"), 3),
         (("grey.png", "--add", "gaussian:25", "--max-pixels", "10"), 5),
+        (("nan.tif", "--add", "poisson:30"), 3),
+        (("bright.tif", "--add", "poisson:30"), 3),
+        (("long.tif", "--add", "jpeg:50"), 5),
     ],
 )
 def test_what_cannot_be_done_is_told_and_nothing_is_written(
     pellucid: Run, grey: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    assert pellucid("noise", *arguments, code=code).err.count("\n") == 1
-    assert tree(tmp_path) == {"grey.png"}
+    made = {"nan.tif": (4, np.nan), "bright.tif": (4, 1e20), "long.tif": (66000, 0)}
+    for name, (width, value) in made.items():
+        tifffile.imwrite(tmp_path / name, np.full((1, width), value, np.float32))
+    err = pellucid("noise", *arguments, code=code).err
+    assert err.count("\n") == 1
+    assert not arguments[0].endswith(".tif") or arguments[0] in err
+    assert tree(tmp_path) == {"grey.png", *made}
 
 
 def test_quiet_prints_nothing(pellucid: Run, grey: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.cli.conftest import PELLUCID, Run, start, tree, wait_for
+from tests.cli.conftest import PELLUCID, Run, on_a_terminal, start, tree, wait_for
 from tests.tiny import set_pictures
 
 HEAD = """
@@ -110,6 +110,26 @@ def test_what_train_writes_denoises(pellucid: Run, pictures: Path, tmp_path: Pat
     Image.open(pictures / "tune/photo.png").convert("L").save(tmp_path / "grey.png")
     pellucid("denoise", "grey.png", "--model", "run/tiny.onnx", "--sigma", "25")
     assert (tmp_path / "grey-denoised.png").exists()
+
+
+def test_what_estimates_noise_is_not_offered_to_denoise(pellucid: Run, pictures: Path) -> None:
+    changes = ["network.kind=estimator", "network.width=4", "loss=pinball", "degrade.camera=camera:iso=800"]
+    changes += ["data.pairs=8", "data.renew=8"]
+    changes += [f"network.{key}=none" for key in ("widths", "encoder", "body", "decoder")]
+    arguments = [word for change in changes for word in ("--set", change)]
+    done = pellucid(
+        "train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(pictures), "--steps", "1", *arguments
+    )
+    assert done.out.splitlines()[-1] == str(Path("run/tiny.onnx"))
+
+
+@pytest.mark.parametrize("flag", [None, "--quiet", "--json"])
+def test_the_bar_is_shown_on_a_terminal_unless_nothing_but_the_result_is_wanted(
+    pictures: Path, tmp_path: Path, environment: dict[str, str], flag: str | None
+) -> None:
+    arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(pictures), "--steps", "2"]
+    shown = on_a_terminal([PELLUCID, *arguments, *([flag] if flag else [])], tmp_path, environment)
+    assert ("training" in shown) == ("\x1b" in shown) == (flag is None)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

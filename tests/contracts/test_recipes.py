@@ -14,7 +14,6 @@ from pellucid.training.optimizer import make_optimizers
 from pellucid.training.recipe import (
     Data,
     EstimatorTable,
-    PhotoTable,
     Recipe,
     SetData,
     as_made,
@@ -100,14 +99,6 @@ def test_it_trains_on_none_of_the_pictures_that_judge(name: str) -> None:
     assert not any("test" in Path(folder).name for folder in (*train, judge or ""))
 
 
-@every_recipe
-def test_pictures_with_noise_are_no_clean_targets(name: str) -> None:
-    recipe = RECIPES[name]
-    if isinstance(recipe.network, (PhotoTable, EstimatorTable)):
-        assert recipe.degrade.camera is not None
-    assert recipe.loss != "bce" or getattr(recipe.network, "output", "") == "sigmoid"
-
-
 # ---- its network ---------------------------------------------------------------------------------
 
 
@@ -120,11 +111,10 @@ def test_its_network_stays_within_the_budget(name: str) -> None:
 
 
 @every_recipe_of_crops
-def test_each_of_its_patches_fits_the_crops_and_the_network(name: str) -> None:
+def test_each_of_its_patches_fits_the_network(name: str) -> None:
     recipe = RECIPES[name]
     stride = network_of(recipe).stride
     for patch in recipe.schedule.patch:
-        assert patch <= recipe.crops.crop
         assert patch % stride == 0
 
 
@@ -146,7 +136,6 @@ def test_each_of_its_weights_is_moved_by_one_optimizer(name: str) -> None:
 def test_its_loss_can_be_computed(name: str) -> None:
     recipe = RECIPES[name]
     network, loss = network_of(recipe), LOSSES[recipe.loss]
-    assert (recipe.loss == "pinball") == isinstance(recipe.network, EstimatorTable)
     inputs = example(network, recipe.data.channels, *picture_for(recipe))
     with torch.no_grad():
         result: Tensor | tuple[Tensor, ...] = network(*inputs)

@@ -43,6 +43,13 @@ def test_pictures_are_found_in_all_folders_and_below_in_order(tmp_path: Path) ->
     assert set(found) == {tmp_path / name for name in names}
 
 
+def test_hidden_files_and_folders_named_like_pictures_are_no_pictures(tmp_path: Path) -> None:
+    for name in ("a.png", "._a.png"):  # the second as some systems leave it beside each file
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "b.png").mkdir()
+    assert picture_files([tmp_path]) == [tmp_path / "a.png"]
+
+
 def test_a_folder_that_is_empty_or_missing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("no picture")

@@ -15,7 +15,7 @@ from pellucid.evaluation.contender import open_contenders
 from pellucid.evaluation.measure import evaluate
 from pellucid.evaluation.page import learning_plots, read_log
 from pellucid.evaluation.pictures import PictureSet
-from pellucid.evaluation.report import FILES, report_html, write_report, write_results
+from pellucid.evaluation.report import FILES, report_html, write_results
 from pellucid.evaluation.results import Evaluation, Network
 from tests.evaluation.networks import identity, mean_filter, network_file
 
@@ -190,9 +190,9 @@ def test_the_page_of_large_colour_pictures_stays_small(tmp_path: Path) -> None:
 
 def test_a_page_replaces_an_older_one_as_a_whole_or_says_why_not(found: Evaluation, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("old")
-    write_report(tmp_path / "report.html", found)
+    write_results(tmp_path, found)
     assert (tmp_path / "report.html").read_text() != "old"
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(InputError, match="cannot be written"):
-        write_report(tmp_path / "file" / "report.html", found)
+        write_results(tmp_path / "file", found)
     assert not list(tmp_path.glob(".pellucid-*"))

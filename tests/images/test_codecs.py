@@ -15,6 +15,11 @@ from pellucid.images.files import read_image, write_image
 from pellucid.images.picture import Picture
 from tests.pictures import Make, again, gradient, refused
 
+
+def profile(space: Any) -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
+
+
 # 24 x 16 pixels, made for this test with pillow-heif. Its EXIF asks for a turn, which HEIC says otherwise.
 HEIC = base64.b64decode(
     "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAb1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
@@ -188,13 +193,15 @@ def test_a_jpeg_with_damage_in_its_middle_is_read_with_a_warning(
 
 
 @pytest.mark.parametrize(
-    "profile", [b"garbage", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()]
+    "profile", [b"garbage", profile("LAB"), profile("sRGB")[:300], profile("sRGB") + b"junk"]
 )
-def test_a_profile_that_does_not_belong_to_the_pixels_is_left_out_with_a_warning(
-    profile: bytes, pillow_file: Make, caplog: pytest.LogCaptureFixture
+def test_a_profile_that_is_broken_or_of_other_colours_is_left_out_with_a_warning(
+    profile: bytes, pillow_file: Make, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    assert read_image(pillow_file("in.jpg", gradient(), icc_profile=profile)).profile is None
-    assert "profile does not belong" in caplog.text
+    picture = read_image(pillow_file("in.jpg", gradient(), icc_profile=profile))
+    assert picture.profile is None
+    again(picture, tmp_path / "out.png")
+    assert "profile is broken or of other colours" in caplog.text
 
 
 def test_a_jpeg_that_holds_red_green_and_blue_as_they_are_is_read(pillow_file: Make) -> None:

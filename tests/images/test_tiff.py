@@ -42,6 +42,34 @@ def test_a_tiff_in_cielab_is_refused(tiff_file: Make) -> None:
     refused(tiff_file(gradient(), photometric="cielab"), "CIELAB")
 
 
+def test_ycbcr_that_is_no_jpeg_is_refused(pillow_file: Make) -> None:
+    red = Image.new("RGB", (16, 16), (200, 30, 30))
+    refused(pillow_file("in.tif", red.convert("YCbCr")), "YCbCr")
+    picture = read_image(pillow_file("jpeg.tif", red, compression="jpeg", quality=95))
+    assert abs(picture.samples[8, 8].astype(int) - (200, 30, 30)).max() < 4
+
+
+def test_floats_in_which_zero_is_white_are_refused(tiff_file: Make) -> None:
+    refused(tiff_file(np.zeros((4, 4), np.float32), photometric="miniswhite"), "0 is white")
+
+
+@pytest.mark.parametrize("offset", [2**40, 2**62, 2**63 - 1, 2**64 - 1])
+def test_a_large_tiff_whose_directory_lies_beyond_its_end_is_broken(offset: int, tiff_file: Make) -> None:
+    path = tiff_file(gradient(), photometric="rgb", byteorder="<", bigtiff=True)
+    data = path.read_bytes()
+    path.write_bytes(data[:8] + struct.pack("<Q", offset) + data[16:])
+    refused(path, "broken TIFF")
+
+
+def test_a_resolution_that_no_picture_has_is_left_out(
+    tiff_file: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tiff_file(gradient(), photometric="rgb", resolution=(4e9, 4e9))
+    assert read_image(path).resolution is None
+    write_image(tmp_path / "out.png", read_image(path))
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     "options", [{"photometric": 32803}, {"subfiletype": 1}, {"extratags": [(50706, 1, 4, b"\1\4\0\0")]}]
 )
@@ -188,7 +216,10 @@ def test_exif_travels_from_jpeg_to_tiff_and_back(pillow_file: Make, tmp_path: Pa
             assert found.get_ifd(0x8825)[2] == (48.0, 1.0, 2.5)
 
 
-@pytest.mark.parametrize("exif", [b"", b"garbage", b"II*\0\xff\xff\xff\x7f", b"MM\0*\0\0\0\x08\xff\xff"])
+FAR = b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**63)
+
+
+@pytest.mark.parametrize("exif", [b"", b"garbage", b"II*\0\xff\xff\xff\x7f", b"MM\0*\0\0\0\x08\xff\xff", FAR])
 def test_broken_exif_does_no_harm(exif: bytes, pillow_file: Make, tmp_path: Path) -> None:
     picture = read_image(pillow_file("in.jpg", gradient(), exif=b"Exif\0\0" + exif))
     for suffix in (".jpg", ".png", ".tif"):

@@ -1,11 +1,11 @@
 """Arrays in, arrays out."""
 
+import copy
 import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from pellucid.errors import DeviceError, InputError, LimitError, UsageError
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference.index import names
 from pellucid.inference.model import FIXED_MEMORY, Model, load_model
-from pellucid.inference.session import PROVIDERS
+from pellucid.inference.session import PROVIDERS, runtime
 from tests.tiny import colours, reach_of
 
 DTYPES = ["uint8", "uint16", "float32", "float64"]
@@ -163,6 +163,13 @@ def test_a_pickled_model_gives_the_same_pixels(grey_file: Path, colour_file: Pat
     assert np.array_equal(
         there.denoise(pixels, sigma=25 / 255).pixels, own.denoise(pixels, sigma=25 / 255).pixels
     )
+
+
+def test_the_choice_among_networks_can_be_pickled_and_copied() -> None:
+    auto, pixels = load_model(threads=1), picture((33, 21, 3), "uint8")
+    expected = auto.denoise(pixels, strength=1.5).pixels
+    for other in (pickle.loads(pickle.dumps(auto)), copy.deepcopy(auto)):
+        np.testing.assert_array_equal(other.denoise(pixels, strength=1.5).pixels, expected)
 
 
 def test_arrays_that_are_not_contiguous_work(model: Model) -> None:
@@ -359,6 +366,6 @@ def test_wrong_devices_and_threads_are_refused_when_a_model_is_loaded(shipped: b
         with pytest.raises(UsageError, match=r"memory is .*number of bytes"):
             load_model(name, memory=memory)  # type: ignore[arg-type]
     for device, provider in PROVIDERS.items():
-        if provider not in ort.get_available_providers():
+        if provider not in runtime().get_available_providers():
             with pytest.raises(DeviceError, match=f"No device {device!r}"):
                 load_model(name, device=device)

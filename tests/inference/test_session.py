@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 
 from pellucid.errors import DeviceError, InputError, LimitError, UsageError
-from pellucid.inference.session import PROVIDERS, Session, choose_provider
+from pellucid.inference.session import PROVIDERS, Session, choose_provider, runtime
 from tests.tiny import colours
 
 CPU = ["CPUExecutionProvider"]
@@ -91,7 +90,7 @@ def test_fewer_than_one_thread_are_refused(threads: int, grey_file: Path) -> Non
 
 
 def test_a_device_that_is_not_there_is_an_error_that_names_those_that_are(grey_file: Path) -> None:
-    there = ort.get_available_providers()
+    there = runtime().get_available_providers()
     for device in (name for name, provider in PROVIDERS.items() if provider not in there):
         with pytest.raises(DeviceError, match=f"No device {device!r}.*Use one of: .*cpu"):
             Session(grey_file, device=device)

@@ -145,6 +145,14 @@ def test_above_1_luma_and_chroma_have_gains_of_their_own(photo_colour_file: Path
         assert sum(np.array_equal(result, other) for other in results.values()) == 1
 
 
+def test_above_1_luma_and_chroma_are_told_levels_of_their_own(model: Model) -> None:
+    pixels = colours(24, 40)
+    parts = ycbcr(model.denoise(pixels, sigma=0.15).pixels)[0], ycbcr(denoised(model, pixels, strength=2))[1]
+    both = ycbcr(denoised(model, pixels, luma=1.5, chroma=2))
+    for part, whole in zip(parts, both, strict=True):
+        np.testing.assert_allclose(part, whole, atol=1e-6)
+
+
 def test_above_1_more_is_taken_away() -> None:
     clean = colours(96, 96)[..., :1] * 0
     noisy = clean + 0.5 + Gaussian(0.1).apply(clean, NumpyRandom(0))

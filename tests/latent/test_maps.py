@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pellucid.errors import UsageError
+from pellucid.evaluation.figures import figure_svg, save_figure
 from pellucid.latent.codes import Codec
 from pellucid.latent.maps import (
     apart,
@@ -17,8 +18,6 @@ from pellucid.latent.maps import (
     codes_as_pictures,
     decoded_grid,
     principal_plane,
-    save,
-    svg,
     walks,
 )
 from tests.latent.conftest import Coded
@@ -33,7 +32,9 @@ def codes(*shape: int) -> NDArray[np.float32]:
 
 def words(figure: Figure) -> list[str]:
     return [
-        each.text or "" for each in ElementTree.fromstring(svg(figure)).iter() if each.tag.endswith("text")
+        each.text or ""
+        for each in ElementTree.fromstring(figure_svg(figure)).iter()
+        if each.tag.endswith("text")
     ]
 
 
@@ -130,16 +131,16 @@ def test_a_grid_needs_a_plane(dense: Coded) -> None:
 
 def test_figures_become_files_that_are_always_the_same(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg", "a.png"):
-        save(code_map(codes(2), LABELS), tmp_path / name)
+        save_figure(code_map(codes(2), LABELS), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     with Image.open(tmp_path / "a.png") as image:
         assert np.asarray(image)[0, 0, 3] == 0  # transparent
     with pytest.raises(UsageError, match=r"does not end in \.svg or \.png"):
-        save(code_map(codes(2), LABELS), tmp_path / "a.gif")
+        save_figure(code_map(codes(2), LABELS), tmp_path / "a.gif")
 
 
 def test_in_a_page_the_text_has_the_colour_of_the_page() -> None:
-    text = svg(code_map(codes(2), LABELS))
+    text = figure_svg(code_map(codes(2), LABELS))
     assert text.startswith("<svg")
     assert "currentColor" in text
     assert "<style" not in text

@@ -5,12 +5,12 @@ from math import prod
 from typing import Any, get_args
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 from torch import Tensor, nn
 
 from pellucid.errors import UsageError
+from pellucid.inference.session import runtime
 from pellucid.networks.autoencoder import (
     Autoencoder,
     ConvLatent,
@@ -213,7 +213,7 @@ def test_pixels_are_in_single_precision_under_bfloat16(settings: Settings) -> No
     assert denoised.dtype == torch.float32
 
 
-def export(network: Autoencoder) -> ort.InferenceSession:
+def export(network: Autoencoder) -> Any:
     sizes = {0: torch.export.Dim("pictures")}
     if network.any_size:
         sizes |= {
@@ -231,7 +231,7 @@ def export(network: Autoencoder) -> ort.InferenceSession:
             dynamo=True,
             verbose=False,
         )
-    return ort.InferenceSession(program.model_proto.SerializeToString())
+    return runtime().InferenceSession(program.model_proto.SerializeToString())
 
 
 @every_network

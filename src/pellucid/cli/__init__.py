@@ -1,9 +1,11 @@
 """The command line: it parses arguments, calls the library and prints; each command is one file."""
 
 import io
+import math
 import os
 import signal
 import sys
+import time
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -27,12 +29,11 @@ def main() -> NoReturn:
     try:
         code = _run(sys.argv[1:])
     except Stopped as stop:
-        code = stop.exit_code
-        interrupted = PellucidError("Interrupted", "Every file that was written is whole")
-        _report(interrupted, {"type": "Interrupted", "exit_code": code}, stop.done)
+        code = _interrupted(stop)
     except Exception as exc:
         # A signal that arrives while a C extension loads comes out as an error of its import.
-        code = exc.__context__.exit_code if isinstance(exc.__context__, Stopped) else _failed(exc)
+        before = exc.__context__
+        code = _interrupted(before) if isinstance(before, Stopped) else _failed(exc)
     _leave(code)
 
 
@@ -45,10 +46,19 @@ def _run(arguments: list[str]) -> int:
     return run(arguments)
 
 
+def _interrupted(stop: Stopped) -> int:
+    """Say that the work was stopped, and give the exit code."""
+    for number in _stopping():
+        signal.signal(number, signal.SIG_IGN)  # once more would break what is being said
+    interrupted = PellucidError("Interrupted", "Every file that was written is whole")
+    _report(interrupted, {"type": "Interrupted", "exit_code": stop.exit_code}, stop.done)
+    return stop.exit_code
+
+
 def _failed(exc: Exception) -> int:
     """Say what went wrong, and give the exit code."""
     if isinstance(exc, BrokenPipeError):  # the reader, such as head, has seen enough
-        return 128 + signal.SIGPIPE
+        return 128 + getattr(signal, "SIGPIPE", 13)  # which Windows does not have
     from pellucid.cli.output import explain
 
     error = explain(exc)
@@ -82,13 +92,22 @@ def _open_missing_streams() -> None:
 
 
 def _stop_on_signals() -> None:
-    def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        raise Stopped(number)
+    last = -math.inf
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before > 1:  # twice within a second is meant once
+            raise Stopped(number)
+
+    for number in _stopping():
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
             signal.signal(number, stop)
+
+
+def _stopping() -> list[int]:
+    """Signals that ask a process to end; Windows has no SIGHUP."""
+    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def _leave(code: int) -> NoReturn:

@@ -31,7 +31,7 @@ def compare(
     import numpy as np
 
     from pellucid.images.files import read_image
-    from pellucid.images.metrics import mse, psnr, ssim
+    from pellucid.images.metrics import SMALLEST_SSIM, mse, psnr, ssim
 
     a, b = (read_image(path, max_pixels=max_pixels).pixels for path in (first, second))
     if a.shape != b.shape:
@@ -43,14 +43,14 @@ def compare(
         if not np.isfinite(pixels).all():
             raise InputError(f"{path} holds NaN or infinity", "Compare pictures of finite values")
     decibels, error = psnr(a, b, data_range=1.0), mse(a, b)
-    similarity = ssim(a, b, data_range=1.0) if min(a.shape[:2]) >= 11 else None
+    similarity = ssim(a, b, data_range=1.0) if min(a.shape[:2]) >= SMALLEST_SSIM else None
     if as_json:
         finite = decibels if math.isfinite(decibels) else None
         say_json({"psnr": finite, "ssim": similarity, "mse": error, "equal": error == 0})
         return
     rows = [
         ["PSNR", "infinite: the pictures are equal" if error == 0 else f"{decibels:.2f} dB"],
-        ["SSIM", "needs 11 pixels a side" if similarity is None else f"{similarity:.4f}"],
+        ["SSIM", f"needs {SMALLEST_SSIM} pixels a side" if similarity is None else f"{similarity:.4f}"],
         ["MSE", f"{error:.3g}"],
     ]
     say(table(rows))

@@ -25,7 +25,10 @@ Examples:
 
 NEEDED = ("numpy", "onnxruntime", "pyvips", "pyvips-binary", "msgspec", "typer", "rich")
 EXTRAS = {
-    "lab": ("torch", "onnx", "onnxscript", "matplotlib", "jinja2", "pooch", "scikit-image", "scikit-learn"),
+    "lab": (
+        *("torch", "onnx", "onnxscript", "matplotlib", "jinja2"),
+        *("pillow", "pooch", "PyWavelets", "scikit-image", "scikit-learn"),
+    ),
     "heic": ("pi-heif",),
 }
 
@@ -87,9 +90,9 @@ def _versions() -> dict[str, str | None]:
 
 
 def _libvips() -> str:
-    import pyvips
+    from pellucid.images.codecs import vips
 
-    return ".".join(str(pyvips.version(part)) for part in range(3))
+    return ".".join(str(vips().version(part)) for part in range(3))
 
 
 def _formats() -> str:
@@ -108,11 +111,9 @@ def _formats() -> str:
 
 
 def _devices() -> str:
-    import onnxruntime
+    from pellucid.inference.session import PROVIDERS, runtime
 
-    from pellucid.inference.session import PROVIDERS
-
-    here = onnxruntime.get_available_providers()
+    here = runtime().get_available_providers()
     return ", ".join(name for name, provider in PROVIDERS.items() if provider in here)
 
 

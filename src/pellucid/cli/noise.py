@@ -7,6 +7,7 @@ import typer
 
 from pellucid.cli.options import MAX_PIXELS, Json, MaxPixels, Overwrite, Quiet
 from pellucid.cli.output import say, say_json
+from pellucid.errors import InputError
 
 EXAMPLES = """\b
 Examples:
@@ -41,17 +42,23 @@ def noise(
     Several noises are added in the order given. Integers are clipped and rounded as the file's bit depth
     demands; a floating-point TIFF holds the noise as it is.
     """
+    import numpy as np
+
     from pellucid.images.files import check_target, read_image, write_image
     from pellucid.images.noise import NumpyRandom, parse_noise
     from pellucid.images.picture import from_float
+    from pellucid.inference.denoise import about
 
     noises = [parse_noise(text) for text in add]
     picture = read_image(source, max_pixels=max_pixels)
     target = output or source.with_name(f"{source.stem}-noisy{source.suffix}")
     check_target(target, picture, overwrite=overwrite)
     pixels, random = picture.pixels, NumpyRandom(seed)
-    for each in noises:
-        pixels = each.apply(pixels, random)
+    if not np.isfinite(pixels).all():
+        raise InputError(f"{source} holds NaN or infinity", "Replace them")
+    with about(source):
+        for each in noises:
+            pixels = each.apply(pixels, random)
     write_image(target, picture.with_samples(from_float(pixels, picture.samples.dtype)), overwrite=overwrite)
     names = [str(each) for each in noises]
     if as_json:

@@ -56,7 +56,7 @@ def parse_memory(text: str | None) -> int | None:
     if text is None:
         return None
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([MG]?)B?", text.strip().upper())
-    if not found or float(found[1]) == 0:
+    if not found or not 0 < float(found[1]) < 1e12:
         raise UsageError(f"--memory is {text!r}", "Give megabytes as in 500 or 500M, or gigabytes as in 2G")
     return int(float(found[1]) * (10**9 if found[2] == "G" else 10**6))
 

@@ -83,6 +83,8 @@ def explain(exc: Exception) -> PellucidError:
             "Close other programs; denoise with --memory 500, or train on smaller batches",
         )
     if isinstance(exc, OSError) and exc.strerror:
+        if isinstance(exc, FileNotFoundError) and not exc.filename:  # of getcwd
+            return InputError("The current folder has been deleted", "Change to a folder that is there")
         where = exc.filename or "The output"
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             return LimitError(
@@ -109,10 +111,10 @@ def forward_warnings() -> None:
 
 
 @contextlib.contextmanager
-def progress_bar(total: int, *, quiet: bool) -> Iterator[Step]:
-    """Show a bar on standard error while files are worked on, if that is a terminal."""
+def bar(total: float, *, quiet: bool) -> Iterator[Callable[[float, str, str], None]]:
+    """Show a bar on standard error if that is a terminal; yields a function of (done, name, words beside)."""
     if quiet or not total or not sys.stderr.isatty():
-        yield lambda name, done: None
+        yield lambda done, name, beside: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -121,18 +123,40 @@ def progress_bar(total: int, *, quiet: bool) -> Iterator[Step]:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[count]}"),
+        TextColumn("{task.fields[beside]}"),
         TimeRemainingColumn(),
     )
     # A line for standard output must not land on the terminal when that goes to a file.
     with Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
     ) as progress:
-        task = progress.add_task("", total=total, count=f"1 of {total}")
+        task = progress.add_task("", total=total, beside="")
+        yield lambda done, name, beside: progress.update(
+            task, completed=done, description=printable(name), beside=beside
+        )
+
+
+@contextlib.contextmanager
+def progress_bar(total: int, *, quiet: bool) -> Iterator[Step]:
+    """Show a bar while files are worked on."""
+    with bar(total, quiet=quiet) as show:
 
         def step(name: str, done: float) -> None:
             shown = name if len(name) <= 30 else f"...{name[-27:]}"
-            count = f"{min(int(done) + 1, total)} of {total}"
-            progress.update(task, completed=done, description=printable(shown), count=count)
+            show(done, shown, f"{min(int(done) + 1, total)} of {total}")
+
+        yield step
+
+
+@contextlib.contextmanager
+def training_bar(*, quiet: bool) -> Iterator[Callable[[float, float | None], None]]:
+    """Show a bar while a network is trained, with its loss."""
+    words = ""
+    with bar(1.0, quiet=quiet) as show:
+
+        def step(share: float, loss: float | None) -> None:
+            nonlocal words
+            words = words if loss is None else f"loss {loss:.5f}"
+            show(share, "training", words)
 
         yield step

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli.options import Json, Quiet, Threads, check_threads
-from pellucid.cli.output import say, say_json, table
+from pellucid.cli.output import say, say_json, table, training_bar
 from pellucid.errors import UsageError, require
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def train(
     for folder, each in plans.items():
         if first:
             _introduce(each, plot, silent=quiet or as_json)
-        run(each, folder, data_dir=data_dir, device=device, minutes=minutes)
+        with training_bar(quiet=quiet or as_json or not first) as show:
+            run(each, folder, data_dir=data_dir, device=device, minutes=minutes, show=show)
     if first:
         metrics = report(plan, output, list(plans), data_dir=data_dir, judge_codes=judge_codes)
         _finish(plan, output, list(plans), metrics, as_json=as_json, quiet=quiet)
@@ -134,6 +135,8 @@ def _finish(
     quiet: bool,
 ) -> None:
     """Print what was reached and where it lies."""
+    from pellucid.training.recipe import EstimatorTable
+
     networks = [str(folder / f"{plan.name}.onnx") for folder in folders]
     if as_json:
         say_json({"networks": networks, "folder": str(output), "metrics": metrics})
@@ -144,7 +147,8 @@ def _finish(
             say(f"\n{output / 'report.html'}")
         say("\n".join(networks))
         example = "picture.png" if metrics else "photo.jpg"  # figures are those of small pictures
-        say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
+        if not isinstance(plan.network, EstimatorTable):
+            say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
 
 
 def layer_table(layers: "Sequence[Layer]") -> str:

@@ -23,7 +23,7 @@ log = logging.getLogger("pellucid")
 
 
 def picture_files(folders: Sequence[Path]) -> list[Path]:
-    """Every picture in the folders and below, in the same order on every machine.
+    """Every picture in the folders and below but hidden ones, in the same order on every machine.
 
     Raises
     ------
@@ -36,7 +36,11 @@ def picture_files(folders: Sequence[Path]) -> list[Path]:
             raise InputError(
                 f"There is no folder {folder}", "Check the path, and --data-dir or PELLUCID_DATA"
             )
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        found = sorted(
+            path
+            for path in folder.rglob("*")
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
         if not found:
             raise InputError(
                 f"{folder} holds no pictures", f"Name a folder with {', '.join(sorted(SUFFIXES))} files"

@@ -1,6 +1,6 @@
 """The networks that are judged: by name, as ``.onnx`` files, or from run folders."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -144,9 +144,14 @@ def denoise_batch(session: Session, noisy: Batch) -> Batch:
     below, right = -height % card.stride, -width % card.stride
     padded = np.pad(noisy, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
     planes = padded.transpose(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
-    count = max(1, min(LARGEST_BATCH, MEMORY // (card.bytes_per_pixel * height * width)))
-    parts = [session.call(noisy=planes[start : start + count]) for start in range(0, n, count)]
+    parts = [session.call(noisy=planes[batch]) for batch in batches(card, n, height * width)]
     return np.concatenate(parts).transpose(0, 2, 3, 1)[:, :height, :width]  # (n, c, h, w) -> (n, h, w, c)
+
+
+def batches(card: Card, count: int, pixels: int) -> Iterator[slice]:
+    """Cut `count` pictures of so many pixels each into batches that memory allows."""
+    size = max(1, min(LARGEST_BATCH, MEMORY // (card.bytes_per_pixel * pixels)))
+    return (slice(start, start + size) for start in range(0, count, size))
 
 
 def check_fits(card: Card, height: int, width: int, channels: int) -> None:

@@ -5,27 +5,24 @@ pixels; its front widens with the logarithm of its channels. A layer of n number
 square picture of n pixels.
 """
 
-import io
 import math
-import re
 import textwrap
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from pellucid.errors import UsageError
+from pellucid.evaluation.figures import TEXT, figure_svg, save_figure
 from pellucid.inference.card import Layer
 
 # Okabe and Ito's colours, which are told apart with every kind of colour vision, on light and dark.
 COLOURS = {"encoder": "#0072B2", "code": "#D55E00", "decoder": "#009E73", "network": "#0072B2"}
 PICTURE = "#8c8c8c"  # what goes in, and what comes out
-TEXT = "#7a7a7a"  # and arrows: readable on white and on black
 
 # In inches. A column is wide enough for its block and for a line of its words, so that nothing overlaps.
 COLUMN, MARGIN, TALLEST, HEAD, LINE, GAP = 0.98, 0.1, 1.35, 0.38, 0.145, 0.04
@@ -49,10 +46,7 @@ def draw_network(layers: Sequence[Layer], path: Path) -> None:
     UsageError
         When there are no layers, or the suffix is another.
     """
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in ("svg", "png"):
-        raise UsageError(f"{path} does not end in .svg or .png", "Drawings are of these two kinds")
-    path.write_bytes(_render(layers, suffix))
+    save_figure(_figure(layers), path, tight=False)
 
 
 def network_svg(layers: Sequence[Layer]) -> str:
@@ -63,27 +57,14 @@ def network_svg(layers: Sequence[Layer]) -> str:
     UsageError
         When there are no layers.
     """
-    text = _render(layers, "svg").decode()
-    text = text[text.index("<svg") :]  # a page has a head of its own
-    # Its style and names would also hold for the rest of the page.
-    text = re.sub(r'<metadata>.*?</metadata>|<style .*?</style>| id="\w+_\d+"', "", text, flags=re.DOTALL)
-    return text.replace(TEXT, "currentColor")
+    return figure_svg(_figure(layers), tight=False)
 
 
-def _render(layers: Sequence[Layer], suffix: str) -> bytes:
+def _figure(layers: Sequence[Layer]) -> Figure:
     if not layers:
         raise UsageError(
             "There are no layers to draw", "Export the network again: old files do not list them"
         )
-    buffer = io.BytesIO()
-    # Text stays text, and the same network gives the same bytes.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "pellucid"}):
-        metadata = {"Date": None} if suffix == "svg" else None
-        _figure(layers).savefig(buffer, format=suffix, dpi=160, transparent=True, metadata=metadata)
-    return buffer.getvalue()
-
-
-def _figure(layers: Sequence[Layer]) -> Figure:
     rows = _rows(layers)
     heights = [HEAD + TALLEST + LINE * (1.5 + max(len(_words(layer)) for _, layer in row)) for row in rows]
     columns = max(6, *map(len, rows))  # six are as wide as the note

@@ -1,7 +1,6 @@
 """What the report's page shows: tables, plots, pictures and cards, ready for the template."""
 
 import json
-import math
 import struct
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +12,11 @@ from typing import Any
 
 from pellucid.evaluation.charts import Axis, Series, chart, swatch
 from pellucid.evaluation.results import CodeFacts, Curve, Drawing, Evaluation, Figure, Gallery, Network, Row
-from pellucid.inference.card import Card
+from pellucid.inference.card import Card, words
 
 SHOWN_SIDE = 112  # pixels of the page, about, for a small picture
 NO_FIGURES = {"step", "epoch", "seconds", "learning_rate"}  # of a line in a log
 VALIDATION = ", validation"
-KINDS = {1: "grey", 3: "colour"}
 COSTS: Mapping[str, Callable[[Card, Row], float]] = {
     "parameters": lambda card, row: card.parameters,
     "multiply-adds a pixel": lambda card, row: card.multiply_adds,
@@ -275,47 +273,12 @@ def drawing(card: Card) -> str:
     return network_svg(card.layers)
 
 
-def facts(card: Card) -> list[tuple[str, str]]:
-    """A card in words: terms and what is said of each."""
-    size = f", {card.size[1]} × {card.size[0]} pixels" if card.size else ""
-    return [
-        ("Name", f"{card.name}, version {card.version}"),
-        ("For", card.purpose),
-        ("Pictures", KINDS[card.channels] + size),
-        ("Code", _code(card)),
-        ("Noise levels", _levels(card)),
-        ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
-        ("Licence", card.licence),
-        ("Parameters", f"{card.parameters:,}"),
-        ("Multiply-adds", f"{card.multiply_adds:,} a pixel"),
-        *((words(name)[:1].upper() + words(name)[1:], f"{value:g}") for name, value in card.figures.items()),
-    ]
-
-
-def words(figure: str) -> str:
-    """The name of a figure in a log or a card, as people write it."""
-    return figure.replace("_", " ").replace("mse", "MSE").replace("psnr", "PSNR, dB")
-
-
 def recipe(card: Card) -> str:
     """The recipe as JSON that can be read; as it is when it is none."""
     try:
         return json.dumps(json.loads(card.recipe), indent=2)
     except ValueError:
         return card.recipe
-
-
-def _code(card: Card) -> str:
-    if card.code is None:
-        return "none"
-    sides = " × ".join(map(str, card.code))
-    return f"{sides} = {math.prod(card.code):,} numbers" if len(card.code) > 1 else f"{sides} numbers"
-
-
-def _levels(card: Card) -> str:
-    if card.sigma is None:
-        return "it is told none"
-    return " to ".join(f"{255 * sigma:.3g}" for sigma in card.sigma) + " (of 255)"
 
 
 def data_uri(png: bytes) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Protocol, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.datasets.dataset import Dataset
 from pellucid.datasets.folder import picture_files, readable
 from pellucid.datasets.named import SETS, load_dataset
 from pellucid.errors import InputError, UsageError
@@ -27,31 +28,6 @@ Labels: TypeAlias = NDArray[np.int64]
 
 LARGEST_BATCH = 256  # pictures
 LARGEST_BATCH_PIXELS = 2**21
-
-
-class SplitPictures(Protocol):
-    """What is needed of a dataset; `pellucid.datasets.named.Dataset` has it."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def note(self) -> str: ...
-
-    @property
-    def validation(self) -> Samples: ...
-
-    @property
-    def test(self) -> Samples: ...
-
-    @property
-    def train(self) -> Samples: ...
-
-    @property
-    def train_labels(self) -> Labels | None: ...
-
-    @property
-    def test_labels(self) -> Labels | None: ...
 
 
 @dataclass(frozen=True)
@@ -82,7 +58,7 @@ class PictureSet:
     train_labels: Labels | None = None
 
     @classmethod
-    def of(cls, dataset: SplitPictures) -> Self:
+    def of(cls, dataset: Dataset) -> Self:
         """All parts of a dataset; the arrays are (n, height, width, channels)."""
         return cls(
             dataset.name,

@@ -6,16 +6,15 @@ The page is a single HTML file that needs neither scripts nor a network.
 import csv
 import io
 import json
-import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from pellucid.errors import InputError
 from pellucid.evaluation import page
 from pellucid.evaluation.results import Evaluation
+from pellucid.images.writing import whole_or_nothing
+from pellucid.inference.card import facts
 
 FILES = ("results.json", "results.csv", "report.html")
 
@@ -35,7 +34,7 @@ def write_results(folder: Path, evaluation: Evaluation) -> list[Path]:
 
     Raises
     ------
-    InputError
+    InputError, LimitError
         When a file cannot be written.
     """
     contents = (
@@ -49,37 +48,16 @@ def write_results(folder: Path, evaluation: Evaluation) -> list[Path]:
     return paths
 
 
-def write_report(path: Path, evaluation: Evaluation) -> None:
-    """Write the page alone.
-
-    Raises
-    ------
-    InputError
-        When it cannot be written.
-    """
-    write_text(path, report_html(evaluation))
-
-
 def write_text(path: Path, content: str) -> None:
     """Write a file as a whole or not at all; its folder is made when it is missing.
 
     Raises
     ------
-    InputError
+    InputError, LimitError
         When it cannot be written.
     """
-    temporary = path.with_name(f".pellucid-{secrets.token_hex(6)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_or_nothing(path, folder=True) as temporary:
         temporary.write_text(content, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    except OSError as exc:
-        raise InputError(
-            f"{path} cannot be written: {exc.strerror}", "Check the folder and its permissions"
-        ) from exc
-    finally:
-        with suppress(OSError):  # it is renamed, or never came into being
-            temporary.unlink()
 
 
 # ---- for machines --------------------------------------------------------------------------------
@@ -139,4 +117,5 @@ def report_html(evaluation: Evaluation) -> str:
             "Learning curves": page.learning_plots(evaluation.networks),
         },
         page=page,
+        facts=facts,
     )

@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from pellucid.evaluation.pictures import Batch
 from pellucid.evaluation.results import Figure
-from pellucid.images.metrics import ssim
+from pellucid.images.metrics import SMALLEST_SSIM, ssim
 
 HIGHEST_PSNR = 100.0  # dB, for pictures that hardly differ, so that means stay finite
-SMALLEST_SSIM = 11  # pixels a side
 RESAMPLES = 1000
 
 

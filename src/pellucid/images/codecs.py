@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ _INTERPRETATIONS = {
 _BLOBS = {"exif-data": "exif", "xmp-data": "xmp", "iptc-data": "iptc", "photoshop-data": "photoshop"}
 _DEFAULT_RESOLUTION = 72 / 25.4
 _UNKNOWN_RESOLUTIONS = (1.0, _DEFAULT_RESOLUTION)  # what libvips says when a file says nothing
+_HIGHEST_RESOLUTION = 1e6  # pixels per millimetre, libvips' own limit
+LONGEST_JPEG = 65_500  # pixels a side, libjpeg's limit
 _GOOD_QUALITY = 90  # of lossy WebP and AVIF
 
 # EXIF orientations: how to turn what the file holds.
@@ -195,8 +198,13 @@ def _profile(path: Path, image: Any) -> bytes | None:
         return None
     profile: bytes = image.get("icc-profile-data")
     if profile[36:40] == b"acsp" and profile[16:20] == (b"GRAY" if image.bands < 3 else b"RGB "):
-        return profile
-    log.warning("%s: its colour profile does not belong to such pixels and is left out", path)
+        pixel = vips().Image.black(1, 1, bands=1 if image.bands < 3 else 3).copy(interpretation="srgb")
+        pixel.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
+        with suppress(vips().Error):
+            pixel.pngsave_buffer(keep="icc")  # libpng reads a profile before it writes it
+            return profile
+        _left_errors()
+    log.warning("%s: its colour profile is broken or of other colours, and is left out", path)
     return None
 
 
@@ -204,7 +212,8 @@ def _resolution(kind: str, image: Any, exif: bytes) -> tuple[float, float] | Non
     """Find the resolution: libvips does not take it from the EXIF of WebP and AVIF, and loses a JPEG's."""
     said = (image.xres, image.yres)
     guess = any(said[0] == said[1] and abs(said[0] / unknown - 1) < 1e-3 for unknown in _UNKNOWN_RESOLUTIONS)
-    return resolution_of(exif) or (None if guess or kind == "jpeg" else said)
+    found = resolution_of(exif) or (None if guess or kind == "jpeg" else said)
+    return found if found and all(0 < side < _HIGHEST_RESOLUTION for side in found) else None
 
 
 def _metadata(image: Any, turned: Samples | None) -> dict[str, Any]:
@@ -335,7 +344,7 @@ def _webp_options(picture: Picture) -> dict[str, Any]:
 
 def _avif_options(picture: Picture) -> dict[str, Any]:
     options = {"compression": "av1", "bitdepth": picture.depth, "subsample_mode": "off", "effort": 2}
-    # An effort of 4, libvips' default, takes ten times as long for the same size.
+    # An effort of 4, libvips' default, takes eleven times as long for the same size.
     return {**options, **({"Q": _GOOD_QUALITY} if picture.lossy else {"lossless": True})}
 
 

@@ -92,8 +92,11 @@ class _Layout:
 def _exactly(file: BinaryIO, offset: int, size: int) -> bytes:
     if size > _LARGEST_VALUE:
         raise BrokenDirectoryError("a tag of more than 64 MB")
-    file.seek(offset)
-    data = file.read(size)
+    try:
+        file.seek(offset)
+        data = file.read(size)
+    except (OSError, OverflowError) as exc:
+        raise BrokenDirectoryError("a tag far beyond the end") from exc
     if len(data) < size:
         raise BrokenDirectoryError("cut off")
     return data

@@ -1,20 +1,17 @@
 """Pictures in files: told by their content, checked before they are decoded, written whole or not at all."""
 
-import errno
 import logging
 import os
-import secrets
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.images.codecs import decode, encode
+from pellucid.images.codecs import LONGEST_JPEG, decode, encode
 from pellucid.images.containers import SUFFIXES, foreign_name, kind_of
 from pellucid.images.heic import read_heic
 from pellucid.images.picture import Picture
+from pellucid.images.writing import refuse_existing, whole_or_nothing
 
 log = logging.getLogger("pellucid")
 
@@ -22,13 +19,12 @@ NAMES = {"png": "PNG", "jpeg": "JPEG", "tiff": "TIFF", "webp": "WebP", "avif": "
 # What each format holds: bits per sample, alpha, the longest side in pixels.
 _HOLDS = {
     "png": ((8, 10, 12, 16), True, 2**31 - 1),
-    "jpeg": ((8,), False, 65_535),
+    "jpeg": ((8,), False, LONGEST_JPEG),
     "tiff": ((8, 10, 12, 16, 32), True, 2**31 - 1),
     "webp": ((8,), True, 16_383),
     "avif": ((8, 10, 12), True, 16_384),
 }
 _LARGEST_SEGMENT = 65_527  # bytes of EXIF or XMP in a JPEG
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = 1_000_000_000) -> Picture:
@@ -135,7 +131,7 @@ def write_image(path: str | os.PathLike[str], picture: Picture, *, overwrite: bo
         )
     file = Path(os.path.realpath(path))  # a link stays a link
     kind = check_target(file, picture, overwrite=overwrite)
-    with _whole_or_nothing(file, overwrite) as temporary:
+    with whole_or_nothing(file, overwrite=overwrite) as temporary:
         encode(kind, temporary, picture)
     _warn_of_lost_texts(file, kind, picture)
 
@@ -149,7 +145,7 @@ def copy_file(source: Path, path: Path, *, overwrite: bool = False) -> None:
         As `write_image`.
     """
     if not (path.exists() and path.samefile(source)):
-        with _whole_or_nothing(Path(os.path.realpath(path)), overwrite) as temporary:
+        with whole_or_nothing(Path(os.path.realpath(path)), overwrite=overwrite) as temporary:
             shutil.copyfile(source, temporary)
 
 
@@ -186,15 +182,8 @@ def check_name(file: Path, *, overwrite: bool = False) -> str:
             f"{file}: the suffix {file.suffix!r} names no format that Pellucid writes",
             "Use .png, .jpg, .tif, .webp or .avif",
         )
-    _refuse_existing(file, overwrite)
+    refuse_existing(file, overwrite)
     return kind
-
-
-def _refuse_existing(file: Path, overwrite: bool) -> None:
-    if os.path.exists(file) and not overwrite:  # Path.exists fails on names that are too long
-        raise UsageError(
-            f"{file} exists already", "Choose another name, or allow it (overwrite, --overwrite)"
-        )
 
 
 def _cannot_hold(kind: str, picture: Picture) -> str | None:
@@ -213,36 +202,6 @@ def _cannot_hold(kind: str, picture: Picture) -> str | None:
             if len(picture.metadata.get(name, b"")) > _LARGEST_SEGMENT:
                 return f"{len(picture.metadata[name]):,} bytes of {name.upper()}"
     return None
-
-
-@contextmanager
-def _whole_or_nothing(target: Path, overwrite: bool) -> Iterator[Path]:
-    """Give a temporary name beside the target; rename it when all went well, remove it when not."""
-    temporary = target.with_name(f".pellucid-{secrets.token_hex(6)}{target.suffix}")
-    try:
-        temporary.touch(exist_ok=False)
-        yield temporary
-        with temporary.open("r+b") as stream:
-            os.fsync(stream.fileno())
-        _refuse_existing(target, overwrite)  # it may have come into being meanwhile
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-    except OSError as exc:
-        raise _write_error(target, exc) from exc
-    finally:
-        with suppress(OSError):  # it is renamed, or never came into being
-            temporary.unlink()
-
-
-def _write_error(target: Path, exc: OSError) -> InputError | LimitError:
-    reason = exc.strerror or str(exc)
-    for number in _NO_SPACE:
-        if exc.errno == number or os.strerror(number) in reason:  # libvips gives the system's words alone
-            return LimitError(
-                f"{target} cannot be written: {os.strerror(number)}", "Make space or choose another disk"
-            )
-    return InputError(f"{target} cannot be written: {reason}", "Check the folder and its permissions")
 
 
 def _warn_of_lost_texts(file: Path, kind: str, picture: Picture) -> None:

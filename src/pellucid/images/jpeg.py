@@ -62,19 +62,19 @@ def jpeg(pixels: Pixels, quality: Parameter, subsampling: tuple[int, int]) -> Pi
         The same shape, multiples of 1/255 from 0 to 1.
     """
     if pixels.shape[1] == 1:
-        return to_8bit((_quantize(pixels * 255 - 128, quality, _LUMA_TABLE) + 128) / 255)
+        return to_8bit((_quantise(pixels * 255 - 128, quality, _LUMA_TABLE) + 128) / 255)
     planes = (mix(pixels, YCBCR) * 255).round()
-    luma = _quantize(planes[:, :1] - 128, quality, _LUMA_TABLE) + 128
+    luma = _quantise(planes[:, :1] - 128, quality, _LUMA_TABLE) + 128
     chroma = planes[:, 1:]
     for axis, factor in zip((-2, -1), subsampling, strict=True):
         chroma = _halve(chroma, axis) if factor == 2 else chroma
-    chroma = _quantize(chroma, quality, _CHROMA_TABLE)
+    chroma = _quantise(chroma, quality, _CHROMA_TABLE)
     for axis, factor in zip((-2, -1), subsampling, strict=True):
         chroma = _double(chroma, axis, planes.shape[axis]) if factor == 2 else chroma
     return to_8bit(mix(library(pixels).concatenate([luma, chroma], 1), RGB) / 255)
 
 
-def _quantize(planes: Pixels, quality: Parameter, table: NDArray[np.int64]) -> Pixels:
+def _quantise(planes: Pixels, quality: Parameter, table: NDArray[np.int64]) -> Pixels:
     """Round the cosine coefficients of blocks of 8 x 8 as the table and the quality say."""
     height, width = planes.shape[-2:]
     for axis, length in enumerate((height, width), -2):
@@ -107,5 +107,5 @@ def _halve(planes: Pixels, axis: int) -> Pixels:
 def _double(planes: Pixels, axis: int, length: int) -> Pixels:
     """Three quarters of the nearest value and one of the next, as libjpeg does."""
     at = np.arange(length)
-    beside = (at // 2 + at % 2 * 2 - 1).clip(0, planes.shape[axis] - 1)
-    return (3 * take(planes, at // 2, axis) + take(planes, beside, axis)) / 4
+    following = (at // 2 + at % 2 * 2 - 1).clip(0, planes.shape[axis] - 1)
+    return (3 * take(planes, at // 2, axis) + take(planes, following, axis)) / 4

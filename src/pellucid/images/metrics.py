@@ -16,6 +16,7 @@ from pellucid.errors import UsageError
 Array: TypeAlias = NDArray[Any]
 
 SIGMA, RADIUS, TILE = 1.5, 5, 32  # of SSIM: the Gaussian's width, its reach, and the side of a piece
+SMALLEST_SSIM = 2 * RADIUS + 1  # pixels a side
 
 
 def mse(a: Array, b: Array) -> float:

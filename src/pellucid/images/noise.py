@@ -22,8 +22,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from pellucid.errors import UsageError
-from pellucid.images.codecs import vips
+from pellucid.errors import InputError, LimitError, UsageError
+from pellucid.images.codecs import LONGEST_JPEG, vips
 
 Pixels: TypeAlias = Any
 """A NumPy array (height, width, channels) or a torch tensor (n, channels, height, width), 0 to 1."""
@@ -69,7 +69,13 @@ class NumpyRandom:
 
     def poisson(self, mean: Pixels) -> Pixels:
         """Poisson counts with the given means."""
-        return np.asarray(self._generator.poisson(mean), dtype=np.float32)
+        try:
+            return np.asarray(self._generator.poisson(mean), dtype=np.float32)
+        except ValueError as exc:  # NaN, or above what counts can be
+            raise InputError(
+                "Poisson noise has no counts for pixels that are not numbers or far too bright",
+                "Scale them so that white is 1",
+            ) from exc
 
     def between(self, low: float, high: float, like: Pixels) -> float:
         """One number, uniform from low to high: an array is one picture."""
@@ -178,7 +184,7 @@ class Noise(ABC):
         Returns
         -------
         array
-            The same shape, kind and dtype, neither clipped nor rounded.
+            The same shape, kind and dtype; clipped and rounded by JPEG and cameras, by no other noise.
         """
         return self.draw(random, pixels).formula(pixels, random)
 
@@ -291,6 +297,8 @@ class Jpeg(Noise):
         """``y = decode(encode(x, quality))``."""
         if not isinstance(pixels, np.ndarray):
             raise UsageError("JPEG noise was asked for tensors", "Apply it to NumPy arrays, one by one")
+        if max(pixels.shape[:2]) > LONGEST_JPEG:
+            raise LimitError(f"A JPEG has at most {LONGEST_JPEG:,} pixels a side", "Cut the picture first")
         image = vips().Image
         stored = image.new_from_array(np.rint(to_8bit(pixels) * 255).astype(np.uint8))
         encoded = stored.jpegsave_buffer(Q=round(self.quality))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.images.arrays import beside, take
+from pellucid.images.codecs import vips
 from pellucid.images.noise import Pixels
 
 
@@ -23,9 +24,7 @@ def shrink(samples: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     -------
     uint8 array (round(height * scale), round(width * scale), channels)
     """
-    import pyvips  # slow to load
-
-    image = pyvips.Image.new_from_array(samples)
+    image = vips().Image.new_from_array(samples)
     shrunk: NDArray[np.uint8] = image.resize(scale, kernel="lanczos3").numpy()
     return shrunk.reshape(*shrunk.shape[:2], samples.shape[2])
 

@@ -30,7 +30,8 @@ _COMPRESSIONS = {
     32773: "packbits",
     32946: "deflate",
 }
-_LOSSY = (6, 7, 33003, 33005, 34712, 50001)
+_JPEG = (6, 7)
+_LOSSY = (*_JPEG, 33003, 33005, 34712, 50001)
 
 
 def tiff_facts(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -95,7 +96,13 @@ def _refuse_strange(path: Path, page: dict[int, Entry]) -> None:
     if colour not in _CHANNELS:
         raise InputError(
             f"{path} holds colours as {_COLOURS.get(colour, f'kind {colour}')}",
-            "TIFF files in grey, RGB, CMYK, YCbCr or with a palette are read",
+            "TIFF files in grey, RGB, CMYK or with a palette are read, and YCbCr as JPEG has it",
+        )
+    if colour == 6 and _number(page, _COMPRESSION, 1) not in _JPEG:
+        raise InputError(f"{path} holds colours as YCbCr that is no JPEG", "Save it as RGB")
+    if colour == 0 and kind == "float":
+        raise InputError(
+            f"{path} holds floating-point samples in which 0 is white", "Save it so that 0 is black"
         )
     extra = page[_EXTRA].numbers if _EXTRA in page else ()
     colours = _CHANNELS[colour]

@@ -1,6 +1,7 @@
 """Choosing the network by the noise: the default wherever no network is named."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -44,9 +45,13 @@ class Auto(Model):
     """
 
     def __init__(self, **options: Any) -> None:
-        self.name = "auto"
+        self.name, self._options = "auto", options
         self._models = {name: load_model(name, **options) for name in (WHITE, CAMERA)}
         self.channels = self._models[CAMERA].channels
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled for another process, it opens its files anew there."""
+        return partial(Auto, **self._options), ()
 
     @property
     def is_told(self) -> bool:
@@ -56,6 +61,10 @@ class Auto(Model):
     def card(self, channels: int) -> Card:
         """The card of the network for photographs, the usual choice."""
         return self._models[CAMERA].card(channels)
+
+    def level(self, colour: NDArray[Any]) -> float:
+        """How much noise is in a picture (h, w, 1 or 3), as the network that fits it sees it: 0 to 1."""
+        return choose(colour, self._models[CAMERA]).level
 
     def denoise(
         self,

@@ -1,5 +1,6 @@
 """The card of a network: what it is, how to run it, what it can do. It travels inside the ``.onnx`` file."""
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -7,6 +8,8 @@ import msgspec
 from pellucid.errors import InputError
 
 KEY = "pellucid.card"
+KINDS = {1: "grey", 3: "colour"}
+"""What pictures of so many channels are called."""
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -67,3 +70,42 @@ def read_card(metadata: Mapping[str, str], source: str) -> Card:
 def write_card(card: Card) -> dict[str, str]:
     """Give the metadata that an ONNX file holds for this card."""
     return {KEY: msgspec.json.encode(card).decode()}
+
+
+def facts(card: Card) -> list[tuple[str, str]]:
+    """A card in words: terms and what is said of each."""
+    size = f", {card.size[1]} × {card.size[0]} pixels" if card.size else ""
+    tiles = f"stride {card.stride}, receptive radius {card.radius}, overlap {card.overlap} pixels"
+    return [
+        ("Name", f"{card.name}, version {card.version}"),
+        ("For", card.purpose),
+        ("Pictures", KINDS[card.channels] + size),
+        ("Code", _code(card)),
+        ("Noise levels", _levels(card)),
+        ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
+        ("Licence", card.licence),
+        *([("Fails on", card.limits)] if card.limits else []),
+        ("Parameters", f"{card.parameters:,}"),
+        ("Multiply-adds", f"{card.multiply_adds:,} a pixel"),
+        ("Memory", f"{card.bytes_per_pixel:,} bytes for each pixel of a tile"),
+        *([("Tiles", tiles)] if not card.size else []),
+        *((words(name)[:1].upper() + words(name)[1:], f"{value:g}") for name, value in card.figures.items()),
+    ]
+
+
+def words(figure: str) -> str:
+    """The name of a figure in a log or a card, as people write it."""
+    return figure.replace("_", " ").replace("mse", "MSE").replace("psnr", "PSNR, dB")
+
+
+def _code(card: Card) -> str:
+    if card.code is None:
+        return "none"
+    sides = " × ".join(map(str, card.code))
+    return f"{sides} = {math.prod(card.code):,} numbers" if len(card.code) > 1 else f"{sides} numbers"
+
+
+def _levels(card: Card) -> str:
+    if card.sigma is None:
+        return "it is told none"
+    return " to ".join(f"{255 * sigma:.3g}" for sigma in card.sigma) + " (of 255)"

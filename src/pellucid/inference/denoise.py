@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.containers import SUFFIXES
 from pellucid.images.files import check_name, check_target, copy_file, find_format, read_image, write_image
 from pellucid.inference.model import Model, Progress, load_model
@@ -63,6 +63,8 @@ def denoise(
         When an argument makes no sense; the message says what is possible.
     InputError
         When the array holds NaN or infinity.
+    LimitError
+        When the memory does not suffice, or weights that ship are missing or have changed.
 
     Examples
     --------
@@ -161,7 +163,7 @@ def denoise_file(
             f"{source} is a {picture.format.upper()} by another name, and would become what its name says",
             "Rename it, or write the result to another file",
         )
-    with _about(source):
+    with about(source):
         result = _model(model).denoise(
             picture.samples, sigma=sigma, strength=strength, luma=luma, chroma=chroma, progress=progress
         )
@@ -176,7 +178,7 @@ def denoise_file(
 
 
 @contextmanager
-def _about(file: Path) -> Iterator[None]:
+def about(file: Path) -> Iterator[None]:
     """Let what is said of the pixels, in warnings and errors, name the file that they are from."""
     thread = threading.get_ident()
 
@@ -188,8 +190,8 @@ def _about(file: Path) -> Iterator[None]:
     log.addFilter(name)
     try:
         yield
-    except InputError as exc:
-        raise InputError(f"{file}: {exc.problem}", exc.remedy) from exc
+    except (InputError, LimitError, UsageError) as exc:
+        raise type(exc)(f"{file}: {exc.problem}", exc.remedy) from exc
     finally:
         log.removeFilter(name)
 

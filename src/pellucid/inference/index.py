@@ -77,7 +77,7 @@ def unknown(name: str) -> UsageError:
     """Make the error that lists what could be named."""
     return UsageError(
         f"There is no model {name!r}",
-        f"Name an .onnx file, the folder of a run, or one of {', '.join(names())}",
+        f"Name an .onnx file, the folder of a run, auto, or one of {', '.join(names())}",
     )
 
 

@@ -4,6 +4,7 @@ import functools
 import logging
 import math
 import numbers
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from pellucid.inference.tiling import Tiles, plan, run_tiled
 
 log = logging.getLogger("pellucid")
 
-LARGEST_TILE = 1088  # pixels a side; larger tiles only cost memory, as benchmarks/overlap.py shows
+LARGEST_TILE = 1088  # pixels a side; larger ones win little for their memory (benchmarks/overlap.py)
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
 Progress = Callable[[int, int], None]
@@ -73,6 +74,13 @@ class Model:
     exact : bool, optional
         True lets tiles share the network's full receptive field, False only what their card says is needed
         for invisible seams. By default exact where it costs under 1.3 times the untiled time.
+
+    Raises
+    ------
+    UsageError
+        When a number or the device makes no sense.
+    DeviceError
+        When the device is not there.
     """
 
     def __init__(
@@ -216,26 +224,29 @@ class Model:
 
     def _told(
         self, session: Session, level: float, strengths: tuple[float, float], view: NDArray[Any]
-    ) -> tuple[float, ...]:
-        """What the network is told beside the picture: gains for its own levels, or a level."""
+    ) -> list[tuple[float, ...]]:
+        """What the network is told beside the picture: gains for its own levels, or a level.
+
+        Where the levels for luma and for chroma differ, the network runs twice.
+        """
         more = tuple(max(1.0, each) for each in strengths)
         if session.card.sigma is None:
-            return more[: session.card.channels]  # luma alone for grey pictures
-        level *= max(more)
+            return [more[: session.card.channels]]  # luma alone for grey pictures
+        levels = [level * each for each in dict.fromkeys(more)]
         white = max(1.0, float(view.max())) if view.dtype.kind == "f" else 1.0
         highest = white * session.card.sigma[1]
-        if level > highest:
+        if max(levels) > highest:
             # Far outside its training a network tints and blurs; a lower level only leaves some noise.
             log.warning(
-                "noise %.0f is taken as %.0f, the most %s knows", 255 * level, 255 * highest, self.name
+                "noise %.0f is taken as %.0f, the most %s knows", 255 * max(levels), 255 * highest, self.name
             )
-        return (min(level, highest),)
+        return [(min(each, highest),) for each in levels]
 
     def _run(
         self,
         colour: NDArray[Any],
         out: NDArray[Any],
-        told: tuple[float, ...],
+        told: list[tuple[float, ...]],
         strengths: tuple[float, float],
         progress: Progress | None,
     ) -> None:
@@ -248,7 +259,10 @@ class Model:
             return to_float(colour[rows, columns])
 
         def run(tile: NDArray[np.float32]) -> NDArray[np.float32]:
-            clean = session.run(tile.repeat(3, axis=2) if as_colour else tile, told)
+            noisy = tile.repeat(3, axis=2) if as_colour else tile
+            clean = session.run(noisy, told[-1])
+            if len(told) == 2:
+                clean += luma_of(session.run(noisy, told[0]) - clean)
             return np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
 
         def write(
@@ -319,9 +333,13 @@ def load_model(
     Raises
     ------
     UsageError
-        When there is no such model, device or number of threads.
+        When there is no such model, or a number or device makes no sense.
     InputError
         When the file is missing or is no network of Pellucid's.
+    DeviceError
+        When the device is not there.
+    LimitError
+        When weights that ship are missing or have changed.
 
     Examples
     --------
@@ -338,10 +356,11 @@ def load_model(
         return Auto(device=device, threads=threads, memory=memory, exact=exact)
     options: dict[str, Any] = {"device": device, "threads": threads, "memory": memory, "exact": exact}
     path = Path(name_or_path)
-    if str(name_or_path) and path.is_dir() and str(path) not in index.names():
+    # os.path, since Path's own questions fail on names that are too long.
+    if str(name_or_path) and os.path.isdir(path) and str(path) not in index.names():
         path = index.network_in(path)
     if path.suffix == ".onnx":
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise InputError(
                 f"There is no file {path}", f"Check the path, or name one of {', '.join(index.names())}"
             )
@@ -370,9 +389,15 @@ def _blend(
     change = clean - noisy
     if luma == chroma or noisy.shape[2] == 1:
         return noisy + np.float32(luma) * change
-    grey = (change @ YCBCR[0])[..., None]  # the same in all channels: it changes luma alone
+    grey = luma_of(change)
     blend: NDArray[np.float32] = noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
     return blend
+
+
+def luma_of(change: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What of a change (h, w, 3) changes luma alone: (h, w, 1), the same for all channels."""
+    luma: NDArray[np.float32] = (change @ YCBCR[0])[..., None]
+    return luma
 
 
 def _is_number(value: object) -> bool:

@@ -4,6 +4,7 @@ import numbers
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,18 @@ PROVIDERS: Mapping[str, str] = {
     "coreml": "CoreMLExecutionProvider",
     "directml": "DmlExecutionProvider",
 }
+
+
+def runtime() -> Any:
+    """Import ONNX Runtime, which is slow to load, with its telemetry turned off.
+
+    Its wheels would otherwise (1.31 does) keep a number for the device in the home folder and report runs to
+    their maker. The variable is read when the library is loaded.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
 
 
 class Session:
@@ -42,8 +55,7 @@ class Session:
     """
 
     def __init__(self, path: Path, *, device: str = "auto", threads: int | None = None) -> None:
-        import onnxruntime as ort  # slow to load
-
+        ort = runtime()
         provider = check_options(device, threads)
         options = ort.SessionOptions()
         cores = os.cpu_count() or 1
@@ -111,11 +123,9 @@ def check_options(device: str, threads: int | None) -> str:
     DeviceError
         When the device is not there.
     """
-    import onnxruntime as ort  # slow to load
-
     if threads is not None and not (isinstance(threads, numbers.Integral) and threads >= 1):
         raise UsageError(f"{threads} threads cannot run a network", "Give a whole number from 1")
-    return choose_provider(device, ort.get_available_providers())
+    return choose_provider(device, runtime().get_available_providers())
 
 
 def choose_provider(device: str, available: list[str]) -> str:

@@ -13,7 +13,7 @@ from pellucid.inference.pixels import check_pixels, is_grey
 from pellucid.inference.session import Session
 
 CLEAN = 1 / 255
-"""A picture with less noise than this is left alone: the eye sees none, and the estimate means little."""
+"""With less white noise than this, a picture has none: the eye sees none, and the estimate means little."""
 
 FAINT = {1: 0.2 / 255, 3: 0.5 / 255}
 """Grey and colour photographs from which less would be taken are left alone; benchmarks/auto.py chose it."""
@@ -43,6 +43,8 @@ def estimate_sigma(pixels: NDArray[Any]) -> float:
         When shape or dtype make no sense.
     InputError
         When the array holds NaN or infinity.
+    LimitError
+        When the estimator's file is missing or has changed.
     """
     colour = check_pixels(pixels)[..., :3]
     return noise_level(colour[..., :1] if is_grey(colour) else colour)

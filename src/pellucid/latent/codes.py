@@ -9,10 +9,8 @@ A file of codes is a NumPy archive (``.npz``) of
     levels   uint8 (n, *code), with `low` and `high`: what levels 0 and 255 stand for
 """
 
-import errno
 import hashlib
 import os
-import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +19,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, LimitError, UsageError, require
-from pellucid.evaluation.contender import MEMORY, check_fits
-from pellucid.evaluation.pictures import LARGEST_BATCH
+from pellucid.errors import InputError, UsageError, require
+from pellucid.evaluation.contender import batches, check_fits
 from pellucid.images.picture import SAMPLE_TYPES, to_float
+from pellucid.images.writing import refuse_existing, whole_or_nothing
 from pellucid.inference import index
 from pellucid.inference.card import Card, write_card
 from pellucid.inference.session import Session
@@ -168,8 +166,7 @@ class Codec:
     def _run(self, session: Session, pixels: int, **inputs: Floats) -> Floats:
         """Run so many pictures at a time as memory allows; `pixels` are those of one."""
         ((name, values),) = inputs.items()
-        count = max(1, min(LARGEST_BATCH, MEMORY // (self.card.bytes_per_pixel * pixels)))
-        parts = [session.call(**{name: values[k : k + count]}) for k in range(0, len(values), count)]
+        parts = [session.call(**{name: values[each]}) for each in batches(self.card, len(values), pixels)]
         return np.concatenate(parts)
 
 
@@ -256,16 +253,8 @@ def write_codes(path: Path, codes: Codes, *, bits: int | None = None, overwrite:
         content["values"] = codes.values
     else:
         content["levels"], content["low"], content["high"] = quantise(codes.values)
-    temporary = path.with_name(f".pellucid-{secrets.token_hex(6)}")
-    try:
-        with temporary.open("xb") as stream:
-            np.savez_compressed(stream, **content)
-        temporary.replace(path)
-    except OSError as exc:
-        kind = LimitError if exc.errno in (errno.ENOSPC, errno.EDQUOT) else InputError
-        raise kind(f"{path} cannot be written: {exc.strerror}", "Check the folder and the disk") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_or_nothing(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **content)
 
 
 def check_target(path: Path, *, bits: int | None, overwrite: bool) -> None:
@@ -285,10 +274,7 @@ def check_target(path: Path, *, bits: int | None, overwrite: bool) -> None:
         raise UsageError(f"A code cannot have {bits} bits a number", "Give 8, or leave it out for 32")
     if path.suffix.lower() != ".npz":
         raise UsageError(f"{path} does not end in .npz", "Codes are written as .npz files")
-    if path.exists() and not overwrite:
-        raise UsageError(
-            f"{path} exists already", "Choose another name, or allow it (overwrite, --overwrite)"
-        )
+    refuse_existing(path, overwrite)
 
 
 def read_codes(path: Path, *, model: str | None = None) -> Codes:

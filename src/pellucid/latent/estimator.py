@@ -127,14 +127,46 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
-        """Make codes (rows, code) of rows (rows, columns), in the rows' type of float."""
+        """Make codes of rows.
+
+        Parameters
+        ----------
+        X : array (rows, columns)
+
+        Returns
+        -------
+        array (rows, code)
+            In the rows' type of float.
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            Scikit-learn's own: before `fit`, or where the rows have another width, NaN or no numbers.
+        """
         check_is_fitted(self)
         rows: Rows = validate_data(self, X, dtype=FLOATS, reset=False)
         codes: Rows = run(self.encoder_, self._standardised(rows)).astype(rows.dtype)
         return codes
 
     def inverse_transform(self, X: ArrayLike) -> Rows:
-        """Rebuild rows (rows, columns) from codes (rows, code), in the codes' type of float."""
+        """Rebuild rows from codes.
+
+        Parameters
+        ----------
+        X : array (rows, code)
+
+        Returns
+        -------
+        array (rows, columns)
+            In the codes' type of float and the units of the rows.
+
+        Raises
+        ------
+        UsageError
+            When a code has another length.
+        NotFittedError, ValueError, TypeError
+            As `transform`.
+        """
         check_is_fitted(self)
         codes: Rows = check_array(X, dtype=FLOATS)
         if codes.shape[1] != self._n_features_out:

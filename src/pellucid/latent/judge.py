@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
 from pellucid.evaluation.contender import Contender
+from pellucid.evaluation.figures import figure_svg
 from pellucid.evaluation.pictures import PictureSet
 from pellucid.evaluation.results import CodeFacts, Drawing
 from pellucid.images.picture import to_float
@@ -148,20 +149,20 @@ def draw(name: str, codec: Codec, pictures: PictureSet, codes: Floats) -> Iterat
     if labels is not None and numbers > 1:
         yield Drawing(
             title=f"{name}: where the classes lie",
-            svg=maps.svg(maps.code_map(codes[:MAPPED], labels[:MAPPED])),
+            svg=figure_svg(maps.code_map(codes[:MAPPED], labels[:MAPPED])),
             caption=f"The codes of the first {min(MAPPED, len(codes)):,} test pictures. "
             "The network was not told the classes.",
         )
     if codes.shape[1:] == (2,):
         yield Drawing(
             title=f"{name}: what each place of the plane means",
-            svg=maps.svg(maps.decoded_grid(codec, codes)),
+            svg=figure_svg(maps.decoded_grid(codec, codes)),
             caption="Codes from the middle 96 % of each number, decoded.",
         )
     if codes.ndim > 2:
         yield Drawing(
             title=f"{name}: codes as pictures",
-            svg=maps.svg(maps.codes_as_pictures(codec, test[:8])),
+            svg=figure_svg(maps.codes_as_pictures(codec, test[:8])),
             caption="The first test pictures, their codes, and what is decoded."
             + (" Of a code's channels the mean is shown." if codes.ndim == 4 else ""),
         )
@@ -169,7 +170,7 @@ def draw(name: str, codec: Codec, pictures: PictureSet, codes: Floats) -> Iterat
         starts, ends = zip(*pairs, strict=True)
         yield Drawing(
             title=f"{name}: walks from one picture to another",
-            svg=maps.svg(maps.walks(codec, np.stack(starts), np.stack(ends))),
+            svg=figure_svg(maps.walks(codec, np.stack(starts), np.stack(ends))),
             caption="Codes on the straight line between two codes, decoded.",
         )
 

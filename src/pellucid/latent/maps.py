@@ -1,22 +1,19 @@
 """Pictures of the code: where classes lie, what lies between two pictures, what the numbers stand for.
 
-Every function gives a figure of matplotlib; `save` writes it, `svg` gives it as text for a page. Backgrounds
-are transparent, and what is written can be read on white and on black.
+Every function gives a figure of matplotlib, which `pellucid.evaluation.figures` writes into files and
+pages. What stands in it can be read on white and on black.
 """
 
-import io
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
+from pellucid.evaluation.figures import TEXT
 from pellucid.images.picture import to_float
 from pellucid.latent.codes import Codec, Floats
 
@@ -27,7 +24,6 @@ COLOURS = (
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 MARKS = "os^Dv"
-TEXT = "#808080"
 TILE = 0.62  # inches a side of a small picture
 GAP = 2  # pixels of a picture, about, between two
 
@@ -97,7 +93,7 @@ def apart(places: NDArray[Any], extent: NDArray[Any]) -> NDArray[Any]:
 
 
 def walks(codec: Codec, starts: NDArray[Any], ends: NDArray[Any], *, steps: int = 7) -> Figure:
-    """Walk in straight lines from one picture's code to another's, and draw what lies on the way.
+    """Draw what lies between two pictures: linear interpolation in the latent space.
 
     Parameters
     ----------
@@ -185,43 +181,6 @@ def decoded_grid(codec: Codec, codes: NDArray[Any], *, steps: int = 15) -> Figur
     axes.set_xlabel("first number of the code")
     axes.set_ylabel("second number of the code")
     return figure
-
-
-# ---- files ---------------------------------------------------------------------------------------
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure; its suffix decides: .svg or .png.
-
-    Raises
-    ------
-    UsageError
-        When the suffix is another.
-    """
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in ("svg", "png"):
-        raise UsageError(f"{path} does not end in .svg or .png", "Figures are of these two kinds")
-    path.write_bytes(_render(figure, suffix))
-
-
-def svg(figure: Figure) -> str:
-    """Give a figure as an ``<svg>`` element for a page, with the page's colour of text."""
-    text = _render(figure, "svg").decode()
-    text = text[text.index("<svg") :]  # a page has a head of its own
-    # Its style and names would also hold for the rest of the page.
-    text = re.sub(r'<metadata>.*?</metadata>|<style .*?</style>| id="\w+_\d+"', "", text, flags=re.DOTALL)
-    return text.replace(TEXT, "currentColor")
-
-
-def _render(figure: Figure, suffix: str) -> bytes:
-    buffer = io.BytesIO()
-    # Text stays text, and the same figure gives the same bytes.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "pellucid"}):
-        metadata = {"Date": None} if suffix == "svg" else None
-        figure.savefig(
-            buffer, format=suffix, dpi=160, transparent=True, metadata=metadata, bbox_inches="tight"
-        )
-    return buffer.getvalue()
 
 
 # ---- sheets of small pictures --------------------------------------------------------------------

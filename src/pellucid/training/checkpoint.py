@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.errors import InputError, UsageError
+from pellucid.images.writing import whole_or_nothing
 from pellucid.inference import index
 from pellucid.inference.card import read_card
 from pellucid.networks.autoencoder import (
@@ -211,8 +212,8 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
         "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
         "recipe": recipe_json(recipe),
     } | {name: getattr(state, name) for name in PLAIN}
-    torch.save(content, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
+    with whole_or_nothing(path) as temporary:
+        torch.save(content, temporary)
     (folder / "recipe.json").write_text(recipe_json(recipe) + "\n", encoding="utf-8")
 
 

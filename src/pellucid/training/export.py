@@ -9,13 +9,14 @@ from typing import Any, cast
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
 from pellucid.errors import PellucidError
 from pellucid.images.noise import Gaussian, parse_noise
+from pellucid.images.writing import whole_or_nothing
 from pellucid.inference.card import Card, write_card
+from pellucid.inference.session import runtime
 from pellucid.inference.sigma import CROP
 from pellucid.networks.autoencoder import Autoencoder, ConvPool
 from pellucid.networks.photo import PhotoUNet, maps_for
@@ -38,7 +39,7 @@ def export_network(
 
     Parameters
     ----------
-    network : UNet or SigmaEstimator
+    network : UNet, PhotoUNet, SigmaEstimator or Autoencoder
         Its weights are not changed.
     recipe : Recipe
     path : Path
@@ -94,13 +95,9 @@ def export_network(
     model = to_onnx(network, channels)
     store_weights(model)
     onnx.helper.set_model_props(model, write_card(card))
-    temporary = path.with_suffix(".tmp")
-    try:
+    with whole_or_nothing(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
         check_parity(network, temporary, channels)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return card
 
 
@@ -183,7 +180,7 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
     PellucidError
         When they differ by more than `PARITY`.
     """
-    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = runtime().InferenceSession(path, providers=["CPUExecutionProvider"])
     stride = network.stride
     sizes = [(stride, 3 * stride), (9 * stride, 5 * stride)]
     if isinstance(network, (SigmaEstimator, Autoencoder)):

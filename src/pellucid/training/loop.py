@@ -25,8 +25,6 @@ from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -89,6 +87,7 @@ def train(
     device: str = "auto",
     minutes: float | None = None,
     save_every_s: float = 120.0,
+    show: Callable[[float, float | None], None] = lambda share, loss: None,
 ) -> Path:
     """Train a network, or go on with a run that was stopped.
 
@@ -105,6 +104,8 @@ def train(
         Let the schedule take this long, whatever the number of steps.
     save_every_s : float
         Seconds between two checkpoints.
+    show : function of (share, loss)
+        Called after each step with the share that is done and, every twentieth time, the loss.
 
     Returns
     -------
@@ -114,11 +115,15 @@ def train(
     Raises
     ------
     UsageError
-        When the folder holds a run of another recipe.
+        When the folder holds a run of another recipe, or processes cannot share a batch.
     InputError
         When the checkpoint is damaged.
     DeviceError
         When the device is not there.
+    LimitError
+        When there is no space for a checkpoint.
+    PellucidError
+        When the exported network and torch's differ.
     KeyboardInterrupt
         At the end of a step in which Ctrl-C was pressed; the checkpoint is as new. Where the program has its
         own handler for this or another signal to stop, that one is called then.
@@ -150,7 +155,7 @@ def train(
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
 
-    with bar(enabled=rank == 0) as show, whole_steps() as interrupted:
+    with whole_steps() as interrupted:
         while (
             not gave_up(state, schedule)
             and (progress := share_done(state, steps, minutes, where, processes)) < 1
@@ -327,26 +332,3 @@ def whole_steps() -> Iterator[Callable[[], bool]]:
     if came:
         signal.raise_signal(came[0])
         raise KeyboardInterrupt
-
-
-@contextmanager
-def bar(*, enabled: bool) -> Iterator[Callable[[float, float | None], None]]:
-    """A progress bar on a terminal; yields the function that moves it."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("loss {task.fields[loss]}"),
-    )
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not (enabled and console.is_terminal)
-    ) as progress:
-        task = progress.add_task("training", total=1.0, loss="")
-
-        def show(done: float, loss: float | None) -> None:
-            progress.update(task, completed=done)
-            if loss is not None:
-                progress.update(task, loss=f"{loss:.5f}")
-
-        yield show

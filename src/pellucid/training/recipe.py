@@ -1,7 +1,7 @@
 """A recipe: everything that makes a trained network what it is, as data.
 
-A recipe is a TOML file whose tables are the classes below. With the version of the code it gives the same
-network again.
+A recipe is a TOML file whose tables are the classes below. With the version of the code, and what it
+starts from, it gives the same network again.
 """
 
 from pathlib import Path
@@ -21,7 +21,6 @@ IDLE_FOR_SETS = (
     "schedule.patch",
     "loss_floor",
 )
-
 """Keys that say nothing where the pictures are a set."""
 
 RECIPES = Path(__file__).parent.parent / "recipes"
@@ -81,9 +80,7 @@ class Degrade(Table, frozen=True):
     clean: Share = 0.0  # share of the pictures that get no noise at all ...
     clean_sharp: Share = 0.0  # ... at least this share of the camera's photographs that are not enlarged
     clipped: Share = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
-    jitter: NotNegative = (
-        0.05  # relative standard deviation of the error in the noise level told to the network
-    )
+    jitter: NotNegative = 0.05  # relative standard deviation of the error in the noise level that is told
 
     def __post_init__(self) -> None:
         for text in (self.noise, self.camera):
@@ -193,10 +190,10 @@ class Schedule(Table, frozen=True):
     warm_up: Whole = 300  # steps in which the learning rate rises from zero
     rates: Literal["cosine", "constant", "steps", "plateau"] = "cosine"  # how the learning rate falls
     patience: Count = 2  # of plateau: halve the rate after so many checks without a better figure
-    stop_after: Count | None = None  # end after so many checks without a better figure, and keep the best
+    stop_after: Count | None = None  # early stopping: so many checks without a better figure
     weight_decay: NotNegative = 1e-4
     clip: NotNegative = 1.0  # largest norm of the gradient; 0: any
-    average: Fraction = 0.999  # decay of the moving average of the weights, which is what is kept; 0: none
+    average: Fraction = 0.999  # decay of the weights' exponential moving average (EMA), which is kept
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     check_every: Count = 2000  # steps between two measurements; each epoch, too, ends with one
 
@@ -213,12 +210,8 @@ class Recipe(Table, frozen=True):
     degrade: Degrade
     network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
     schedule: Schedule
-    loss: Literal["charbonnier", "l1", "mse", "rmse", "bce", "pinball"] = (
-        "charbonnier"  # pinball for estimators
-    )
-    loss_floor: NotNegative | None = (
-        None  # divide each picture's loss by its noise level plus this; in units of 1
-    )
+    loss: Literal["charbonnier", "l1", "mse", "rmse", "bce", "pinball"] = "charbonnier"  # estimators: pinball
+    loss_floor: NotNegative | None = None  # divide each picture's loss by its noise level plus this
     variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
     limits: str = ""  # where the network fails, in words
     reaches: str = ""  # what the trained network was measured at, in words

@@ -22,7 +22,7 @@ def round_weights(network: nn.Module) -> None:
     network.half().float()
     for weight in network.parameters():
         if is_large(weight.shape):
-            codes, scales = quantized(weight.numpy())
+            codes, scales = quantised(weight.numpy())
             weight.copy_(torch.from_numpy(codes * scales))
 
 
@@ -34,7 +34,7 @@ def store_weights(model: onnx.ModelProto) -> None:
             continue
         name, values = weight.name, numpy_helper.to_array(weight)
         if is_large(values.shape):
-            codes, scales = quantized(values)
+            codes, scales = quantised(values)
             weight.CopyFrom(numpy_helper.from_array(codes, f"{name}_codes"))
             model.graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scales"))
             nodes += [
@@ -66,7 +66,7 @@ def is_large(shape: tuple[int, ...]) -> bool:
     return len(shape) == 4 and math.prod(shape) >= LARGE
 
 
-def quantized(weight: Any) -> tuple[Any, Any]:
+def quantised(weight: Any) -> tuple[Any, Any]:
     """Whole numbers and what they are multiplied by to give the weight back (Krishnamoorthi 2018, section 2).
 
     Parameters
