@@ -104,20 +104,15 @@ PEERS: Mapping[str, Method] = {
 }
 
 
-def networks(channels: int) -> list[str]:
-    """The networks that ship for pictures of so many channels; one for colour takes grey pictures too."""
-    return [name for name in index.names() if max(load_model(name).channels) >= channels]
-
-
 @functools.cache
-def methods(channels: int = 1) -> dict[str, Method]:
-    """The peers, and every network that is told the noise level, on one thread; those for such pictures."""
-    return {**PEERS, **{name: _network(name) for name in told(channels)}}
+def methods() -> dict[str, Method]:
+    """The peers, and every network that is told the noise level, on one thread."""
+    return {**PEERS, **{name: _network(name) for name in told()}}
 
 
-def told(channels: int) -> list[str]:
-    """The networks that are told the noise level, of those for such pictures."""
-    return [name for name in networks(channels) if load_model(name).is_told]
+def told() -> list[str]:
+    """The networks that are told the noise level."""
+    return [name for name in index.names() if load_model(name).is_told]
 
 
 def _network(name: str) -> Method:
@@ -206,7 +201,7 @@ def photo_methods() -> dict[str, PhotoMethod]:
     }
     if imagemagick():
         methods |= {f"magick-{word}": partial(magick, option=f"-{word}") for word in ("despeckle", "enhance")}
-    ours = [name for name in networks(3) if name.startswith(OURS)]
+    ours = [name for name in index.names() if name.startswith(OURS)]
     return {**methods, **{name: photo_network(name) for name in ours}}
 
 

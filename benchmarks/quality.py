@@ -65,19 +65,12 @@ def measure_quality(desk: Desk, options: argparse.Namespace, figures: Figures) -
     figures.setdefault("runs", {})[run["date"]] = run
     for name in options.sets:
         pictures = desk.pictures(f"test/{name}", SETS[name], options.limit)
-        for protocol, sigma, method in itertools.product(
-            options.protocols, options.sigmas, suited(options, name)
-        ):
+        for protocol, sigma, method in itertools.product(options.protocols, options.sigmas, options.methods):
             each = score(methods()[method], pictures, float(sigma), clipped=protocol == "clipped")
             entry = {"psnr": each, "mean": round(float(np.mean(each)), 3), "run": run["date"]}
             figures.setdefault("quality", {})[f"{protocol}/{name}/{sigma}/{method}"] = entry
             print(protocol, name, sigma, method, entry["mean"], flush=True)
             desk.write(figures)
-
-
-def suited(options: argparse.Namespace, name: str) -> list[str]:
-    """The methods asked for that take the pictures of a set."""
-    return [method for method in options.methods if method in methods(SETS[name])]
 
 
 def score(method: Method, pictures: Iterable[Any], sigma: float, *, clipped: bool) -> list[float]:
@@ -94,7 +87,7 @@ def measure_time(desk: Desk, options: argparse.Namespace, figures: Figures) -> N
     for kind, (name, number) in TIMED.items():
         clean = desk.pictures(f"test/{name}", SETS[name], number)[-1]
         noisy = add_noise(clean, 25, clipped=False)
-        calls = {method: partial(methods()[method], noisy, 25 / 255) for method in suited(options, name)}
+        calls = {method: partial(methods()[method], noisy, 25 / 255) for method in options.methods}
         best = best_times(calls, rounds=1 if options.tiny else 9)
         seconds[kind] = {method: float(f"{best[method].cpu / megapixels([noisy]):.3g}") for method in calls}
     figures["timing"] = {"facts": facts(), "seconds": seconds}

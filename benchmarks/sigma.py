@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import Desk, add_noise, arguments, best_times, facts, table
-from benchmarks.peers import networks
 from pellucid import estimate_sigma, load_model
 from pellucid.images.metrics import psnr
 from pellucid.images.sigma import wavelet_sigma
+from pellucid.inference import index
 
 SIGMAS = (0, 5, 10, 25, 50)
 KINDS = {"grey": 1, "colour": 3}
@@ -67,7 +67,7 @@ def main() -> None:
             figures["errors"][f"{kind}/{sigma}/{protocol}"] = errors(
                 pictures, sigma, clipped=protocol == "clipped"
             )
-        for model in networks(channels):
+        for model in index.names():
             figures["clean"][f"{model}, {kind}"] = left_alone(model, pictures)
     desk.write(figures)
     desk.publish(tables(figures))

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from benchmarks.common import HERE, Desk, add_noise, arguments, best_times, facts, run_command, table
-from benchmarks.peers import methods, networks, told, use_one_thread
+from benchmarks.peers import methods, told, use_one_thread
 from pellucid import load_model, write_image
 from pellucid.images.picture import Picture
 from pellucid.inference import index
@@ -85,7 +85,7 @@ def measure_methods(desk: Desk) -> Figures:
         features = np.random.default_rng(0).random((1, 64, side // 2, side // 2), np.float32)
         calls: dict[str, Callable[[], Any]] = {
             name: partial(method, small if name == BM3D else noisy, SIGMA / 255)
-            for name, method in methods(channels).items()
+            for name, method in methods().items()
         }
         calls[PLAIN] = partial(network([channels, *16 * [64], channels]), picture)
         calls[CONVOLUTION] = partial(network([64, 64]), features)
@@ -111,9 +111,7 @@ def ratios(seconds: Figures) -> dict[str, float]:
 def shares(seconds: Figures, channels: int) -> dict[str, float]:
     """Multiply-adds a second of each network over those of one large convolution."""
     peak = 9 * 64 * 64 / seconds[CONVOLUTION][0]
-    rates = {
-        name: load_model(name).card(channels).multiply_adds / seconds[name][0] for name in told(channels)
-    }
+    rates = {name: load_model(name).card(channels).multiply_adds / seconds[name][0] for name in told()}
     return {name: round(rate / peak, 3) for name, rate in rates.items()}
 
 
@@ -123,7 +121,7 @@ def measure_path(desk: Desk) -> Figures:
     figures: Figures = {}
     for kind, channels in KINDS.items():
         samples = scene(side, side, channels)
-        for name in told(channels):
+        for name in told():
             model = load_model(name)
             session = Session(next(each.path for each in index.entries(name) if each.channels == channels))
             tile = (samples[:LARGEST_TILE, :LARGEST_TILE] / 255).astype(np.float32)
@@ -145,7 +143,7 @@ def measure_command(desk: Desk) -> Figures:
     """The real command on colour JPEGs, with nothing told: all cores, codec and start-up included."""
     sizes = {"0.1": (256, 384)} if desk.tiny else {"1": (816, 1224), "12": (3000, 4000), "50": (5792, 8640)}
     figures: Figures = {}
-    for model in networks(3):
+    for model in index.names():
         for name, (height, width) in sizes.items():
             source = desk.scratch / f"scene-{name}.jpg"
             if not source.exists():

@@ -53,7 +53,7 @@ def test_each_name_serves_the_pictures_that_its_users_are_told() -> None:
     assert {
         name: sorted(e.channels for e in shipped() if e.name == name) for name in (*names(), "sigma")
     } == {
-        "gaussian-best": [1],
+        "gaussian-best": [1, 3],
         "gaussian-fast": [1, 3],
         "gaussian-instant": [1, 3],
         "photo-fast": [3],  # which grey pictures go through as colours

@@ -80,7 +80,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
         ("Name", f"{card.name}, version {card.version}"),
         ("For", card.purpose),
         ("Pictures", KINDS[card.channels] + size),
-        ("Code", _code(card)),
+        *([("Code", _code(card.code))] if card.code else []),
         ("Noise levels", _levels(card)),
         ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
         ("Licence", card.licence),
@@ -98,11 +98,9 @@ def words(figure: str) -> str:
     return figure.replace("_", " ").replace("mse", "MSE").replace("psnr", "PSNR, dB")
 
 
-def _code(card: Card) -> str:
-    if card.code is None:
-        return "none"
-    sides = " × ".join(map(str, card.code))
-    return f"{sides} = {math.prod(card.code):,} numbers" if len(card.code) > 1 else f"{sides} numbers"
+def _code(shape: tuple[int, ...]) -> str:
+    sides = " × ".join(map(str, shape))
+    return f"{sides} = {math.prod(shape):,} numbers" if len(shape) > 1 else f"{sides} numbers"
 
 
 def _levels(card: Card) -> str:
