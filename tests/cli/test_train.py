@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,33 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     step = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"]
     pellucid(*arguments, "--minutes", "0.001")
     assert json.loads(log.read_text().splitlines()[-1])["step"] >= step >= 2
+
+
+def test_a_full_disk_leaves_the_older_checkpoint_whole(
+    pellucid: Run, pictures: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    arguments = [
+        "train",
+        "--recipe",
+        "tiny.toml",
+        "-o",
+        "run",
+        "--data-dir",
+        str(pictures),
+        "--steps",
+        "2",
+        "-q",
+    ]
+    pellucid(*arguments)
+    before = (tmp_path / "run/checkpoint.pt").read_bytes()
+    command = f'ulimit -f 4; exec "{PELLUCID}" {" ".join(arguments)}'
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (5, 1)
+    assert "checkpoint.pt cannot be written: File too large. Make space" in done.stderr
+    assert (tmp_path / "run/checkpoint.pt").read_bytes() == before
+    assert tree(tmp_path / "run") == {"tiny.onnx", "checkpoint.pt", "log.jsonl", "recipe.json"}
 
 
 def test_too_little_memory_for_a_network_is_a_limit(pellucid: Run, squares: Path) -> None:

@@ -1,6 +1,7 @@
 """What training must remember to go on as if it had never stopped."""
 
 import copy
+import io
 import json
 import logging
 import math
@@ -212,8 +213,10 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
         "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
         "recipe": recipe_json(recipe),
     } | {name: getattr(state, name) for name in PLAIN}
+    packed = io.BytesIO()  # written to a file, torch would not say that the disk is full
+    torch.save(content, packed)
     with whole_or_nothing(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(packed.getbuffer())
     (folder / "recipe.json").write_text(recipe_json(recipe) + "\n", encoding="utf-8")
 
 
