@@ -111,7 +111,7 @@ def forward_warnings() -> None:
 
 
 @contextlib.contextmanager
-def bar(total: float, *, quiet: bool) -> Iterator[Callable[[float, str, str], None]]:
+def bar(total: float, beside: str, *, quiet: bool) -> Iterator[Callable[[float, str, str], None]]:
     """Show a bar on standard error if that is a terminal; yields a function of (done, name, words beside)."""
     if quiet or not total or not sys.stderr.isatty():
         yield lambda done, name, beside: None
@@ -130,7 +130,7 @@ def bar(total: float, *, quiet: bool) -> Iterator[Callable[[float, str, str], No
     with Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
     ) as progress:
-        task = progress.add_task("", total=total, beside="")
+        task = progress.add_task("", total=total, beside=beside)
         yield lambda done, name, beside: progress.update(
             task, completed=done, description=printable(name), beside=beside
         )
@@ -139,7 +139,7 @@ def bar(total: float, *, quiet: bool) -> Iterator[Callable[[float, str, str], No
 @contextlib.contextmanager
 def progress_bar(total: int, *, quiet: bool) -> Iterator[Step]:
     """Show a bar while files are worked on."""
-    with bar(total, quiet=quiet) as show:
+    with bar(total, f"1 of {total}", quiet=quiet) as show:
 
         def step(name: str, done: float) -> None:
             shown = name if len(name) <= 30 else f"...{name[-27:]}"
@@ -152,7 +152,7 @@ def progress_bar(total: int, *, quiet: bool) -> Iterator[Step]:
 def training_bar(*, quiet: bool) -> Iterator[Callable[[float, float | None], None]]:
     """Show a bar while a network is trained, with its loss."""
     words = ""
-    with bar(1.0, quiet=quiet) as show:
+    with bar(1.0, words, quiet=quiet) as show:
 
         def step(share: float, loss: float | None) -> None:
             nonlocal words
