@@ -83,7 +83,10 @@ def tables(figures: dict[str, Any]) -> str:
     text += table(("Pictures, sigma, noise", *(", ".join(pair) for pair in measures)), rows)
     text += "\nClean pictures, nothing told; PSNR of output to input in dB:\n\n"
     columns = ("pictures", "changed", "worst", "below 45 dB")
-    clean = [[key, *(entry[column] for column in columns)] for key, entry in figures["clean"].items()]
+    clean = [
+        [key, *("–" if entry[column] is None else entry[column] for column in columns)]
+        for key, entry in figures["clean"].items()
+    ]
     text += table(("Network", *columns), clean)
     text += "\nMilliseconds for one picture:\n\n"
     times = [[key, *(entry[name] for name in ESTIMATORS)] for key, entry in figures["milliseconds"].items()]
