@@ -47,6 +47,8 @@ def test_hidden_files_and_folders_named_like_pictures_are_no_pictures(tmp_path: 
     for name in ("a.png", "._a.png"):  # the second as some systems leave it beside each file
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "b.png").mkdir()
+    (tmp_path / ".thumbnails").mkdir()
+    (tmp_path / ".thumbnails/a.png").write_bytes(b"")
     assert picture_files([tmp_path]) == [tmp_path / "a.png"]
 
 

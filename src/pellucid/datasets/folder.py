@@ -39,7 +39,9 @@ def picture_files(folders: Sequence[Path]) -> list[Path]:
         found = sorted(
             path
             for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+            if path.suffix.lower() in SUFFIXES
+            and path.is_file()
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         )
         if not found:
             raise InputError(

@@ -45,6 +45,8 @@ def draw_network(layers: Sequence[Layer], path: Path) -> None:
     ------
     UsageError
         When there are no layers, or the suffix is another.
+    InputError, LimitError
+        When it cannot be written.
     """
     save_figure(_figure(layers), path, tight=False)
 
