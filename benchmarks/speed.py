@@ -239,15 +239,12 @@ def tables(figures: Figures) -> str:
 def methods_tables(part: Figures) -> str:
     text = "CPU / wall seconds a megapixel, one thread:\n\n"
     names = [name for name, value in part["grey"].items() if isinstance(value, list)]
-    rows = [
-        [name, *("{} / {}".format(*part[kind].get(name, ("–", "–"))) for kind in KINDS)] for name in names
-    ]
+    rows = [[name, *("{} / {}".format(*part[kind][name]) for kind in KINDS)] for name in names]
     text += table(("Method", *KINDS), rows) + "\nRatios of CPU time in this run:\n\n"
     rows = [[name, *(part[kind]["ratios"][name] for kind in KINDS)] for name in part["grey"]["ratios"]]
     share = "share of the best convolution rate"
     rows += [
-        [f"{name}, {share}", *(part[kind][share].get(name, "–") for kind in KINDS)]
-        for name in part["grey"][share]
+        [f"{name}, {share}", *(part[kind][share][name] for kind in KINDS)] for name in part["grey"][share]
     ]
     return text + table(("Ratio", *KINDS), rows) + "\n"
 

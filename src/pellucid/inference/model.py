@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.images.jpeg import YCBCR
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
 from pellucid.inference.card import Card
-from pellucid.inference.pixels import check_pixels, is_grey
+from pellucid.inference.pixels import blend, check_pixels, is_grey, luma_of
 from pellucid.inference.session import Session, check_options
 from pellucid.inference.sigma import CLEAN, FAINT, camera_noise_level, noise_level
 from pellucid.inference.tiling import Tiles, plan, run_tiled
@@ -268,7 +267,7 @@ class Model:
         def write(
             rows: slice, columns: slice, noisy: NDArray[np.float32], clean: NDArray[np.float32]
         ) -> None:
-            out[rows, columns, :channels] = from_float(_blend(noisy, clean, *strengths), out.dtype)
+            out[rows, columns, :channels] = from_float(blend(noisy, clean, *strengths), out.dtype)
 
         run_tiled(self._tiles(session.card, colour), read, run, write, progress)
 
@@ -377,27 +376,6 @@ def load_model(
         index.verify(entry)
         files[entry.channels] = entry.path
     return Model(str(name_or_path), files, **options)
-
-
-def _blend(
-    noisy: NDArray[np.float32], clean: NDArray[np.float32], luma: float, chroma: float
-) -> NDArray[np.float32]:
-    """Take away the named shares, at most all, of the noise in luma and in chroma."""
-    luma, chroma = min(luma, 1.0), min(chroma, 1.0)
-    if luma == chroma == 1:
-        return clean
-    change = clean - noisy
-    if luma == chroma or noisy.shape[2] == 1:
-        return noisy + np.float32(luma) * change
-    grey = luma_of(change)
-    blend: NDArray[np.float32] = noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
-    return blend
-
-
-def luma_of(change: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What of a change (h, w, 3) changes luma alone: (h, w, 1), the same for all channels."""
-    luma: NDArray[np.float32] = (change @ YCBCR[0])[..., None]
-    return luma
 
 
 def _is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Which arrays are pictures."""
+"""Which arrays are pictures, and how two of them blend."""
 
 import logging
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
+from pellucid.images.jpeg import YCBCR
 from pellucid.images.picture import SAMPLE_TYPES
 
 log = logging.getLogger("pellucid")
@@ -52,3 +53,24 @@ def is_grey(colour: NDArray[Any]) -> bool:
     return colour.shape[2] == 3 and all(
         np.array_equal(part[..., 0], part[..., k]) for part in (colour[:8], colour) for k in (1, 2)
     )
+
+
+def blend(
+    noisy: NDArray[np.float32], clean: NDArray[np.float32], luma: float, chroma: float
+) -> NDArray[np.float32]:
+    """Take away the named shares, at most all, of the noise in luma and in chroma."""
+    luma, chroma = min(luma, 1.0), min(chroma, 1.0)
+    if luma == chroma == 1:
+        return clean
+    change = clean - noisy
+    if luma == chroma or noisy.shape[2] == 1:
+        return noisy + np.float32(luma) * change
+    grey = luma_of(change)
+    blend: NDArray[np.float32] = noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
+    return blend
+
+
+def luma_of(change: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What of a change (h, w, 3) changes luma alone: (h, w, 1), the same for all channels."""
+    luma: NDArray[np.float32] = (change @ YCBCR[0])[..., None]
+    return luma
