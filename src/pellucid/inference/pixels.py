@@ -66,8 +66,8 @@ def blend(
     if luma == chroma or noisy.shape[2] == 1:
         return noisy + np.float32(luma) * change
     grey = luma_of(change)
-    blend: NDArray[np.float32] = noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
-    return blend
+    result: NDArray[np.float32] = noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
+    return result
 
 
 def luma_of(change: NDArray[np.float32]) -> NDArray[np.float32]:
