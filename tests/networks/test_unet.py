@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pellucid.networks.unet import UNet, UNetSettings, folded
+from pellucid.networks.unet import Residual, UNet, UNetSettings, folded
 
 SMALL = UNetSettings(channels=1, widths=(4, 8), encoder=(1,), body=1, decoder=(1,))
 SETTINGS = [
@@ -57,6 +57,20 @@ def test_the_first_layer_is_a_3x3_convolution_of_the_unshuffled_picture(unshuffl
     assert kernels.shape[2:] == (3, 3)
     expected = F.conv2d(F.pixel_unshuffle(x, unshuffle), kernels, padding=1)
     torch.testing.assert_close(layer(x), expected)
+
+
+def test_a_block_that_narrows_is_one_that_does_not_and_a_1x1_convolution_after_it() -> None:
+    torch.manual_seed(0)
+    wide, after, x = Residual(8, 8), torch.nn.Conv2d(8, 3, 1, bias=False), pictures(2, 8, 6, 7)
+    narrow = Residual(8, 3)
+    assert isinstance(narrow.narrow, torch.nn.Conv2d)
+    with torch.no_grad():
+        narrow.first.weight.copy_(wide.first.weight)
+        narrow.second.weight.copy_(
+            torch.einsum("ou,uikl->oikl", after.weight[:, :, 0, 0], wide.second.weight)
+        )
+        narrow.narrow.weight.copy_(after.weight)
+        torch.testing.assert_close(narrow(x), after(wide(x)))
 
 
 @every_network

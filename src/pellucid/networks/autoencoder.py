@@ -192,7 +192,7 @@ class ConvLatent(Autoencoder):
                 halve(before, width, settings.kernel),  # (n, before, h, w) -> (n, width, h/2, w/2)
                 ACTIVATIONS[settings.activation](),
                 Dropout(settings.dropout),
-                *residuals(settings.blocks, width),
+                *residuals(settings.blocks, width, width),
             ]
         encoder.append(nn.Flatten())
         if hidden:
@@ -207,7 +207,7 @@ class ConvLatent(Autoencoder):
         decoder.append(nn.Unflatten(1, coarsest))
         for before, width in pairwise((widths[-1], *reversed(widths))):
             decoder += [
-                *residuals(settings.blocks, before),
+                *residuals(settings.blocks, before, before),
                 double(before, width, settings.kernel),  # (n, before, h, w) -> (n, width, 2h, 2w)
                 ACTIVATIONS[settings.activation](),
             ]

@@ -14,6 +14,7 @@ References: Ronneberger and others 2015 (U-Net); He and others 2016 (residual bl
 (FFDNet: the sigma map as an input); Zhang and others 2021 (DRUNet: residual blocks in a U-Net, no biases).
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -42,19 +43,20 @@ class UNetSettings:
 
 
 class Residual(nn.Module):
-    """x + conv(activation(conv(x)))."""
+    """x + conv(activation(conv(x))); where that leads to other channels, x goes through a 1x1 convolution."""
 
-    def __init__(self, width: int, activation: str = "relu") -> None:
+    def __init__(self, width: int, out: int, activation: str = "relu") -> None:
         super().__init__()
         self.activate = ACTIVATIONS[activation]()
         self.first = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(width, out, 3, padding=1, bias=False)
+        self.narrow = narrowing(width, out)
         nn.init.kaiming_normal_(self.first.weight)
         with torch.no_grad():
             self.second.weight.mul_(0.3)  # blocks that begin near the identity train faster
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.second(self.activate(self.first(x)))
+        out: Tensor = self.narrow(x) + self.second(self.activate(self.first(x)))
         return out
 
 
@@ -66,9 +68,21 @@ def folded(channels: int, width: int, unshuffle: int, *, bias: bool = False) -> 
     return nn.Conv2d(channels, width, 3 * unshuffle, stride=unshuffle, padding=unshuffle, bias=bias)
 
 
-def residuals(count: int, width: int, activation: str = "relu") -> nn.Sequential:
-    """As many residual blocks, one after the other."""
-    return nn.Sequential(*[Residual(width, activation) for _ in range(count)])
+def residuals(count: int, width: int, out: int, activation: str = "relu") -> nn.Sequential:
+    """As many residual blocks, one after the other, of which the last leads from `width` to `out` channels.
+
+    A 1x1 convolution after the last block could do no more, and would cost more: both are linear. Blocks are
+    named by how many follow, so that those of a shallower network have the same names in a deeper one.
+    """
+    blocks: dict[str, nn.Module] = {}
+    for left in reversed(range(count)):
+        blocks[str(left)] = Residual(width, width if left else out, activation)
+    return nn.Sequential(OrderedDict(blocks or {"narrow": narrowing(width, out)}))
+
+
+def narrowing(width: int, out: int) -> nn.Module:
+    """A 1x1 convolution to fewer channels, or nothing where there are as many."""
+    return nn.Identity() if out == width else nn.Conv2d(width, out, 1, bias=False)
 
 
 class UNet(nn.Module):
@@ -86,11 +100,11 @@ class UNet(nn.Module):
         self.stride = settings.unshuffle * 2 ** len(pairs)
         self.head = folded(settings.channels + settings.more, widths[0], settings.unshuffle)
         self.told = nn.Conv2d(settings.maps, widths[0], 3, padding=1, bias=False)
-        self.encoder = nn.ModuleList(map(blocks, settings.encoder, widths))
+        self.encoder = nn.ModuleList(map(blocks, settings.encoder, widths, widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in pairs)
-        self.body = blocks(settings.body, widths[-1])
-        self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1, bias=False) for fine, coarse in pairs)
-        self.decoder = nn.ModuleList(map(blocks, settings.decoder, widths))
+        finer = (widths[0], *widths[:-1])  # what each level leads to; the finest to the tail
+        self.body = blocks(settings.body, widths[-1], finer[-1])
+        self.decoder = nn.ModuleList(map(blocks, settings.decoder, widths, finer))
         self.tail = nn.Conv2d(widths[0], settings.channels * self.unshuffle**2, 3, padding=1, bias=False)
         with torch.no_grad():
             self.tail.weight.mul_(0.1)  # begin near "there is no noise"
@@ -117,10 +131,10 @@ class UNet(nn.Module):
             x = blocks(x)
             skips.append(x)
             x = down(x)  # (n, w0, h, w) -> (n, w1, h/2, w/2)
-        x = self.body(x)
-        for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
+        x = self.body(x)  # (n, w1, h/2, w/2) -> (n, w0, h/2, w/2)
+        for blocks in reversed(self.decoder):
             # Repeated pixels stay in the runtime's blocked layout; a transposed convolution would not.
-            x = F.interpolate(up(x), scale_factor=2.0, mode="nearest")  # (n, w1, h/2, w/2) -> (n, w0, h, w)
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")  # (n, w0, h/2, w/2) -> (n, w0, h, w)
             x = blocks(x + skips.pop())
         out = F.pixel_shuffle(self.tail(x).float(), self.unshuffle)  # (n, 4c, h/2, w/2) -> (n, c, h, w)
         return noisy - out if self.predicts_noise else out
