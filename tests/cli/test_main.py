@@ -41,6 +41,7 @@ def test_every_help_page_has_an_example_and_fits_80_columns(pellucid: Run, comma
     page = pellucid(*command, "--help").out
     assert f"  pellucid {' '.join(command)}".rstrip() in page.partition("Examples:")[2]
     assert max(map(len, page.splitlines())) <= 80
+    assert pellucid(*command, "-h").out == page
 
 
 def test_the_help_lists_every_command(pellucid: Run) -> None:

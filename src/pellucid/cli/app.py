@@ -10,7 +10,9 @@ from pellucid.cli.output import forward_warnings, say
 from pellucid.errors import UsageError
 
 # Plain help: boxes and colours took longer to load than all else, and help no one without a terminal.
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
+)
 
 app.command("denoise", epilog=denoise.EXAMPLES)(denoise.denoise)
 app.command("noise", epilog=noise.EXAMPLES)(noise.noise)

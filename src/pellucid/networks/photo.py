@@ -55,6 +55,13 @@ class PhotoUNet(nn.Module):
     """Denoise photographs, whatever their noise.
 
     Height and width must be multiples of `stride`; the runtime pads.
+
+    Parameters
+    ----------
+    settings : UNetSettings
+        With `maps_for(channels)` maps, for the levels, and as many `more` as channels, for the detail.
+    estimator : int
+        Width of the `LevelEstimator`.
     """
 
     def __init__(self, settings: UNetSettings, estimator: int) -> None:

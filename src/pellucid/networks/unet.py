@@ -89,6 +89,10 @@ class UNet(nn.Module):
     """Denoise pictures whose noise level is told.
 
     Height and width must be multiples of `stride`; the runtime pads.
+
+    Parameters
+    ----------
+    settings : UNetSettings
     """
 
     def __init__(self, settings: UNetSettings) -> None:
