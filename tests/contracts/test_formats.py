@@ -15,7 +15,7 @@ from PIL import ImageCms
 
 from pellucid.errors import UsageError
 from pellucid.images.files import read_image, write_image
-from pellucid.images.picture import Picture
+from pellucid.images.picture import Picture, stretched
 
 SUFFIX = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp", "avif": ".avif"}
 HOLDS = {
@@ -33,7 +33,7 @@ def random_samples(random: np.random.Generator, shape: tuple[int, ...], dtype: s
         return (random.standard_normal(shape) * 3).astype(np.float32)
     if dtype.endswith("bit"):
         bits = int(dtype.split()[0])
-        return (random.integers(0, 1 << bits, shape) << (16 - bits)).astype(np.uint16)
+        return stretched((random.integers(0, 1 << bits, shape) << (16 - bits)).astype(np.uint16), bits)
     return random.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
 
 

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,35 @@ def test_samples_that_are_no_array_are_refused() -> None:
 def test_alpha_that_does_not_fit_the_samples_is_refused(alpha: NDArray[Any]) -> None:
     with pytest.raises(UsageError, match="does not fit the samples"):
         Picture(samples=np.zeros((4, 4, 3), np.uint8), alpha=alpha)
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_white_of_ten_and_twelve_bits_is_one(bits: int, tmp_path: Path) -> None:
+    white = np.full((4, 4, 3), 65535, np.uint16)
+    write_image(tmp_path / "white.avif", Picture(samples=white, bits=bits))
+    assert np.array_equal(read_image(tmp_path / "white.avif").pixels, np.ones((4, 4, 3)))
+
+
+def test_samples_of_another_dtype_have_all_its_bits() -> None:
+    picture = Picture(samples=np.zeros((4, 4, 3), np.uint16), bits=10)
+    assert picture.with_samples(np.ones((4, 4, 3), np.uint16)).bits == 10
+    for dtype in (np.uint8, np.float32):
+        assert picture.with_samples(np.ones((4, 4, 3), dtype)).bits is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"bits": 10},
+        {"bits": 3},
+        {"quality": 0},
+        {"quality": 101},
+        {"resolution": (math.nan, 1.0)},
+        {"resolution": (-1.0, 1.0)},
+        {"resolution": (math.inf, 1.0)},
+    ],
+    ids=str,
+)
+def test_numbers_that_no_picture_has_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        Picture(samples=np.zeros((4, 4, 3), np.uint8), **wrong)

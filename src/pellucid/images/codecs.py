@@ -13,8 +13,8 @@ import numpy as np
 
 from pellucid.errors import InputError
 from pellucid.images import containers
-from pellucid.images.exif import add_exif_to_tiff, resolution_of, upright, upright_xmp
-from pellucid.images.picture import Picture, Samples
+from pellucid.images.exif import add_to_tiff, resolution_of, upright, upright_xmp
+from pellucid.images.picture import Picture, Samples, stretched
 from pellucid.images.tiff import tiff_facts
 
 log = logging.getLogger("pellucid")
@@ -30,9 +30,10 @@ _INTERPRETATIONS = {
     ("float32", 3): "scrgb",
 }
 # libvips' names for what a picture carries, and ours.
-_BLOBS = {"exif-data": "exif", "xmp-data": "xmp", "iptc-data": "iptc", "photoshop-data": "photoshop"}
-_DEFAULT_RESOLUTION = 72 / 25.4
-_UNKNOWN_RESOLUTIONS = (1.0, _DEFAULT_RESOLUTION)  # what libvips says when a file says nothing
+_BLOBS = {"exif-data": "exif", "xmp-data": "xmp", "photoshop-data": "photoshop"}
+# In which formats libvips writes them; elsewhere we do, or they have no place.
+_CARRIED = {"exif": ("webp", "avif"), "xmp": ("png", "tiff", "webp", "avif"), "photoshop": ("tiff",)}
+_DEFAULT_RESOLUTION = containers.UNKNOWN_PNG_RESOLUTION / 1000  # what is written when nothing is known
 _HIGHEST_RESOLUTION = 1e6  # pixels per millimetre, libvips' own limit
 LONGEST_JPEG = 65_500  # pixels a side, libjpeg's limit
 _GOOD_QUALITY = 90  # of lossy WebP and AVIF
@@ -89,18 +90,18 @@ def decode(kind: str, path: Path, check_size: Callable[[int, int], None]) -> Pic
         check_size(image.width, image.height)
         _refuse_strange(kind, path, image)
         if image.interpretation == "cmyk":
-            log.warning("%s: CMYK is worked on and written as sRGB", path)
+            log.warning("%s: CMYK is worked on as sRGB, and written so where anything changes", path)
             depth = 16 if image.format == "ushort" else 8
             image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=depth)
         turn = image.get("orientation") if kind != "avif" and _has(image, "orientation") else 1
-        samples, alpha = _samples(image, turn)
+        bits = _bits(image)
+        samples, alpha = _samples(image, turn, bits)
         _mind_damage(kind, path, _left_errors())
     except (vips().Error, UnicodeDecodeError) as exc:
         reason = _reason(exc) or "the data make no sense"
         raise InputError(f"{path} cannot be read: {reason}", "Use an intact copy of the file") from exc
     metadata = {**_metadata(image, samples if turn >= 5 else None), **metadata}
-    in_jfif = fields.pop("resolution", None)
-    resolution = _resolution(kind, image, metadata.get("exif", b"")) or in_jfif
+    resolution = _resolution(metadata.get("exif", b""), fields.pop("resolution", None))
     return Picture(
         samples=samples,
         alpha=alpha,
@@ -108,7 +109,7 @@ def decode(kind: str, path: Path, check_size: Callable[[int, int], None]) -> Pic
         metadata=metadata,
         resolution=resolution[::-1] if resolution and turn >= 5 else resolution,
         format=kind,
-        bits=_bits(image),
+        bits=bits,
         **fields,
     )
 
@@ -130,17 +131,19 @@ def _facts(kind: str, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                 raise _several(path)
             if not png.complete:
                 raise InputError(f"{path} is a PNG that is cut off", "Use an intact copy of the file")
-            return {}, {"png": png.chunks} if png.chunks else {}
+            return {"resolution": png.resolution}, {"png": png.chunks} if png.chunks else {}
         jpeg = containers.jpeg_facts(file)
     if jpeg.pictures:
-        log.warning("%s: only the first picture is read; previews or gain maps are left out", path)
+        log.warning("%s: only the first picture is read; its previews or gain maps do not go with it", path)
     fields = {
         "lossy": True,
         "quality": jpeg.quality,
         "subsampled": jpeg.subsampled,
         "resolution": jpeg.resolution,
     }
-    return fields, {"jpeg": jpeg.segments} if jpeg.segments else {}
+    iptc = containers.iptc_in(jpeg.photoshop)
+    found = {"jpeg": jpeg.segments, "photoshop": jpeg.photoshop, "iptc": iptc}
+    return fields, {name: data for name, data in found.items() if data}
 
 
 def _has(image: Any, name: str) -> bool:
@@ -175,10 +178,11 @@ def _mind_damage(kind: str, path: Path, errors: str) -> None:
         log.warning("%s is damaged: %s", path, errors)
 
 
-def _samples(image: Any, turn: int) -> tuple[Samples, Samples | None]:
+def _samples(image: Any, turn: int, bits: int | None) -> tuple[Samples, Samples | None]:
     """Decode the pixels and turn them upright."""
     height, width, bands = image.height, image.width, image.bands
     array = np.frombuffer(image.write_to_memory(), dtype=_TYPES[image.format]).reshape(height, width, bands)
+    array = stretched(array, bits)
     if turn in _TURNS:
         array = _TURNS[turn](array)
     if bands in (1, 3):
@@ -208,11 +212,9 @@ def _profile(path: Path, image: Any) -> bytes | None:
     return None
 
 
-def _resolution(kind: str, image: Any, exif: bytes) -> tuple[float, float] | None:
-    """Find the resolution: libvips does not take it from the EXIF of WebP and AVIF, and loses a JPEG's."""
-    said = (image.xres, image.yres)
-    guess = any(said[0] == said[1] and abs(said[0] / unknown - 1) < 1e-3 for unknown in _UNKNOWN_RESOLUTIONS)
-    found = resolution_of(exif) or (None if guess or kind == "jpeg" else said)
+def _resolution(exif: bytes, in_file: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Find the resolution in EXIF, or as the file's own format says it; libvips does not tell its unit."""
+    found = resolution_of(exif) or in_file
     return found if found and all(0 < side < _HIGHEST_RESOLUTION for side in found) else None
 
 
@@ -259,11 +261,10 @@ def encode(kind: str, path: Path, picture: Picture) -> None:
         When libvips or the system cannot write.
     """
     metadata = picture.metadata
-    in_exif = kind in ("webp", "avif")  # libvips writes EXIF there, and the resolution into it
     keep = vips().enums.ForeignKeep
-    kept = keep.ICC | keep.XMP | keep.IPTC | keep.OTHER
-    if in_exif and ("exif" in metadata or picture.resolution):
-        kept |= keep.EXIF
+    kept = keep.ICC | keep.XMP | keep.OTHER
+    if kind in _CARRIED["exif"] and ("exif" in metadata or picture.resolution):
+        kept |= keep.EXIF  # with the resolution, which libvips writes there
     image = _image(picture, kind)
     saver = _LOADERS[kind].replace("load", "save")
     try:
@@ -286,7 +287,7 @@ def _image(picture: Picture, kind: str) -> Any:
     image = image.copy(interpretation=_INTERPRETATIONS[samples.dtype.name, channels], xres=xres, yres=yres)
     blob, text = vips().GValue.blob_type, vips().GValue.gstr_type
     for theirs, ours in _BLOBS.items():
-        if ours in picture.metadata and (ours != "photoshop" or kind == "tiff"):
+        if ours in picture.metadata and kind in _CARRIED[ours]:
             prefix = b"Exif\0\0" if ours == "exif" else b""
             image.set_type(blob, theirs, prefix + picture.metadata[ours])
     if picture.profile:
@@ -302,9 +303,9 @@ def _from_memory(samples: Samples, width: int, height: int, channels: int) -> An
 
 
 def _rounded(samples: Samples, bits: int) -> Samples:
-    """Round to the upper bits of uint16, since libvips only cuts the lower ones off."""
-    half = 1 << (15 - bits)
-    return np.minimum(samples, np.uint16(65535 - half)) + np.uint16(half)
+    """Round to the upper bits of uint16, where libvips takes them from: the reverse of `stretched`."""
+    levels = np.rint(samples * np.float32((2**bits - 1) / 65535))
+    return levels.astype(np.uint16) << (16 - bits)
 
 
 def _fits(samples: Samples, bits: int | None) -> bool:
@@ -360,12 +361,12 @@ _OPTIONS: dict[str, Callable[[Picture], dict[str, Any]]] = {
 def _insert_metadata(kind: str, path: Path, picture: Picture) -> None:
     """Put into the file what libvips would drop or rewrite."""
     metadata, exif = picture.metadata, picture.metadata.get("exif")
-    if kind == "tiff" and exif:
-        add_exif_to_tiff(path, exif)
+    if kind == "tiff":
+        iptc = metadata.get("iptc", b"")
+        add_to_tiff(path, exif or b"", iptc, unitless=picture.resolution is None)
     elif kind == "png":
         chunks = containers.png_chunks(exif, metadata.get("png", b""))
         containers.insert(path, containers.END_OF_IHDR, chunks)
     elif kind == "jpeg":
-        ready, unit = metadata.get("jpeg", b""), metadata.get("unit", "in")
-        segments = containers.jpeg_segments(picture.resolution, unit, exif, ready)
+        segments = containers.jpeg_segments(picture.resolution, metadata)
         containers.insert(path, containers.END_OF_SOI, segments)

@@ -6,10 +6,10 @@ libvips decodes and encodes; here stands what it does not tell or does not carry
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 SUFFIXES = {
     ".png": "png",
@@ -95,8 +95,16 @@ class JpegFacts:
     quality: int
     subsampled: bool
     segments: bytes
+    photoshop: bytes  # its "image resources", of which one may be IPTC
     resolution: tuple[float, float] | None  # pixels per millimetre, horizontal and vertical
     pictures: bool  # whether further pictures follow the first: a preview, a gain map, the other eye
+
+
+_PHOTOSHOP = b"Photoshop 3.0\0"  # begins each segment of Photoshop's image resources
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_SEGMENT = 65_533  # bytes that a segment holds at most
+LARGEST = {"exif": _SEGMENT - 6, "xmp": _SEGMENT - len(_XMP)}
+"""Bytes of EXIF and XMP that a JPEG can hold."""
 
 
 def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -116,21 +124,23 @@ def jpeg_facts(file: BinaryIO) -> JpegFacts:
     """Read how a JPEG was compressed, from its tables."""
     tables: dict[int, tuple[int, ...]] = {}
     components: list[tuple[int, int]] = []
-    kept, pictures, resolution = b"", False, None
+    kept, photoshop, pictures, resolution = b"", b"", False, None
     for marker, data in _segments(file):
         if marker == 0xDB:
             tables.update(_tables(data))
         elif marker in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA) and len(data) > 5:
             components = [(data[i + 1], data[i + 2]) for i in range(6, len(data) - 2, 3)]
         elif marker == 0xFE or data.startswith(b"http://ns.adobe.com/xmp/extension/\0"):
-            kept += bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+            kept += _segment(marker, data)
         elif data.startswith(b"JFIF\0") and len(data) >= 12:
             resolution = _density(data)
+        elif marker == 0xED and data.startswith(_PHOTOSHOP):
+            photoshop += data[len(_PHOTOSHOP) :]
         elif marker == 0xE2 and data.startswith(b"MPF\0"):
             pictures = True
     sampling = [factors for factors, _ in components]
     used = [tables[table] for _, table in components if table in tables]
-    return JpegFacts(_quality(used), sampling == [0x22, 0x11, 0x11], kept, resolution, pictures)
+    return JpegFacts(_quality(used), sampling == [0x22, 0x11, 0x11], kept, photoshop, resolution, pictures)
 
 
 def _density(jfif: bytes) -> tuple[float, float] | None:
@@ -168,17 +178,47 @@ def _quality(used: Sequence[tuple[int, ...]]) -> int:
     return next((quality for quality in range(1, 100) if fine_enough(quality)), 100)
 
 
-def jpeg_segments(
-    resolution: tuple[float, float] | None, unit: str, exif: bytes | None, ready: bytes
-) -> bytes:
-    """Make the segments to insert at a JPEG's start: JFIF, which libvips leaves out, and EXIF."""
+def jpeg_segments(resolution: tuple[float, float] | None, metadata: Mapping[str, Any]) -> bytes:
+    """Make the segments to insert at a JPEG's start.
+
+    libvips leaves JFIF out, loses large XMP, and takes IPTC only as it stands in a JPEG.
+    """
+    unit = metadata.get("unit", "in")
     per_mm = 10.0 if unit == "cm" else 25.4
     x, y = (min(max(round(side * per_mm), 1), 65535) for side in resolution or (1 / per_mm, 1 / per_mm))
     code = 0 if resolution is None else 2 if unit == "cm" else 1
-    jfif = b"\xff\xe0\0\x10JFIF\0\x01\x01" + struct.pack(">BHH", code, x, y) + b"\0\0"
-    if not exif:
-        return jfif + ready
-    return jfif + b"\xff\xe1" + struct.pack(">H", len(exif) + 8) + b"Exif\0\0" + exif + ready
+    made = _segment(0xE0, b"JFIF\0\x01\x01" + struct.pack(">BHH", code, x, y) + b"\0\0")
+    for name, head in (("exif", b"Exif\0\0"), ("xmp", _XMP)):
+        if name in metadata:
+            made += _segment(0xE1, head + metadata[name])
+    resources = metadata.get("photoshop", b"")
+    if "iptc" in metadata and iptc_in(resources) is None:
+        resources += _iptc_resource(metadata["iptc"])
+    room = _SEGMENT - len(_PHOTOSHOP)
+    for start in range(0, len(resources), room):
+        made += _segment(0xED, _PHOTOSHOP + resources[start : start + room])
+    return made + bytes(metadata.get("jpeg", b""))
+
+
+def _segment(marker: int, data: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+def iptc_in(resources: bytes) -> bytes | None:
+    """Find the IPTC records among Photoshop's image resources (Adobe Photoshop File Formats)."""
+    place = 0
+    while resources[place : place + 4] == b"8BIM" and len(resources) >= place + 12:
+        (kind,) = struct.unpack_from(">H", resources, place + 4)
+        place += 6 + (resources[place + 6] + 2) // 2 * 2  # a name, with its length, is padded to even
+        size, place = int.from_bytes(resources[place : place + 4], "big"), place + 4
+        if kind == 0x0404:
+            return resources[place : place + size]
+        place += size + size % 2
+    return None
+
+
+def _iptc_resource(iptc: bytes) -> bytes:
+    return b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
 
 
 # ---- PNG (W3C Recommendation) --------------------------------------------------------------------
@@ -187,20 +227,22 @@ def jpeg_segments(
 _KEPT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"gAMA", b"cHRM", b"sRGB", b"cICP")
 _CARRIED_TEXTS = (b"XML:com.adobe.xmp", b"Raw profile type ")
 END_OF_IHDR = 33
+UNKNOWN_PNG_RESOLUTION = 2835  # pixels a metre, 72 an inch: what libvips writes when nothing is known
 
 
 @dataclass(frozen=True)
 class PngFacts:
-    """Chunks to keep, whether there is more than one picture, and whether the file has its end."""
+    """Chunks to keep, pixels a millimetre, whether there are more pictures, and whether the end is there."""
 
     chunks: bytes
+    resolution: tuple[float, float] | None
     animated: bool
     complete: bool
 
 
 def png_facts(file: BinaryIO) -> PngFacts:
     """Walk over the chunks of a PNG without decoding any."""
-    kept, animated, complete = b"", False, False
+    kept, resolution, animated, complete = b"", None, False, False
     size = file.seek(0, io.SEEK_END)
     file.seek(8)
     while len(head := file.read(8)) == 8 and not complete:
@@ -210,10 +252,14 @@ def png_facts(file: BinaryIO) -> PngFacts:
             data = file.read(length + 4)
             if zlib.crc32(name + data[:-4]) == int.from_bytes(data[-4:], "big"):
                 kept += b"" if data.startswith(_CARRIED_TEXTS) else head + data
+        elif name == b"pHYs" and length == 9:
+            x, y, unit = struct.unpack(">IIB4x", file.read(13).ljust(13, b"\0"))
+            known = unit == 1 and x and y and (x, y) != (UNKNOWN_PNG_RESOLUTION, UNKNOWN_PNG_RESOLUTION)
+            resolution = (x / 1000, y / 1000) if known else None
         else:
             file.seek(length + 4, io.SEEK_CUR)
         complete = name == b"IEND" and file.tell() <= size
-    return PngFacts(kept, animated, complete)
+    return PngFacts(kept, resolution, animated, complete)
 
 
 def png_chunks(exif: bytes | None, ready: bytes) -> bytes:

@@ -8,19 +8,22 @@ Tag numbers: TIFF revision 6.0 (Adobe, 1992) and Exif 2.32 (CIPA DC-008).
 import io
 import re
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Self
 
 ORIENTATION, EXIF, GPS, INTEROPERABILITY = 274, 34665, 34853, 40965
 PIXEL_WIDTH, PIXEL_HEIGHT = 40962, 40963
+IPTC, IMAGEJ_SIZES, IMAGEJ = 33723, 50838, 50839
+_RESOLUTION = X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 
 # What says how the pixels are stored, or is carried by libvips: not to be copied from one file to another.
 # 37724 are Photoshop's layers, which would still show the noisy picture.
 _STRUCTURE = frozenset(
     [*range(254, 267), 273, ORIENTATION, *range(277, 285), 292, 293, 296, 297, 301, 317, *range(320, 334)]
-) | frozenset([*range(336, 348), *range(512, 533), 700, 33723, 34377, 34675, 37724])
+) | frozenset([*range(336, 348), *range(512, 533), 700, IPTC, 34377, 34675, 37724])
 _INNER: tuple[tuple[int, ...], ...] = ((EXIF, GPS), (INTEROPERABILITY,), ())  # which directory holds which
 _SIZES = {
     1: 1,
@@ -62,6 +65,10 @@ class Entry:
         """The values of a tag that holds whole numbers."""
         code = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}.get(self.type)
         return struct.unpack(f"<{self.count}{code}", self.data) if code else ()
+
+
+_ONE = Entry(5, 1, struct.pack("<II", 1, 1))
+_NO_RESOLUTION = {X_RESOLUTION: _ONE, Y_RESOLUTION: _ONE, RESOLUTION_UNIT: Entry(3, 1, struct.pack("<H", 1))}
 
 
 @dataclass(frozen=True)
@@ -174,11 +181,53 @@ def exif_of_tiff(path: Path) -> bytes | None:
     """Collect what a TIFF file says about its picture, other than how the pixels are stored, as EXIF."""
     with path.open("rb") as file:
         layout, offset = _Layout.read(file)
-        entries = _directory(file, layout, offset)
+        entries = _directory(file, layout, offset) | _unitless(file, layout, offset)
+    if layout.order == ">" and IMAGEJ in entries and IMAGEJ_SIZES in entries:
+        data, sizes = entries[IMAGEJ].data, entries[IMAGEJ_SIZES].numbers
+        entries[IMAGEJ] = replace(entries[IMAGEJ], data=_imagej_turned(data, sizes))
     kept = {tag: entry for tag, entry in entries.items() if entry.type not in (16, 17, 18)}
     if not kept:
         return None
     return b"II*\0" + struct.pack("<I", 8) + _packed(kept, {}, 8, _Layout("<", big=False), 0)
+
+
+def iptc_of_tiff(path: Path) -> bytes | None:
+    """Find the IPTC records of a TIFF file; whatever the type of the tag, they are bytes."""
+    with path.open("rb") as file:
+        layout, offset = _Layout.read(file)
+        for row in _rows(file, layout, offset)[0]:
+            if row.tag == IPTC and row.type in _SIZES:
+                return _exactly(file, row.place, _SIZES[row.type] * row.count)
+    return None
+
+
+def _unitless(file: BinaryIO, layout: _Layout, offset: int) -> dict[int, Entry]:
+    """Find a resolution that has no unit, such as ImageJ's pixels per micrometre; 1 by 1 says nothing."""
+    rows = [row for row in _rows(file, layout, offset)[0] if row.tag in _RESOLUTION and row.type in _SIZES]
+    found = {row.tag: _entry(file, layout, row) for row in rows}
+    known = len(found) == 3 and found[RESOLUTION_UNIT].numbers == (1,) and found != _NO_RESOLUTION
+    return found if known else {}
+
+
+def _imagej_turned(data: bytes, sizes: Sequence[int]) -> bytes:
+    """Turn the byte order of what ImageJ adds to a TIFF: a table, then texts in UTF-16, numbers, and bytes.
+
+    The table has four bytes of magic, then kind and number of each sort of part; `sizes` are those of the
+    table and of each part (ij/io/TiffEncoder.java).
+    """
+
+    def turned(part: bytes, width: int) -> bytes:
+        return b"".join(part[i : i + width][::-1] for i in range(0, len(part), width))
+
+    table, place, kinds = data[: sizes[0]], sizes[0], []
+    for i in range(4, len(table), 8):
+        kinds += [table[i : i + 4]] * min(int.from_bytes(table[i + 4 : i + 8], "big"), len(sizes))
+    parts = [turned(table, 4)]
+    for kind, size in zip(kinds, sizes[1:], strict=False):
+        width = {b"info": 2, b"labl": 2, b"prop": 2, b"rang": 8}.get(kind, 1)
+        parts.append(turned(data[place : place + size], width))
+        place += size
+    return b"".join(parts) + data[place:]
 
 
 def _packed(
@@ -207,21 +256,27 @@ def _packed(
     return table + bytes(values)
 
 
-def add_exif_to_tiff(path: Path, exif: bytes) -> None:
-    """Write EXIF into a little-endian TIFF file, beside the tags that it has.
+def add_to_tiff(path: Path, exif: bytes, iptc: bytes, *, unitless: bool) -> None:
+    """Write EXIF and IPTC into a little-endian TIFF file, beside the tags that it has.
 
-    The first directory is written anew at the end of the file, where there is room for more tags.
+    The first directory is written anew at the end of the file, where there is room for more tags. With
+    `unitless` the resolution there, which libvips always writes, gives way to one without a unit.
     """
-    try:
+    entries: dict[int, Entry] = {IPTC: Entry(7, len(iptc), iptc)} if iptc else {}
+    own: dict[int, Entry] = {}
+    with suppress(BrokenDirectoryError, struct.error):
         source = io.BytesIO(exif)
-        entries = _directory(source, *_Layout.read(source))
-    except (BrokenDirectoryError, struct.error):
+        layout, offset = _Layout.read(source)
+        own = _unitless(source, layout, offset)
+        entries |= _directory(source, layout, offset)
+    own = (own or _NO_RESOLUTION) if unitless else {}
+    if not entries and not own:
         return
     with path.open("r+b") as file:
         layout, offset = _Layout.read(file)
         rows, following = _rows(file, layout, offset)
-        ready = {row.tag: row.raw for row in rows}
-        wanted = {tag: entry for tag, entry in entries.items() if tag not in ready}
+        ready = {row.tag: row.raw for row in rows if row.tag not in own}
+        wanted = {tag: entry for tag, entry in entries.items() if tag not in ready} | own
         end = file.seek(0, io.SEEK_END)
         end += file.write(b"\0" * (end % 8))
         file.write(_packed(wanted, ready, end, layout, following))
@@ -258,11 +313,19 @@ def resolution_of(exif: bytes) -> tuple[float, float] | None:
     file = io.BytesIO(exif)
     try:
         layout, offset = _Layout.read(file)
-        rows = {row.tag: _entry(file, layout, row) for row in _rows(file, layout, offset)[0]}
-        x, y = (struct.unpack("<II", rows[tag].data) for tag in (282, 283))
-        unit = {2: 25.4, 3: 10.0}[rows[296].numbers[0]]
+        return resolution_in({row.tag: _entry(file, layout, row) for row in _rows(file, layout, offset)[0]})
+    except (BrokenDirectoryError, struct.error):
+        return None
+
+
+def resolution_in(tags: Mapping[int, Entry]) -> tuple[float, float] | None:
+    """The same from tags that have been read."""
+    try:
+        x, y = (struct.unpack("<II", tags[tag].data) for tag in (X_RESOLUTION, Y_RESOLUTION))
+        code = tags[RESOLUTION_UNIT].numbers[0] if RESOLUTION_UNIT in tags else 2
+        unit = {2: 25.4, 3: 10.0}[code]
         return (x[0] / x[1] / unit, y[0] / y[1] / unit) if x[0] and y[0] else None
-    except (BrokenDirectoryError, struct.error, KeyError, IndexError, ZeroDivisionError):
+    except (struct.error, KeyError, IndexError, ZeroDivisionError):
         return None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.codecs import LONGEST_JPEG, decode, encode
-from pellucid.images.containers import SUFFIXES, foreign_name, kind_of
+from pellucid.images.containers import LARGEST, SUFFIXES, foreign_name, kind_of
 from pellucid.images.heic import read_heic
 from pellucid.images.picture import Picture
 from pellucid.images.writing import refuse_existing, whole_or_nothing
@@ -24,7 +24,6 @@ _HOLDS = {
     "webp": ((8,), True, 16_383),
     "avif": ((8, 10, 12), True, 16_384),
 }
-_LARGEST_SEGMENT = 65_527  # bytes of EXIF or XMP in a JPEG
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = 1_000_000_000) -> Picture:
@@ -198,8 +197,8 @@ def _cannot_hold(kind: str, picture: Picture) -> str | None:
     if kind in ("webp", "avif") and channels == 1 and picture.profile:
         return "grey with a colour profile of its own"
     if kind == "jpeg":
-        for name in ("exif", "xmp"):
-            if len(picture.metadata.get(name, b"")) > _LARGEST_SEGMENT:
+        for name, largest in LARGEST.items():
+            if len(picture.metadata.get(name, b"")) > largest:
                 return f"{len(picture.metadata[name]):,} bytes of {name.upper()}"
     return None
 

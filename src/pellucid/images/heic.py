@@ -8,7 +8,7 @@ import numpy as np
 from pellucid.errors import InputError, require
 from pellucid.images.containers import is_sequence
 from pellucid.images.exif import resolution_of, upright, upright_xmp
-from pellucid.images.picture import Picture
+from pellucid.images.picture import Picture, stretched
 
 
 def read_heic(path: Path, check_size: Callable[[int, int], None]) -> Picture:
@@ -40,6 +40,8 @@ def read_heic(path: Path, check_size: Callable[[int, int], None]) -> Picture:
     array = array.reshape(*array.shape[:2], -1)
     has_alpha = array.shape[2] in (2, 4)
     info, metadata = file.info, {}
+    bits = info["bit_depth"] if info["bit_depth"] in (10, 12) else None
+    array = stretched(array, bits)
     if info.get("exif"):
         metadata["exif"] = upright(info["exif"].removeprefix(b"Exif\0\0"))
     if info.get("xmp"):
@@ -51,6 +53,6 @@ def read_heic(path: Path, check_size: Callable[[int, int], None]) -> Picture:
         metadata=metadata,
         resolution=resolution_of(metadata.get("exif", b"")),
         format="heic",
-        bits=info["bit_depth"] if info["bit_depth"] in (10, 12) else None,
+        bits=bits,
         lossy=True,
     )

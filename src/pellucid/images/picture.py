@@ -1,5 +1,6 @@
 """A picture in memory, and the one place where samples become pixels and pixels become samples."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -11,6 +12,9 @@ from pellucid.errors import UsageError
 
 Samples = NDArray[Any]
 """An array in a file's own dtype: uint8, uint16 or float32."""
+
+BITS = {"uint8": (1, 2, 4), "uint16": (10, 12)}
+"""Bits per sample that may be stretched over a dtype."""
 
 SAMPLE_TYPES = ("uint8", "uint16", "float32", "float64")
 
@@ -79,6 +83,11 @@ def _largest(dtype: np.dtype[Any]) -> int | None:
     return int(np.iinfo(dtype).max) if dtype.kind == "u" else None
 
 
+def stretched(samples: Samples, bits: int | None) -> Samples:
+    """Fill the lower bits of uint16 that 10 or 12 bits leave zero, so that white is 65535."""
+    return samples | samples >> bits if bits in (10, 12) else samples
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Picture:
     """A picture with everything that is needed to write the same kind of file again.
@@ -92,15 +101,16 @@ class Picture:
     profile : bytes, optional
         The ICC profile.
     metadata : mapping
-        What travels beside the pixels: "exif" (bytes of a TIFF structure, orientation 1), "xmp", "iptc",
-        "photoshop" (bytes), "unit" (of the resolution: "in" or "cm"), "png" and "jpeg" (chunks or segments).
+        What travels beside the pixels: "exif" (bytes of a TIFF structure, orientation 1), "xmp", "iptc"
+        (records), "photoshop" (image resources), "unit" (of the resolution: "in" or "cm"), "png" and "jpeg"
+        (chunks or segments).
     resolution : (float, float), optional
         Pixels per millimetre, horizontal and vertical; None when unknown.
     format : str
         Where it came from: "png", "jpeg", "tiff", "webp", "avif" or "heic".
     bits : int, optional
         Bits per sample in the file where these are not all bits of the dtype: 1, 2 or 4 (stretched over
-        uint8), 10 or 12 (at the upper end of uint16).
+        uint8), 10 or 12 (stretched over uint16).
     lossy : bool
         Whether the file's compression changed the samples.
     quality : int
@@ -113,7 +123,7 @@ class Picture:
     Raises
     ------
     UsageError
-        When dtype or shapes are not as said above.
+        When dtype, shapes or numbers are not as said above.
     """
 
     samples: Samples
@@ -142,6 +152,17 @@ class Picture:
                 f"A picture cannot have samples of shape {shape} and type {dtype.name}",
                 "Use (height, width, 1) or (height, width, 3), at least one pixel, uint8, uint16 or float32",
             )
+        if self.bits is not None and self.bits not in BITS.get(dtype.name, ()):
+            raise UsageError(
+                f"{self.bits} bits are not stretched over {dtype.name}",
+                "Use 1, 2 or 4 for uint8, 10 or 12 for uint16, or None",
+            )
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"A JPEG quality of {self.quality} is not possible", "Use 1 to 100")
+        if self.resolution is not None and not all(0 < side < math.inf for side in self.resolution):
+            raise UsageError(
+                f"A resolution of {self.resolution} is not possible", "Use numbers above 0, or None"
+            )
         if self.alpha is not None and (self.alpha.shape != shape[:2] or self.alpha.dtype != dtype):
             raise UsageError(
                 f"Alpha {self.alpha.dtype.name} of shape {self.alpha.shape} does not fit the samples",
@@ -159,5 +180,9 @@ class Picture:
         return self.bits if self.bits in (10, 12) else self.samples.itemsize * 8
 
     def with_samples(self, samples: Samples) -> Self:
-        """Give a copy that holds other samples (height, width, 1 or 3) and all else as it was."""
-        return replace(self, samples=samples)
+        """Give a copy that holds other samples (height, width, 1 or 3) and all else as it was.
+
+        Samples of another dtype have all of its bits.
+        """
+        same = getattr(samples, "dtype", None) == self.samples.dtype
+        return replace(self, samples=samples, bits=self.bits if same else None)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.errors import InputError
-from pellucid.images.exif import Entry, exif_of_tiff, pages
+from pellucid.images.exif import Entry, exif_of_tiff, iptc_of_tiff, pages, resolution_in
 
 log = logging.getLogger("pellucid")
 
@@ -45,7 +45,7 @@ def tiff_facts(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         first, *others = _whole_pages(path)
         _refuse_strange(path, first)
-        exif = exif_of_tiff(path)
+        found = {"exif": exif_of_tiff(path), "iptc": iptc_of_tiff(path)}
     except ValueError as exc:  # broken, or no page at all
         raise InputError(f"{path} is a broken TIFF file: {exc}", "Use an intact copy") from exc
     if others:
@@ -54,8 +54,12 @@ def tiff_facts(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             "Save each page as a file of its own",
         )
     compression = _number(first, _COMPRESSION, 1)
-    fields = {"compression": _COMPRESSIONS.get(compression, "deflate"), "lossy": compression in _LOSSY}
-    return fields, {"exif": exif} if exif else {}
+    fields = {
+        "compression": _COMPRESSIONS.get(compression, "deflate"),
+        "lossy": compression in _LOSSY,
+        "resolution": resolution_in(first),
+    }
+    return fields, {name: data for name, data in found.items() if data}
 
 
 def _number(page: dict[int, Entry], tag: int, default: int) -> int:

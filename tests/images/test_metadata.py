@@ -1,0 +1,117 @@
+"""What travels beside the pixels between formats: resolution without a unit, IPTC, long XMP, ImageJ's own."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, IptcImagePlugin
+
+from pellucid.errors import UsageError
+from pellucid.images.files import read_image, write_image
+from pellucid.images.picture import Picture
+from tests.pictures import Make
+
+GREY = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+RECORDS = b"\x1c\x02\x05\0\x05Title\x1c\x02\x50\0\x06Author"  # application records 5 and 80
+IPTC = {(2, 5): b"Title", (2, 80): b"Author"}
+
+
+def written(source: Path, name: str) -> Path:
+    target = source.with_name(name)
+    write_image(target, read_image(source))
+    return target
+
+
+def tags(path: Path) -> dict[str, Any]:
+    with tifffile.TiffFile(path) as file:
+        return {tag.name: tag.value for tag in file.pages.first.tags}
+
+
+def app13(records: bytes, before: bytes = b"") -> bytes:
+    """Photoshop's segment of a JPEG, with IPTC records among its resources."""
+    padded = records + b"\0" * (len(records) % 2)
+    resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(records)) + padded
+    content = b"Photoshop 3.0\0" + before + resource
+    return b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_imagej_keeps_its_calibration_and_its_notes(order: Any, tmp_path: Path) -> None:
+    path = tmp_path / "cells.tif"
+    notes = {"unit": "um", "Info": "Gain = 2\nµ", "Labels": ["first"], "Ranges": (1.0, 4000.0)}
+    tifffile.imwrite(path, GREY, byteorder=order, imagej=True, resolution=(10, 20), metadata=notes)
+    back = written(path, "clean.tif")
+    found = tags(back)
+    assert (found["XResolution"], found["YResolution"], found["ResolutionUnit"]) == ((10, 1), (20, 1), 1)
+    assert read_image(back).resolution is None
+    with tifffile.TiffFile(path) as before, tifffile.TiffFile(back) as after:
+        assert after.imagej_metadata == before.imagej_metadata
+        assert after.imagej_metadata is not None
+        assert {"Info", "Labels", "Ranges", "unit"} <= set(after.imagej_metadata)
+
+
+def test_a_resolution_without_a_unit_travels_through_other_formats(tiff_file: Make) -> None:
+    path = tiff_file(GREY, resolution=(10, 20), resolutionunit=1)
+    back = tags(written(written(path, "on the way.png"), "back.tif"))
+    assert (back["XResolution"], back["YResolution"], back["ResolutionUnit"]) == ((10, 1), (20, 1), 1)
+
+
+@pytest.mark.parametrize(("unit", "per_mm"), [(2, 25.4), (3, 10.0)])
+def test_a_resolution_with_a_unit_stays(unit: int, per_mm: float, tiff_file: Make) -> None:
+    path = tiff_file(GREY, resolution=(72, 144), resolutionunit=unit)
+    for name in ("same.tif", "other.png", "again.tif"):
+        path = written(path, name)
+        assert read_image(path).resolution == pytest.approx((72 / per_mm, 144 / per_mm), rel=1e-3)
+
+
+def test_no_resolution_is_made_up_in_a_tiff(tiff_file: Make) -> None:
+    assert (
+        tags(written(tiff_file(GREY, resolution=(1, 1), resolutionunit=1), "out.tif"))["ResolutionUnit"] == 1
+    )
+
+
+@pytest.mark.parametrize("kind", [1, 4, 7])
+def test_iptc_travels_between_tiff_and_jpeg(kind: int, tiff_file: Make) -> None:
+    data = RECORDS + b"\0" * (-len(RECORDS) % 4)
+    count = len(data) // (4 if kind == 4 else 1)
+    value: Any = struct.unpack(f"<{count}I", data) if kind == 4 else data
+    path = tiff_file((GREY // 256).astype(np.uint8), extratags=[(33723, kind, count, value, True)])
+    for name in ("same.tif", "other.jpg", "back.tif", "again.jpg"):
+        path = written(path, name)
+        with Image.open(path) as image:
+            assert IptcImagePlugin.getiptcinfo(image) == IPTC
+
+
+def test_the_image_resources_of_a_jpeg_are_kept_with_its_iptc(pillow_file: Make) -> None:
+    path = pillow_file("a.jpg", Image.new("RGB", (8, 8), "grey"))
+    clipping = b"8BIM\x07\xd0\x03abc" + struct.pack(">I", 3) + b"xyz\0"
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + app13(RECORDS, clipping) + content[2:])
+    assert app13(RECORDS, clipping) in written(path, "b.jpg").read_bytes()
+    with Image.open(written(path, "c.tif")) as image:
+        assert IptcImagePlugin.getiptcinfo(image) == IPTC
+
+
+def test_iptc_longer_than_a_segment_is_kept(tmp_path: Path) -> None:
+    records = b"".join(b"\x1c\x02\x78\x07\xd0" + bytes([65 + i]) * 2000 for i in range(50))
+    path = tmp_path / "long.jpg"
+    write_image(path, Picture(samples=np.zeros((4, 4, 3), np.uint8), metadata={"iptc": records}))
+    assert read_image(path).metadata["iptc"] == records
+
+
+@pytest.mark.parametrize("size", [59_000, 60_001, 65_504])
+def test_all_xmp_that_a_jpeg_can_hold_is_kept(size: int, tmp_path: Path) -> None:
+    xmp = b"<x:xmpmeta>" + b" " * (size - 23) + b"</x:xmpmeta>"
+    path = tmp_path / "long.jpg"
+    write_image(path, Picture(samples=np.zeros((4, 4, 3), np.uint8), metadata={"xmp": xmp}))
+    assert read_image(path).metadata["xmp"] == xmp
+    assert read_image(written(path, "again.jpg")).metadata["xmp"] == xmp
+
+
+def test_more_xmp_than_a_jpeg_can_hold_is_refused(tmp_path: Path) -> None:
+    picture = Picture(samples=np.zeros((4, 4, 3), np.uint8), metadata={"xmp": b" " * 65_505})
+    with pytest.raises(UsageError, match="65,505 bytes of XMP"):
+        write_image(tmp_path / "long.jpg", picture)
