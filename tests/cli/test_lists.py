@@ -32,6 +32,13 @@ def test_a_model_shows_its_cards(pellucid: Run) -> None:
     assert sorted(card["channels"] for card in cards) == [1, 3]
 
 
+@pytest.mark.parametrize("command", [["models"], ["recipes"]])
+def test_json_may_stand_before_what_to_list_or_show(pellucid: Run, command: list[str]) -> None:
+    name = {"models": "gaussian-fast", "recipes": "gaussian-fast-grey"}[command[0]]
+    for rest in (["list"], ["show", name]):
+        assert pellucid(*command, "--json", *rest).json == pellucid(*command, *rest, "--json").json
+
+
 def test_a_network_for_photographs_shows_its_card(pellucid: Run) -> None:
     for name in ("photo-fast", "auto"):
         page = pellucid("models", "show", name).out

@@ -204,6 +204,12 @@ def test_a_profile_that_is_broken_or_of_other_colours_is_left_out_with_a_warning
     assert "profile is broken or of other colours" in caplog.text
 
 
+def test_a_profile_that_libpng_drops_is_told_too(pillow_file: Make, caplog: pytest.LogCaptureFixture) -> None:
+    picture = read_image(pillow_file("grey.png", gradient()[..., 0], icc_profile=profile("sRGB")))
+    assert picture.profile is None
+    assert "profile is broken or of other colours" in caplog.text
+
+
 def test_a_jpeg_that_holds_red_green_and_blue_as_they_are_is_read(pillow_file: Make) -> None:
     path = pillow_file("rgb.jpg", gradient(), quality=100, subsampling=0, keep_rgb=True)
     assert np.abs(read_image(path).samples - gradient().astype(int)).max() <= 1

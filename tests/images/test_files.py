@@ -303,3 +303,8 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
     assert result.stdout == "interrupted\n"
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b"precious"
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be a file's name"):
+        write_image(f"{tmp_path}/a\0.png", Picture(samples=np.zeros((2, 2, 1), np.uint8)))

@@ -369,3 +369,12 @@ def test_wrong_devices_and_threads_are_refused_when_a_model_is_loaded(shipped: b
         if provider not in runtime().get_available_providers():
             with pytest.raises(DeviceError, match=f"No device {device!r}"):
                 load_model(name, device=device)
+
+
+def test_memory_may_be_a_float(model: Model) -> None:
+    pixels = np.full((64, 64), 0.5, np.float32)
+    limited = load_model("gaussian-instant", memory=1e9)
+    assert np.array_equal(
+        limited.denoise(pixels, sigma=0.1).pixels,
+        load_model("gaussian-instant").denoise(pixels, sigma=0.1).pixels,
+    )

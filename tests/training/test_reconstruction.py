@@ -294,3 +294,9 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_what_the_set_holds_is_told(data_dir: Path) -> None:
     words = "40 pictures of 16 x 16 pixels: 32 to train, 4 to validate, 4 to test"
     assert task_of(data_dir).note.startswith(words)
+
+
+def test_a_folder_that_shall_judge_is_looked_for_before_anything_is_learned(data_dir: Path) -> None:
+    recipe = set_recipe(data={"judge": "missing"})
+    with pytest.raises(InputError, match=r"There is no folder .*missing"):
+        Reconstruction(recipe, data_dir, CPU)

@@ -20,6 +20,7 @@ app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, epilog=EXA
 @app.callback()
 def models(context: typer.Context, as_json: Json = False) -> None:
     """List the networks that take noise away, or show one's card."""
+    context.default_map = {name: {"as_json": as_json} for name in ("list", "show")}
     if context.invoked_subcommand is None:
         list_models(as_json)
 

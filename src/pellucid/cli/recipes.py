@@ -22,6 +22,7 @@ app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, epilog=EXA
 @app.callback()
 def recipes(context: typer.Context, as_json: Json = False) -> None:
     """List the recipes that pellucid train can follow, or show one."""
+    context.default_map = {name: {"as_json": as_json} for name in ("list", "show")}
     if context.invoked_subcommand is None:
         list_recipes(as_json)
 

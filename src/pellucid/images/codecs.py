@@ -105,7 +105,7 @@ def decode(kind: str, path: Path, check_size: Callable[[int, int], None]) -> Pic
     return Picture(
         samples=samples,
         alpha=alpha,
-        profile=_profile(path, image),
+        profile=_profile(path, image, profiled=fields.pop("profiled", False)),
         metadata=metadata,
         resolution=resolution[::-1] if resolution and turn >= 5 else resolution,
         format=kind,
@@ -118,6 +118,7 @@ def _facts(kind: str, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read what libvips does not tell, as fields and metadata of a `Picture`."""
     if kind == "tiff":
         return tiff_facts(path)
+    fields: dict[str, Any]
     with path.open("rb") as file:
         if kind == "webp":
             return {"lossy": not containers.webp_is_lossless(file)}, {}
@@ -131,7 +132,8 @@ def _facts(kind: str, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
                 raise _several(path)
             if not png.complete:
                 raise InputError(f"{path} is a PNG that is cut off", "Use an intact copy of the file")
-            return {"resolution": png.resolution}, {"png": png.chunks} if png.chunks else {}
+            fields = {"resolution": png.resolution, "profiled": png.profiled}
+            return fields, {"png": png.chunks} if png.chunks else {}
         jpeg = containers.jpeg_facts(file)
     if jpeg.pictures:
         log.warning("%s: only the first picture is read; its previews or gain maps do not go with it", path)
@@ -196,11 +198,14 @@ def _bits(image: Any) -> int | None:
     return bits if few or bits in (10, 12) else None
 
 
-def _profile(path: Path, image: Any) -> bytes | None:
-    """Give the ICC profile; one that is broken or of other colours would be dropped without a word later."""
-    if not _has(image, "icc-profile-data"):
+def _profile(path: Path, image: Any, *, profiled: bool) -> bytes | None:
+    """Give the ICC profile; one that is broken or of other colours would be dropped without a word later.
+
+    That it is there is `profiled` even where libpng has dropped it.
+    """
+    if not profiled and not _has(image, "icc-profile-data"):
         return None
-    profile: bytes = image.get("icc-profile-data")
+    profile: bytes = image.get("icc-profile-data") if _has(image, "icc-profile-data") else b""
     if profile[36:40] == b"acsp" and profile[16:20] == (b"GRAY" if image.bands < 3 else b"RGB "):
         pixel = vips().Image.black(1, 1, bands=1 if image.bands < 3 else 3).copy(interpretation="srgb")
         pixel.set_type(vips().GValue.blob_type, "icc-profile-data", profile)

@@ -232,9 +232,10 @@ UNKNOWN_PNG_RESOLUTION = 2835  # pixels a metre, 72 an inch: what libvips writes
 
 @dataclass(frozen=True)
 class PngFacts:
-    """Chunks to keep, pixels a millimetre, whether there are more pictures, and whether the end is there."""
+    """Chunks to keep, pixels a millimetre, and whether there are a colour profile, more pictures, the end."""
 
     chunks: bytes
+    profiled: bool
     resolution: tuple[float, float] | None
     animated: bool
     complete: bool
@@ -242,12 +243,13 @@ class PngFacts:
 
 def png_facts(file: BinaryIO) -> PngFacts:
     """Walk over the chunks of a PNG without decoding any."""
-    kept, resolution, animated, complete = b"", None, False, False
+    kept, resolution, profiled, animated, complete = b"", None, False, False, False
     size = file.seek(0, io.SEEK_END)
     file.seek(8)
     while len(head := file.read(8)) == 8 and not complete:
         length, name = int.from_bytes(head[:4], "big"), head[4:]
         animated |= name == b"acTL"
+        profiled |= name == b"iCCP"
         if name in _KEPT_CHUNKS:
             data = file.read(length + 4)
             if zlib.crc32(name + data[:-4]) == int.from_bytes(data[-4:], "big"):
@@ -259,7 +261,7 @@ def png_facts(file: BinaryIO) -> PngFacts:
         else:
             file.seek(length + 4, io.SEEK_CUR)
         complete = name == b"IEND" and file.tell() <= size
-    return PngFacts(kept, resolution, animated, complete)
+    return PngFacts(kept, profiled, resolution, animated, complete)
 
 
 def png_chunks(exif: bytes | None, ready: bytes) -> bytes:

@@ -128,7 +128,12 @@ def write_image(path: str | os.PathLike[str], picture: Picture, *, overwrite: bo
         raise UsageError(
             f"A {type(picture).__name__} is no picture", "Give a Picture: read_image(...).with_samples(array)"
         )
-    file = Path(os.path.realpath(path))  # a link stays a link
+    try:
+        file = Path(os.path.realpath(path))  # a link stays a link
+    except ValueError as exc:
+        raise UsageError(
+            f"{os.fspath(path)!r} cannot be a file's name: {exc}", "Choose another name"
+        ) from exc
     kind = check_target(file, picture, overwrite=overwrite)
     with whole_or_nothing(file, overwrite=overwrite) as temporary:
         encode(kind, temporary, picture)

@@ -153,8 +153,8 @@ def denoise_file(
         When the picture is too large, or memory or disk are too small.
     """
     source = Path(path)
-    target = default_output(source) if output is None else Path(output)
     find_format(source)  # what is wrong with the input is told first
+    target = default_output(source) if output is None else Path(output)
     check_name(target, overwrite=overwrite)
     picture = read_image(source, max_pixels=max_pixels)
     check_target(target, picture, overwrite=overwrite)

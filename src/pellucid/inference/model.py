@@ -89,15 +89,16 @@ class Model:
         *,
         device: str = "auto",
         threads: int | None = None,
-        memory: int | None = None,
+        memory: float | None = None,
         exact: bool | None = None,
     ) -> None:
         self.name = name
         self._files, self._device, self._threads = files, device, threads
-        self._memory, self._exact = memory, exact
+        self._exact = exact
         check_options(device, threads)  # now, and not when the first picture comes
         if memory is not None and not (_is_number(memory) and 0 <= memory < math.inf):
             raise UsageError(f"memory is {memory!r}", "Give a number of bytes")
+        self._memory = None if memory is None else int(memory)  # 1e9 is a number, too
         self._open = functools.cache(
             lambda channels: Session(files[channels], device=device, threads=threads)
         )
@@ -312,7 +313,7 @@ def load_model(
     *,
     device: str = "auto",
     threads: int | None = None,
-    memory: int | None = None,
+    memory: float | None = None,
     exact: bool | None = None,
 ) -> Model:
     """Load a network that ships with Pellucid, by its name, or one's own, by its path.

@@ -12,6 +12,8 @@ from pellucid.images.picture import SAMPLE_TYPES
 
 log = logging.getLogger("pellucid")
 
+_TWELVE_BITS = 4096
+
 
 def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
     """Give the picture as (h, w, channels), or say why it is none.
@@ -45,6 +47,8 @@ def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
             )
         if largest > 16:
             log.warning("the picture holds values up to %g; in floats, white should be 1", largest)
+    elif view.dtype == np.uint16 and 0 < (top := int(view.max())) < _TWELVE_BITS:
+        log.warning("the picture uses %d of 65,535 levels, and noise is judged by all: stretch it first", top)
     return view
 
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid.datasets.dataset import Dataset
+from pellucid.datasets.folder import picture_files
 from pellucid.datasets.named import SETS, load_dataset
 from pellucid.datasets.pictures import folder_dataset
 from pellucid.images.noise import Gaussian, Noise, parse_noise
@@ -42,6 +43,10 @@ class Reconstruction:
 
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         self.recipe, self.data = recipe, recipe.set
+        if self.data.judge is not None:
+            picture_files(
+                [(data_dir or Path()) / self.data.judge]
+            )  # missing, they would be missed at the end
         dataset = load_set(self.data, data_dir, recipe.seed)
         self.note = dataset.note
         self.train, self.validation = (
