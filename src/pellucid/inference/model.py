@@ -68,7 +68,7 @@ class Model:
         ``auto``, ``cpu``, ``cuda``, ``coreml`` or ``directml``.
     threads : int, optional
         By default all cores.
-    memory : int, optional
+    memory : number, optional
         Bytes that the process may take; tiles become as small as that needs.
     exact : bool, optional
         True lets tiles share the network's full receptive field, False only what their card says is needed
