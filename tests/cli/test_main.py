@@ -108,6 +108,12 @@ def test_any_terminal_can_print_any_name(pellucid: Run, picture: Save, locale: d
     assert pellucid("denoise", f"no-{name}", "--sigma", "25", env=locale, code=3).err.startswith("error: no-")
 
 
+def test_a_name_of_two_lines_cannot_look_like_two_messages(pellucid: Run) -> None:
+    said = pellucid("denoise", "a\nerror: b.png", code=3).err
+    assert said.startswith("error: a\\nerror: b.png cannot be read")
+    assert len(said.splitlines()) == 1
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("json", [False, True])
 def test_a_signal_ends_it_with_one_line_and_nothing_half_written(

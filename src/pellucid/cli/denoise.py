@@ -219,7 +219,7 @@ def _finish(plan: "Plan", files: list[dict[str, Any]], seconds: float, *, as_jso
     if not quiet and (len(files) > 1 or plan.skipped or plan.existing):
         say(_summary(plan, files, seconds))
     if isinstance(error, BatchError):
-        complain("failed:\n" + "\n".join(f"  {name}" for name, _ in error.failures))
+        complain("failed:", *(f"  {name}" for name, _ in error.failures))
     if error:
         raise error
 

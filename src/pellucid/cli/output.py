@@ -32,10 +32,11 @@ def say_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=2, allow_nan=False), flush=True)
 
 
-def complain(text: str) -> None:
-    """Print a line on standard error, if that is possible."""
+def complain(*lines: str) -> None:
+    """Print lines on standard error, if that is possible; one stays one, whatever a file's name holds."""
     with contextlib.suppress(OSError):
-        print(printable(text), file=sys.stderr, flush=True)
+        for line in lines:
+            print(printable(line).replace("\n", "\\n"), file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:
