@@ -1,6 +1,7 @@
 """What travels beside the pixels between formats: resolution without a unit, IPTC, long XMP, ImageJ's own."""
 
 import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,28 @@ def test_imagej_keeps_its_calibration_and_its_notes(order: Any, tmp_path: Path) 
         assert {"Info", "Labels", "Ranges", "unit"} <= set(after.imagej_metadata)
 
 
-def test_a_resolution_without_a_unit_travels_through_other_formats(tiff_file: Make) -> None:
+def test_a_resolution_without_a_unit_travels_through_png(tiff_file: Make) -> None:
     path = tiff_file(GREY, resolution=(10, 20), resolutionunit=1)
     back = tags(written(written(path, "on the way.png"), "back.tif"))
     assert (back["XResolution"], back["YResolution"], back["ResolutionUnit"]) == ((10, 1), (20, 1), 1)
+
+
+def test_a_resolution_without_a_unit_turns_with_the_picture(tiff_file: Make) -> None:
+    tag = (274, 3, 1, 6, True)  # to be turned by a quarter
+    path = tiff_file(GREY, resolution=(10, 20), resolutionunit=1, extratags=[tag])
+    back = tags(written(path, "upright.tif"))
+    assert (back["XResolution"], back["YResolution"], back["ResolutionUnit"]) == ((20, 1), (10, 1), 1)
+
+
+def test_a_turned_jpeg_keeps_the_resolution_of_its_exif(pillow_file: Make) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A], exif[0x011B], exif[0x0128] = 6, 200.0, 100.0, 2
+    path = pillow_file("turned.jpg", Image.new("RGB", (8, 4), "grey"), exif=exif)
+    expected = pytest.approx((100 / 25.4, 200 / 25.4), rel=1e-3)
+    for name in ("upright.jpg", "upright.tif", "upright.png", "upright.webp"):
+        assert read_image(path).resolution == expected
+        path = written(path, name)
+    assert read_image(path).resolution == expected
 
 
 @pytest.mark.parametrize(("unit", "per_mm"), [(2, 25.4), (3, 10.0)])
@@ -93,6 +112,46 @@ def test_the_image_resources_of_a_jpeg_are_kept_with_its_iptc(pillow_file: Make)
     assert app13(RECORDS, clipping) in written(path, "b.jpg").read_bytes()
     with Image.open(written(path, "c.tif")) as image:
         assert IptcImagePlugin.getiptcinfo(image) == IPTC
+
+
+STRANGE = [b"8BIM\x04\x04\0\0\0\0\0\0", b"MeSa", b"8BIM\x07\xd0\0\0\0\0\0\x03xyz"]
+
+
+@pytest.mark.parametrize("resources", STRANGE)
+def test_the_iptc_of_a_picture_comes_before_strange_resources(resources: bytes, tmp_path: Path) -> None:
+    metadata = {"iptc": RECORDS, "photoshop": resources}
+    write_image(tmp_path / "a.jpg", Picture(samples=np.zeros((4, 4, 3), np.uint8), metadata=metadata))
+    assert read_image(tmp_path / "a.jpg").metadata["iptc"] == RECORDS
+
+
+@pytest.mark.parametrize(("kind", "sizes"), [(2, b"1234"), (9, (1, 2, 3, 4))])
+def test_notes_of_imagej_with_strange_sizes_do_no_harm(kind: int, sizes: Any, tiff_file: Make) -> None:
+    notes = [(50838, kind, 4, sizes, True), (50839, 7, 4, b"IJIJ", True)]
+    path = tiff_file(GREY, byteorder=">", extratags=notes)
+    assert read_image(path).samples.shape == (8, 8, 1)
+
+
+def test_a_small_file_with_many_notes_of_imagej_takes_little_memory(tiff_file: Make) -> None:
+    rows = 2000
+    table = b"IJIJ" + (b"info" + struct.pack(">I", 2**31)) * rows
+    sizes = (len(table), *[0] * rows)
+    notes = [(50838, 4, len(sizes), sizes, True), (50839, 7, len(table), table, True)]
+    path = tiff_file(GREY, byteorder=">", extratags=notes)
+    tracemalloc.start()
+    read_image(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 5_000_000
+
+
+def test_iptc_that_is_cut_off_does_not_keep_a_picture_from_being_read(tiff_file: Make) -> None:
+    path = tiff_file(GREY, extratags=[(33723, 7, len(RECORDS), RECORDS, True)])
+    data = path.read_bytes()
+    place = data.index(struct.pack("<HHI", 33723, 7, len(RECORDS)))
+    path.write_bytes(data[: place + 4] + struct.pack("<I", 0x7FFFFFFF) + data[place + 8 :])
+    picture = read_image(path)
+    assert np.array_equal(picture.samples[..., 0], GREY)
+    assert "iptc" not in picture.metadata
 
 
 def test_iptc_longer_than_a_segment_is_kept(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ def test_white_of_ten_and_twelve_bits_is_one(bits: int, tmp_path: Path) -> None:
 def test_samples_of_another_dtype_have_all_its_bits() -> None:
     picture = Picture(samples=np.zeros((4, 4, 3), np.uint16), bits=10)
     assert picture.with_samples(np.ones((4, 4, 3), np.uint16)).bits == 10
+    assert picture.with_samples(np.ones((4, 4, 3), ">u2")).bits == 10
     for dtype in (np.uint8, np.float32):
         assert picture.with_samples(np.ones((4, 4, 3), dtype)).bits is None
 
@@ -124,6 +125,11 @@ def test_samples_of_another_dtype_have_all_its_bits() -> None:
         {"resolution": (math.nan, 1.0)},
         {"resolution": (-1.0, 1.0)},
         {"resolution": (math.inf, 1.0)},
+        {"resolution": (1e7, 1e7)},
+        {"resolution": (1.0,)},
+        {"resolution": 5.0},
+        {"resolution": ("a", "b")},
+        {"quality": "95"},
     ],
     ids=str,
 )

@@ -169,7 +169,7 @@ def test_sixteen_bits_of_which_twelve_are_used_are_told_with_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     denoise(np.full((40, 40), 4000, np.uint16), sigma=0.01)
-    assert "uses 4000 of 65,535 levels" in caplog.text
+    assert "uses 4000 of the 65,535 levels" in caplog.text
     caplog.clear()
     denoise(np.full((40, 40), 5000, np.uint16), sigma=0.01)
     assert not caplog.text

@@ -14,7 +14,7 @@ import numpy as np
 from pellucid.errors import InputError
 from pellucid.images import containers
 from pellucid.images.exif import add_to_tiff, resolution_of, upright, upright_xmp
-from pellucid.images.picture import Picture, Samples, stretched
+from pellucid.images.picture import Picture, Samples, is_resolution, stretched
 from pellucid.images.tiff import tiff_facts
 
 log = logging.getLogger("pellucid")
@@ -34,7 +34,6 @@ _BLOBS = {"exif-data": "exif", "xmp-data": "xmp", "photoshop-data": "photoshop"}
 # In which formats libvips writes them; elsewhere we do, or they have no place.
 _CARRIED = {"exif": ("webp", "avif"), "xmp": ("png", "tiff", "webp", "avif"), "photoshop": ("tiff",)}
 _DEFAULT_RESOLUTION = containers.UNKNOWN_PNG_RESOLUTION / 1000  # what is written when nothing is known
-_HIGHEST_RESOLUTION = 1e6  # pixels per millimetre, libvips' own limit
 LONGEST_JPEG = 65_500  # pixels a side, libjpeg's limit
 _GOOD_QUALITY = 90  # of lossy WebP and AVIF
 
@@ -100,14 +99,20 @@ def decode(kind: str, path: Path, check_size: Callable[[int, int], None]) -> Pic
     except (vips().Error, UnicodeDecodeError) as exc:
         reason = _reason(exc) or "the data make no sense"
         raise InputError(f"{path} cannot be read: {reason}", "Use an intact copy of the file") from exc
-    metadata = {**_metadata(image, samples if turn >= 5 else None), **metadata}
-    resolution = _resolution(metadata.get("exif", b""), fields.pop("resolution", None))
+    metadata = {**_metadata(image), **metadata}
+    in_file = fields.pop("resolution", None)
+    turned = turn >= 5
+    if "exif" in metadata:
+        size = (samples.shape[1], samples.shape[0]) if turned else None
+        metadata["exif"] = upright(metadata["exif"], size)
+    if in_file and turned:
+        in_file = in_file[::-1]
     return Picture(
         samples=samples,
         alpha=alpha,
         profile=_profile(path, image, profiled=fields.pop("profiled", False)),
         metadata=metadata,
-        resolution=resolution[::-1] if resolution and turn >= 5 else resolution,
+        resolution=_resolution(metadata.get("exif", b""), in_file),
         format=kind,
         bits=bits,
         **fields,
@@ -203,9 +208,9 @@ def _profile(path: Path, image: Any, *, profiled: bool) -> bytes | None:
 
     That it is there is `profiled` even where libpng has dropped it.
     """
-    if not profiled and not _has(image, "icc-profile-data"):
-        return None
     profile: bytes = image.get("icc-profile-data") if _has(image, "icc-profile-data") else b""
+    if not profile and not profiled:
+        return None
     if profile[36:40] == b"acsp" and profile[16:20] == (b"GRAY" if image.bands < 3 else b"RGB "):
         pixel = vips().Image.black(1, 1, bands=1 if image.bands < 3 else 3).copy(interpretation="srgb")
         pixel.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
@@ -220,15 +225,14 @@ def _profile(path: Path, image: Any, *, profiled: bool) -> bytes | None:
 def _resolution(exif: bytes, in_file: tuple[float, float] | None) -> tuple[float, float] | None:
     """Find the resolution in EXIF, or as the file's own format says it; libvips does not tell its unit."""
     found = resolution_of(exif) or in_file
-    return found if found and all(0 < side < _HIGHEST_RESOLUTION for side in found) else None
+    return found if found and is_resolution(found) else None
 
 
-def _metadata(image: Any, turned: Samples | None) -> dict[str, Any]:
+def _metadata(image: Any) -> dict[str, Any]:
     names = {**_BLOBS, "resolution-unit": "unit"}
     found = {ours: image.get(theirs) for theirs, ours in names.items() if _has(image, theirs)}
     if "exif" in found:
-        size = None if turned is None else (turned.shape[1], turned.shape[0])
-        found["exif"] = upright(found["exif"].removeprefix(b"Exif\0\0"), size)
+        found["exif"] = found["exif"].removeprefix(b"Exif\0\0")
     if "xmp" in found:
         found["xmp"] = upright_xmp(found["xmp"])
     return found

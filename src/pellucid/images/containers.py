@@ -189,11 +189,11 @@ def jpeg_segments(resolution: tuple[float, float] | None, metadata: Mapping[str,
     code = 0 if resolution is None else 2 if unit == "cm" else 1
     made = _segment(0xE0, b"JFIF\0\x01\x01" + struct.pack(">BHH", code, x, y) + b"\0\0")
     for name, head in (("exif", b"Exif\0\0"), ("xmp", _XMP)):
-        if name in metadata:
+        if metadata.get(name):
             made += _segment(0xE1, head + metadata[name])
-    resources = metadata.get("photoshop", b"")
-    if "iptc" in metadata and iptc_in(resources) is None:
-        resources += _iptc_resource(metadata["iptc"])
+    resources, iptc = metadata.get("photoshop", b""), metadata.get("iptc", b"")
+    if iptc and iptc_in(resources) != iptc:
+        resources = _iptc_resource(iptc) + resources  # readers take the first
     room = _SEGMENT - len(_PHOTOSHOP)
     for start in range(0, len(resources), room):
         made += _segment(0xED, _PHOTOSHOP + resources[start : start + room])

@@ -182,9 +182,9 @@ def exif_of_tiff(path: Path) -> bytes | None:
     with path.open("rb") as file:
         layout, offset = _Layout.read(file)
         entries = _directory(file, layout, offset) | _unitless(file, layout, offset)
-    if layout.order == ">" and IMAGEJ in entries and IMAGEJ_SIZES in entries:
-        data, sizes = entries[IMAGEJ].data, entries[IMAGEJ_SIZES].numbers
-        entries[IMAGEJ] = replace(entries[IMAGEJ], data=_imagej_turned(data, sizes))
+    sizes = entries[IMAGEJ_SIZES].numbers if IMAGEJ_SIZES in entries else ()
+    if layout.order == ">" and IMAGEJ in entries and sizes:
+        entries[IMAGEJ] = replace(entries[IMAGEJ], data=_imagej_turned(entries[IMAGEJ].data, sizes))
     kept = {tag: entry for tag, entry in entries.items() if entry.type not in (16, 17, 18)}
     if not kept:
         return None
@@ -193,7 +193,7 @@ def exif_of_tiff(path: Path) -> bytes | None:
 
 def iptc_of_tiff(path: Path) -> bytes | None:
     """Find the IPTC records of a TIFF file; whatever the type of the tag, they are bytes."""
-    with path.open("rb") as file:
+    with path.open("rb") as file, suppress(BrokenDirectoryError):  # the picture may be read all the same
         layout, offset = _Layout.read(file)
         for row in _rows(file, layout, offset)[0]:
             if row.tag == IPTC and row.type in _SIZES:
@@ -203,8 +203,8 @@ def iptc_of_tiff(path: Path) -> bytes | None:
 
 def _unitless(file: BinaryIO, layout: _Layout, offset: int) -> dict[int, Entry]:
     """Find a resolution that has no unit, such as ImageJ's pixels per micrometre; 1 by 1 says nothing."""
-    rows = [row for row in _rows(file, layout, offset)[0] if row.tag in _RESOLUTION and row.type in _SIZES]
-    found = {row.tag: _entry(file, layout, row) for row in rows}
+    rows = [row for row in _rows(file, layout, offset)[0] if row.tag in _RESOLUTION and row.type in (3, 5)]
+    found = {row.tag: _entry(file, layout, row) for row in rows if row.count == 1}
     known = len(found) == 3 and found[RESOLUTION_UNIT].numbers == (1,) and found != _NO_RESOLUTION
     return found if known else {}
 
@@ -219,9 +219,10 @@ def _imagej_turned(data: bytes, sizes: Sequence[int]) -> bytes:
     def turned(part: bytes, width: int) -> bytes:
         return b"".join(part[i : i + width][::-1] for i in range(0, len(part), width))
 
-    table, place, kinds = data[: sizes[0]], sizes[0], []
+    table, place, kinds = data[: sizes[0]], sizes[0], list[bytes]()
     for i in range(4, len(table), 8):
-        kinds += [table[i : i + 4]] * min(int.from_bytes(table[i + 4 : i + 8], "big"), len(sizes))
+        number = int.from_bytes(table[i + 4 : i + 8], "big")
+        kinds += [table[i : i + 4]] * min(number, len(sizes) - len(kinds))
     parts = [turned(table, 4)]
     for kind, size in zip(kinds, sizes[1:], strict=False):
         width = {b"info": 2, b"labl": 2, b"prop": 2, b"rang": 8}.get(kind, 1)
@@ -285,10 +286,11 @@ def add_to_tiff(path: Path, exif: bytes, iptc: bytes, *, unitless: bool) -> None
 
 
 def upright(exif: bytes, size: tuple[int, int] | None = None) -> bytes:
-    """Say in EXIF data that the picture is upright, and (width, height) if given.
+    """Say in EXIF data that the picture is upright; if it was turned by quarters, its new (width, height).
 
-    Only these numbers change, in place: all other bytes, such as a camera's own notes whose offsets would not
-    survive a move, stay what and where they are.
+    Then the horizontal and the vertical resolution change places, too. Only these numbers change, in place:
+    all other bytes, such as a camera's own notes whose offsets would not survive a move, stay what and where
+    they are.
     """
     changed, file = bytearray(exif), io.BytesIO(exif)
     try:
@@ -299,6 +301,10 @@ def upright(exif: bytes, size: tuple[int, int] | None = None) -> bytes:
             if row.tag == EXIF and size is not None:
                 new.update(zip((PIXEL_WIDTH, PIXEL_HEIGHT), size, strict=True))
                 rows += _rows(file, layout, _entry(file, layout, row).numbers[0])[0]
+        sides = [row.place for row in rows if row.tag in (X_RESOLUTION, Y_RESOLUTION) and row.type == 5]
+        if size is not None and len(sides) == 2:
+            one, two = (slice(place, place + 8) for place in sides)
+            changed[one], changed[two] = changed[two], changed[one]
         for row in rows:
             if row.tag in new and row.count == 1 and row.type in (3, 4):
                 number = struct.pack(layout.order + {3: "H", 4: "I"}[row.type], new[row.tag])

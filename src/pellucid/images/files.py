@@ -128,12 +128,8 @@ def write_image(path: str | os.PathLike[str], picture: Picture, *, overwrite: bo
         raise UsageError(
             f"A {type(picture).__name__} is no picture", "Give a Picture: read_image(...).with_samples(array)"
         )
-    try:
-        file = Path(os.path.realpath(path))  # a link stays a link
-    except ValueError as exc:
-        raise UsageError(
-            f"{os.fspath(path)!r} cannot be a file's name: {exc}", "Choose another name"
-        ) from exc
+    _refuse_zero(path)
+    file = Path(os.path.realpath(path))  # a link stays a link
     kind = check_target(file, picture, overwrite=overwrite)
     with whole_or_nothing(file, overwrite=overwrite) as temporary:
         encode(kind, temporary, picture)
@@ -178,6 +174,7 @@ def check_name(file: Path, *, overwrite: bool = False) -> str:
     UsageError
         When the file exists, or the suffix names no format that can be written.
     """
+    _refuse_zero(file)
     kind = SUFFIXES.get(file.suffix.lower())
     if kind == "heic":
         raise UsageError(f"{file}: HEIC is read but not written", "Write AVIF, which is as small")
@@ -188,6 +185,13 @@ def check_name(file: Path, *, overwrite: bool = False) -> str:
         )
     refuse_existing(file, overwrite)
     return kind
+
+
+def _refuse_zero(path: str | os.PathLike[str]) -> None:
+    if "\0" in str(path):
+        raise UsageError(
+            f"{str(path)!r} cannot be a file's name: it holds a zero byte", "Choose another name"
+        )
 
 
 def _cannot_hold(kind: str, picture: Picture) -> str | None:
@@ -213,6 +217,8 @@ def _warn_of_lost_texts(file: Path, kind: str, picture: Picture) -> None:
     metadata, lost = picture.metadata, []
     if "iptc" in metadata and kind not in ("jpeg", "tiff"):
         lost.append("IPTC data")
+    elif "photoshop" in metadata and kind not in ("jpeg", "tiff"):
+        lost.append("Photoshop's image resources")
     if kind != "png" and any(name in metadata.get("png", b"") for name in (b"tEXt", b"zTXt", b"iTXt")):
         lost.append("PNG text")
     if kind != "jpeg" and "jpeg" in metadata:

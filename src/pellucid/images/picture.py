@@ -1,6 +1,5 @@
 """A picture in memory, and the one place where samples become pixels and pixels become samples."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -88,6 +87,12 @@ def stretched(samples: Samples, bits: int | None) -> Samples:
     return samples | samples >> bits if bits in (10, 12) else samples
 
 
+def is_resolution(sides: Any) -> bool:
+    """Tell whether these are pixels per millimetre, horizontal and vertical, that libvips can write."""
+    numbers = isinstance(sides, tuple) and all(isinstance(side, (int, float)) for side in sides)
+    return numbers and len(sides) == 2 and all(0 < side < 1e6 for side in sides)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Picture:
     """A picture with everything that is needed to write the same kind of file again.
@@ -157,11 +162,12 @@ class Picture:
                 f"{self.bits} bits are not stretched over {dtype.name}",
                 "Use 1, 2 or 4 for uint8, 10 or 12 for uint16, or None",
             )
-        if not 1 <= self.quality <= 100:
+        if self.quality not in range(1, 101):
             raise UsageError(f"A JPEG quality of {self.quality} is not possible", "Use 1 to 100")
-        if self.resolution is not None and not all(0 < side < math.inf for side in self.resolution):
+        if self.resolution is not None and not is_resolution(self.resolution):
             raise UsageError(
-                f"A resolution of {self.resolution} is not possible", "Use numbers above 0, or None"
+                f"A resolution of {self.resolution} is not possible",
+                "Use pixels per millimetre, horizontal and vertical, above 0 and below a million, or None",
             )
         if self.alpha is not None and (self.alpha.shape != shape[:2] or self.alpha.dtype != dtype):
             raise UsageError(
@@ -184,5 +190,5 @@ class Picture:
 
         Samples of another dtype have all of its bits.
         """
-        same = getattr(samples, "dtype", None) == self.samples.dtype
+        same = getattr(getattr(samples, "dtype", None), "name", "") == self.samples.dtype.name
         return replace(self, samples=samples, bits=self.bits if same else None)

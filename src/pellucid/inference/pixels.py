@@ -48,7 +48,7 @@ def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
         if largest > 16:
             log.warning("the picture holds values up to %g; in floats, white should be 1", largest)
     elif view.dtype == np.uint16 and 0 < (top := int(view.max())) < _TWELVE_BITS:
-        log.warning("the picture uses %d of 65,535 levels, and noise is judged by all: stretch it first", top)
+        log.warning("the picture uses %d of the 65,535 levels by which noise is judged", top)
     return view
 
 

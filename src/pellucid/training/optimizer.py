@@ -24,7 +24,10 @@ class ConvMuon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure is ever given
         for group in self.param_groups:
             for weight in group["params"]:
-                mean = self.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
+                state = self.state[weight]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(weight)
+                mean = state["momentum_buffer"]
                 mean.lerp_(weight.grad, 1 - group["momentum"])
                 step = orthogonal(as_matrix(weight.grad.lerp(mean, group["momentum"])))  # Nesterov's momentum
                 rate = group["lr"] * 0.2 * math.sqrt(max(step.shape))  # then a step is as long as AdamW's
