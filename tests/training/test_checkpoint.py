@@ -25,6 +25,7 @@ from pellucid.training.recipe import (
     Recipe,
     UNetTable,
 )
+from pellucid.training.recipe_files import load_recipe
 from tests.tiny import DENSE, LATENT, PHOTO, POOL, UNET, lively_network, set_recipe, tiny_recipe
 
 WIDER_UNET = UNetTable(widths=(12, 20), encoder=(0,), body=1, decoder=(1,))
@@ -200,3 +201,17 @@ def test_a_shipped_network_can_be_the_start() -> None:
     before = [weight.clone() for weight in network.parameters()]
     take_over(network, "gaussian-instant-grey")
     assert not any(torch.equal(one, two) for one, two in zip(before, network.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["gaussian-best-grey", "gaussian-best-colour"])
+def test_a_recipe_that_starts_from_a_network_that_ships_begins_as_good_as_it(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.start is not None
+    network = make_network(recipe).eval()
+    take_over(network, recipe.start)
+    rows = torch.linspace(0.2, 0.8, 64).reshape(-1, 1)
+    clean = rows.expand(recipe.data.channels, 64, 64)[None]
+    noisy = clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        denoised: Any = network(noisy, torch.full((1, 1, 1, 1), 0.1))
+    assert (denoised - clean).square().mean() < 0.05 * (noisy - clean).square().mean()
