@@ -12,7 +12,7 @@ from pellucid.images.picture import SAMPLE_TYPES
 
 log = logging.getLogger("pellucid")
 
-_TWELVE_BITS = 4096
+_TWELVE_BITS = 4096  # levels of what many cameras for science write into files of 16 bits
 
 
 def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -54,16 +54,14 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 def as_matrix(weight: Tensor) -> Tensor:
-    """A convolution's weights as a matrix."""
+    """A convolution's weights (out, in, k, k) as a matrix (out, k k in)."""
     return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)  # (out, in, k, k) -> (out, k * k * in)
 
 
 def as_weight(matrix: Tensor, shape: torch.Size) -> Tensor:
-    """The reverse of `as_matrix`."""
+    """The reverse of `as_matrix`: (out, k k in) -> (out, in, k, k)."""
     out, inner, rows, columns = shape
-    return matrix.reshape(out, rows, columns, inner).permute(
-        0, 3, 1, 2
-    )  # (out, k * k * in) -> (out, in, k, k)
+    return matrix.reshape(out, rows, columns, inner).permute(0, 3, 1, 2)
 
 
 def make_optimizers(network: nn.Module, schedule: Schedule) -> list[torch.optim.Optimizer]:

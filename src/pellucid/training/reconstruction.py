@@ -43,10 +43,8 @@ class Reconstruction:
 
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         self.recipe, self.data = recipe, recipe.set
-        if self.data.judge is not None:
-            picture_files(
-                [(data_dir or Path()) / self.data.judge]
-            )  # missing, they would be missed at the end
+        if self.data.judge is not None:  # needed when all is learned, which is late to find it missing
+            picture_files([(data_dir or Path()) / self.data.judge])
         dataset = load_set(self.data, data_dir, recipe.seed)
         self.note = dataset.note
         self.train, self.validation = (
