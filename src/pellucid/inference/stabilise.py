@@ -180,7 +180,7 @@ def _steepen(ratio: Any) -> Any:
 
 @functools.cache
 def _magnitudes() -> tuple[Array, Array, Array]:
-    """Means of transformed magnitudes (n,), their signals (n,), and means and deviations untransformed (2, n).
+    """Means of transformed magnitudes (n,), signals (n,), means and deviations of plain magnitudes (2, n).
 
     Everything is in units of sigma.
     """
