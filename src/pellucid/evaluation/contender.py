@@ -10,11 +10,11 @@ import numpy as np
 from pellucid.errors import UsageError
 from pellucid.evaluation.pictures import LARGEST_BATCH, Batch
 from pellucid.inference import index
+from pellucid.inference.analysis import MIN_WHITE_SIGMA
+from pellucid.inference.auto import estimate_sigma
 from pellucid.inference.card import Card
 from pellucid.inference.model import Model, load_model
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.analysis import MIN_WHITE_SIGMA
-from pellucid.inference.auto import estimate_sigma
 
 MEMORY = 2**28  # bytes that one batch may need, by the card
 

@@ -17,8 +17,8 @@ from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.noise import Gaussian, Noise, parse_noise
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
-from pellucid.inference.card import Card
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, analyse_pixels
+from pellucid.inference.card import Card
 from pellucid.inference.pixels import Planes, blend, luma_of
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Stabiliser, stabiliser_of
@@ -28,7 +28,7 @@ from pellucid.inference.trial import removed_level
 log = logging.getLogger("pellucid")
 
 MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
-"""Grey and colour photographs from which less would be removed are left unchanged (docs/decisions/auto.md)."""
+"""Grey and colour photographs from which less would be removed stay unchanged (docs/decisions/auto.md)."""
 
 HIGHEST_SIGMA = 75 / 255
 """Networks for white noise know no more. They have no biases, so that a smaller scale of an image changes
@@ -96,7 +96,7 @@ class Scale:
 
     @classmethod
     def of(cls, stabiliser: Stabiliser, colour: NDArray[Any]) -> Self:
-        """Find the range of an image (h, w, c); a transform rises, so that its ends are those of the image."""
+        """Find the range of an image (h, w, c): transforms rise, so that its ends are those of the image."""
         ends = np.stack([colour.min(axis=(0, 1)), colour.max(axis=(0, 1))])[None]  # (1, 2, c)
         stable = stabiliser.forward(to_float(ends))
         low, high = float(stable.min()), float(stable.max())
@@ -113,7 +113,7 @@ class Scale:
 
 def deviation_at(stabiliser: Stabiliser, brightness: float) -> float:
     """The standard deviation of the noise there: one over the slope of the transform."""
-    low, high = stabiliser.forward(np.float32([[[brightness - 0.005]], [[brightness + 0.005]]]))
+    low, high = stabiliser.forward(np.array([[[brightness - 0.005]], [[brightness + 0.005]]], np.float32))
     return float(0.01 / (high - low)[0, 0])
 
 
