@@ -1,6 +1,7 @@
 """The number of threads follows the CPUs that the process may use."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,18 @@ assert os.listdir("/proc/self/task") == before
 def test_a_process_that_is_bound_to_one_cpu_runs_networks_in_one_thread() -> None:
     (model, *_) = index.shipped()
     subprocess.run([sys.executable, "-c", ON_ONE_CPU, str(model.path)], check=True)
+
+
+def test_the_threads_of_torch_sleep_while_they_wait() -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    command = [sys.executable, "-c", "import pellucid.networks.unet"]
+    for policy in (None, "ACTIVE"):  # the user's choice stays
+        chosen = {"OMP_WAIT_POLICY": policy} if policy else {}
+        done = subprocess.run(
+            command,
+            env=env | chosen | {"OMP_DISPLAY_ENV": "TRUE"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert re.search(rf"OMP_WAIT_POLICY\s*=\s*'{policy or 'PASSIVE'}'", done.stdout + done.stderr)

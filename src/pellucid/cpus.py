@@ -54,3 +54,17 @@ def _quota(group: Path) -> Iterator[float]:
         quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         if int(quota) > 0:  # -1: no limit
             yield int(quota) / int(period)
+
+
+def wait_passively() -> None:
+    """Let OpenMP's threads sleep while they wait for work; to be called before torch is imported.
+
+    By default they spin between two layers. As soon as another process wants the same CPUs, the threads that
+    compute then wait for those that spin. Processes that this one starts inherit the setting; where the user
+    has made a choice, it stays.
+
+    References
+    ----------
+    OpenMP 5.2, section 21.7 (OMP_WAIT_POLICY).
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
