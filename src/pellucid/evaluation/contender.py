@@ -84,7 +84,7 @@ def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) 
     names : sequence of str or Path
         Names as in ``pellucid models``, ``.onnx`` files, and folders that ``pellucid train`` wrote.
     threads : int, optional
-        By default as many as the machine has cores.
+        By default as many as the process may use CPUs.
 
     Raises
     ------

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.containers import SUFFIXES
 from pellucid.images.files import check_name, check_target, copy_file, find_format, read_image, write_image
+from pellucid.inference.masked import around_gaps
 from pellucid.inference.model import Model, Progress, load_model
 
 MODEL = "auto"
@@ -41,6 +42,7 @@ def denoise(
     pixels : array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)
         uint8, uint16, float32 or float64. The largest value of an integer type is white; floats run from 0
         to 1 and are clipped neither on the way in nor out. A fourth channel is alpha and stays as it is.
+        Where a sample is NaN, or masked in a masked array, the pixel stays as it is and influences no other.
     model : str, Path or Model
         A name that ``pellucid models`` lists, an ``.onnx`` file, or what `load_model` gave. By default the
         network for photographs or that for white noise, whichever fits the picture.
@@ -62,7 +64,7 @@ def denoise(
     UsageError
         When an argument makes no sense; the message says what is possible.
     InputError
-        When the array holds NaN or infinity.
+        When the array holds infinity, or no pixel holds data.
     LimitError
         When the memory does not suffice, or weights that ship are missing or have changed.
 
@@ -74,7 +76,8 @@ def denoise(
     True
     """
     network = _model(model)
-    return network.denoise(pixels, sigma=sigma, strength=strength, luma=luma, chroma=chroma).pixels
+    run = functools.partial(network.denoise, sigma=sigma, strength=strength, luma=luma, chroma=chroma)
+    return around_gaps(pixels, None, lambda filled, valid: run(filled)).pixels
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,8 @@ def denoise_file(
 ) -> FileResult:
     """Take the noise out of a picture file and write the result to another.
 
-    Everything else that the file holds stays: size, bit depth, alpha, colour profile, metadata.
+    Everything else that the file holds stays: size, bit depth, alpha, colour profile, metadata. Pixels that
+    are no data (NaN, or the value of a TIFF's tag GDAL_NODATA) stay as they are and influence no other.
 
     Parameters
     ----------
@@ -164,9 +168,10 @@ def denoise_file(
             "Rename it, or write the result to another file",
         )
     with about(source):
-        result = _model(model).denoise(
-            picture.samples, sigma=sigma, strength=strength, luma=luma, chroma=chroma, progress=progress
+        run = functools.partial(
+            _model(model).denoise, sigma=sigma, strength=strength, luma=luma, chroma=chroma, progress=progress
         )
+        result = around_gaps(picture.samples, picture.nodata, lambda filled, valid: run(filled))
     if result.changed:
         write_image(target, picture.with_samples(result.pixels), overwrite=overwrite)
     elif source.suffix.lower() == target.suffix.lower() or SUFFIXES[target.suffix.lower()] == picture.format:

@@ -148,7 +148,7 @@ class Model:
     device : str
         ``auto``, ``cpu``, ``cuda``, ``coreml`` or ``directml``.
     threads : int, optional
-        By default all cores.
+        By default as many as the process may use CPUs.
     memory : number, optional
         Bytes that the process may take; tiles become as small as that needs.
     exact : bool, optional
