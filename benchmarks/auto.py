@@ -1,7 +1,7 @@
 """Whether the default does the best with every image that Pellucid's own networks can do.
 
     python -m benchmarks.auto --photos-dir FOLDER             # all of it; hours at first
-    python -m benchmarks.auto --photos-dir FOLDER --quick     # every fourth photograph, no 12 megapixels
+    python -m benchmarks.auto --photos-dir FOLDER --quick     # every fourth, parameters given alone
     python -m benchmarks.auto --photos-dir FOLDER --cells phone --cache FOLDER
 
 `labelled.toml` lists photographs that nothing else uses, `cells.py` what is done to them. Each noisy image
@@ -35,7 +35,11 @@ FAST = (UNCHANGED, "gaussian-fast", "stabilised gaussian-fast", "photo-fast")
 def parse() -> argparse.Namespace:
     parser = arguments(__doc__)
     parser.add_argument("--photos-dir", type=Path, help="where the packages of labelled.toml are unpacked")
-    parser.add_argument("--quick", action="store_true", help="every fourth photograph; keeps no figures")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="every fourth photograph, no 12 megapixels, parameters given alone; keeps no figures",
+    )
     parser.add_argument("--cells", default="", metavar="PATTERN", help="only these; keeps no figures")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the PSNR of the paths there")
     parser.add_argument("--paths-only", action="store_true", help="fill the cache; keeps no figures")
@@ -75,7 +79,7 @@ def measure(cell: Cell, pictures: list[Photograph], options: argparse.Namespace)
     found: Figures = {"right": cell.right, "images": {}}
     for name, clean, seed in cell.images(pictures):
         case = cell.make(clean, seed)
-        paths = own.measure(case, fast=cell.source == LARGE)
+        paths = own.measure(case, fast=cell.source == LARGE, given=options.quick)
         found["images"][name] = entry = {"paths": paths}
         if not options.paths_only:
             entry |= choice(case)

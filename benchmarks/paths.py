@@ -50,14 +50,17 @@ class Own:
         if self.file:
             self.file.write_text(json.dumps(self.kept))
 
-    def measure(self, case: Any, *, fast: bool = False) -> dict[str, float]:
-        """PSNR in dB of each path on a case of `benchmarks.cells`, with sigma and variance as it has them."""
+    def measure(self, case: Any, *, fast: bool = False, given: bool = False) -> dict[str, float]:
+        """PSNR in dB of each path on a case of `benchmarks.cells`.
+
+        With `fast` without the slow networks, with `given` without parameters that are estimated.
+        """
         colour, clean = as_pixels(case.noisy, case.valid), case.clean
         if colour.shape[2] == 3 and is_grey(colour):
             colour = colour[..., :1]
         digest = hashlib.sha256(colour.tobytes() + clean.tobytes()).hexdigest()[:16]
         found = {UNCHANGED: score(case, case.noisy)}
-        for name, (key, run) in paths(colour, case).items():
+        for name, (key, run) in paths(colour, case, estimated=not given).items():
             if fast and not name.startswith(("gaussian-fast", "stabilised gaussian-fast", "photo-fast")):
                 continue
             key = f"{digest} {key}"
@@ -87,26 +90,29 @@ def as_pixels(noisy: NDArray[Any], valid: NDArray[np.bool_] | None) -> Pixels:
     return np.where(missing, pixels[~missing].mean(), pixels) if missing.any() else pixels
 
 
-def paths(colour: Pixels, case: Any) -> dict[str, tuple[str, Callable[[], Pixels]]]:
+def paths(colour: Pixels, case: Any, *, estimated: bool) -> dict[str, tuple[str, Callable[[], Pixels]]]:
     """Name, what identifies the result, and how to get it, of each path but `UNCHANGED`."""
     found: dict[str, tuple[str, Callable[[], Pixels]]] = {}
     channels = colour.shape[2]
-    given, estimated = case.sigma or rms(colour, case), estimate_sigma(colour)
-    fitted = fit(colour, case) if case.variance is None else ([case.variance[0]], [case.variance[1]])
-    seen = estimated_variance(colour)
+    levels = {"given": case.sigma or rms(colour, case)}
+    fitted = fit(colour, case) if case.variance is None else ((case.variance[0],), (case.variance[1],))
+    variances = {"given": fitted}
+    if estimated:
+        levels["estimated"] = estimate_sigma(colour)
+        variances["estimated"] = estimated_variance(colour)
     for name in index.names():
         model, sha = network(name), sha_of(name, channels)
         if not model.is_told:
             found[name] = f"{sha}", functools.partial(denoised, model, colour)
             continue
-        for word, level in (("given", given), ("estimated", estimated)):
+        for word, level in levels.items():
             if level >= (LEAST if word == "estimated" else 1e-3):
                 level = float(f"{level:.3g}")
                 found[f"{name}, {word}"] = (
                     f"{sha} {level}",
                     functools.partial(denoised, model, colour, sigma=min(level, 1.0)),
                 )
-        for word, variance in (("given", fitted), ("estimated", seen)):
+        for word, variance in variances.items():
             if variance:
                 numbers = tuple(tuple(float(f"{each:.4g}") for each in part) for part in variance)
                 found[f"stabilised {name}, {word}"] = (
@@ -136,7 +142,7 @@ def rms(colour: Pixels, case: Any) -> float:
     return float(np.sqrt(np.mean(noise.astype(np.float64) ** 2)))
 
 
-def fit(colour: Pixels, case: Any) -> tuple[list[float], list[float]] | None:
+def fit(colour: Pixels, case: Any) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Gain and offset of the noise that is there, for each channel: least squares over bins of brightness."""
     valid, gains, offsets = inside(case), [], []
     for channel in range(colour.shape[2]):
@@ -151,7 +157,7 @@ def fit(colour: Pixels, case: Any) -> tuple[list[float], list[float]] | None:
         gain, offset = _line(np.array(light), np.array(spread))
         gains.append(gain)
         offsets.append(offset)
-    return (gains, offsets) if min(gains) > 1e-7 else None
+    return (tuple(gains), tuple(offsets)) if min(gains) > 1e-7 else None
 
 
 def _line(light: NDArray[np.float64], spread: NDArray[np.float64]) -> tuple[float, float]:
@@ -168,7 +174,7 @@ def inside(case: Any) -> NDArray[np.bool_]:
     return np.ones(case.clean.shape[:2], bool) if case.valid is None else case.valid
 
 
-def estimated_variance(colour: Pixels) -> tuple[list[float], list[float]] | None:
+def estimated_variance(colour: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Gain and offset for each channel, or for all, as the noise analysis finds them."""
     return None
 
