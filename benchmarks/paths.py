@@ -157,7 +157,7 @@ def fit(colour: Pixels, case: Any) -> tuple[tuple[float, ...], tuple[float, ...]
         gain, offset = _line(np.array(light), np.array(spread))
         gains.append(gain)
         offsets.append(offset)
-    return (tuple(gains), tuple(offsets)) if min(gains) > 1e-7 else None
+    return (tuple(gains), tuple(offsets)) if max(gains) > 1e-7 else None
 
 
 def _line(light: NDArray[np.float64], spread: NDArray[np.float64]) -> tuple[float, float]:
