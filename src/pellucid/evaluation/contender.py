@@ -12,7 +12,7 @@ from pellucid.evaluation.pictures import LARGEST_BATCH, Batch
 from pellucid.inference import index
 from pellucid.inference.card import Card
 from pellucid.inference.model import Model, load_model
-from pellucid.inference.session import Session
+from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.sigma import CLEAN, estimate_sigma
 
 MEMORY = 2**28  # bytes that one batch may need, by the card
@@ -105,7 +105,7 @@ def _open(text: str, label: str, threads: int | None) -> Contender:
     run = Path(text) if Path(text).is_dir() else None
     path = index.network_in(run) if run else text
     if str(path).endswith(".onnx") and Path(path).is_file():
-        session = Session(Path(path), threads=threads)
+        session = Session(Path(path), RunOptions(threads=threads))
         if session.inputs == ["noisy"] and "denoised" in session.outputs:
             denoise = partial(_untold, session)
             return Contender(label, {session.card.channels: session.card}, denoise, run, Path(path))

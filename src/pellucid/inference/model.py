@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
 from pellucid.inference.card import Card
 from pellucid.inference.pixels import blend, check_pixels, is_grey, luma_of
-from pellucid.inference.session import Session, check_options
+from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.sigma import CLEAN, FAINT, camera_noise_level, noise_level
 from pellucid.inference.tiling import Tiles, plan, run_tiled
 
@@ -93,22 +93,19 @@ class Model:
         exact: bool | None = None,
     ) -> None:
         self.name = name
-        self._files, self._device, self._threads = files, device, threads
+        self._files, self._run_options = files, RunOptions(device, threads)
         self._exact = exact
-        check_options(device, threads)  # now, and not when the first picture comes
+        _ = self._run_options.provider  # a device that is not there is an error now, not at the first picture
         if memory is not None and not (_is_number(memory) and 0 <= memory < math.inf):
             raise UsageError(f"memory is {memory!r}", "Give a number of bytes")
         self._memory = None if memory is None else int(memory)  # 1e9 is a number, too
-        self._open = functools.cache(
-            lambda channels: Session(files[channels], device=device, threads=threads)
-        )
+        self._open = functools.cache(lambda channels: Session(files[channels], self._run_options))
         self.channels = tuple(sorted(files))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for another process, it opens its files anew there."""
-        make = functools.partial(
-            Model, device=self._device, threads=self._threads, memory=self._memory, exact=self._exact
-        )
+        options = {**asdict(self._run_options), "memory": self._memory, "exact": self._exact}
+        make = functools.partial(Model, **options)
         return make, (self.name, self._files)
 
     def card(self, channels: int) -> Card:
@@ -364,7 +361,7 @@ def load_model(
             raise InputError(
                 f"There is no file {path}", f"Check the path, or name one of {', '.join(index.names())}"
             )
-        session = Session(path, device=device, threads=threads)
+        session = Session(path, RunOptions(device, threads))
         if "denoised" not in session.outputs:
             raise InputError(
                 f"{path} estimates noise and does not denoise", f"Name one of {', '.join(index.names())}"

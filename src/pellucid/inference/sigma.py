@@ -10,7 +10,7 @@ from pellucid.images.picture import to_float
 from pellucid.images.sigma import wavelet_sigma
 from pellucid.inference import index
 from pellucid.inference.pixels import check_pixels, is_grey
-from pellucid.inference.session import Session
+from pellucid.inference.session import RunOptions, Session
 
 CLEAN = 1 / 255
 """With less white noise than this, a picture has none: the eye sees none, and the estimate means little."""
@@ -112,7 +112,7 @@ def _places(crops: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 def _session(channels: int) -> Session:
     (entry,) = (entry for entry in index.entries("sigma") if entry.channels == channels)
     index.verify(entry)
-    return Session(entry.path, threads=1)  # so small that a second thread only costs
+    return Session(entry.path, RunOptions(threads=1))  # so small that a second thread only costs
 
 
 def telling_crops(view: NDArray[Any]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from pellucid.errors import PellucidError
 from pellucid.images.noise import Gaussian, parse_noise
 from pellucid.images.writing import whole_or_nothing
 from pellucid.inference.card import Card, write_card
-from pellucid.inference.session import runtime
+from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.sigma import CROP
 from pellucid.networks.autoencoder import Autoencoder, ConvPool
 from pellucid.networks.photo import PhotoUNet, maps_for
@@ -180,7 +180,7 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
     PellucidError
         When they differ by more than `PARITY`.
     """
-    session = runtime().InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = Session(path, RunOptions("cpu"))
     stride = network.stride
     sizes = [(stride, 3 * stride), (9 * stride, 5 * stride)]
     if isinstance(network, (SigmaEstimator, Autoencoder)):
@@ -191,7 +191,7 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
             result = network(*inputs)
         expected = result if isinstance(result, tuple) else (result,)
         feeds = {name: each.numpy() for name, each in zip(names(network)[0], inputs, strict=True)}
-        got = session.run(None, feeds)
+        got = [session.call(name, **feeds) for name in names(network)[1]]
         wanted = [each.numpy() for each in expected]
         differences = [
             np.abs(a - b).max() / max(1, np.abs(b).max()) for a, b in zip(got, wanted, strict=True)
