@@ -1,7 +1,7 @@
 """Whether the default does the best with every image that Pellucid's own networks can do.
 
     python -m benchmarks.auto --photos-dir FOLDER             # all of it; hours at first
-    python -m benchmarks.auto --photos-dir FOLDER --quick     # every fourth, parameters given alone
+    python -m benchmarks.auto --photos-dir FOLDER --quick     # every fourth, fast paths alone
     python -m benchmarks.auto --photos-dir FOLDER --cells phone --cache FOLDER
 
 `labelled.toml` lists photographs that nothing else uses, `cells.py` what is done to them. Each noisy image
@@ -22,14 +22,12 @@ import numpy as np
 from benchmarks.cells import Case, Cell, all_cells
 from benchmarks.common import Desk, arguments, facts, table
 from benchmarks.labelled import Photograph, photographs, tiny_photographs
-from benchmarks.paths import UNCHANGED, Own, chosen, score
+from benchmarks.paths import FAST, UNCHANGED, Own, chosen, score
 
 Figures: TypeAlias = dict[str, Any]
 
 LARGE = "12 megapixels"
 TINY = ("white: 25", "photons: 30", "phone: 20 dB", "alpha: white 25", "no noise: photograph")
-FAST = (UNCHANGED, "gaussian-fast", "stabilised gaussian-fast", "photo-fast")
-"""How the names of the paths begin that take no longer than the default's usual ones."""
 
 
 def parse() -> argparse.Namespace:
@@ -38,7 +36,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="every fourth photograph, no 12 megapixels, parameters given alone; keeps no figures",
+        help="every fourth photograph, fast paths alone; keeps no figures",
     )
     parser.add_argument("--cells", default="", metavar="PATTERN", help="only these; keeps no figures")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the PSNR of the paths there")
@@ -79,7 +77,7 @@ def measure(cell: Cell, pictures: list[Photograph], options: argparse.Namespace)
     found: Figures = {"right": cell.right, "images": {}}
     for name, clean, seed in cell.images(pictures):
         case = cell.make(clean, seed)
-        paths = own.measure(case, fast=cell.source == LARGE, given=options.quick)
+        paths = own.measure(case, fast=options.quick or cell.source == LARGE, given=options.quick)
         found["images"][name] = entry = {"paths": paths}
         if not options.paths_only:
             entry |= choice(case)

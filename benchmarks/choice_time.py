@@ -22,7 +22,7 @@ from pellucid import denoise_file, load_model, write_image
 from pellucid.images.picture import Picture, to_float
 from pellucid.inference import index
 from pellucid.inference.auto import CAMERA, choose
-from pellucid.inference.session import Session
+from pellucid.inference.session import RunOptions, Session
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -76,7 +76,7 @@ def default() -> Any:
 def network_alone() -> Callable[[Any], Any]:
     """`photo-fast` on an image whose sides are multiples of its stride: no tiles, nothing else."""
     (entry,) = index.entries(CAMERA)
-    session = Session(entry.path, threads=1)
+    session = Session(entry.path, RunOptions(threads=1))
     return lambda noisy: session.run(to_float(noisy), (1.0, 1.0))
 
 

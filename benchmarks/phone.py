@@ -19,7 +19,7 @@ GAINS = np.array([2.0, 1.0, 1.7], np.float32)  # white balance: red and blue fil
 MATRIX = np.array([[1.6, -0.45, -0.15], [-0.25, 1.5, -0.25], [0.0, -0.6, 1.6]], np.float32)
 READ = 3.0  # electrons
 QUALITY = 95
-STEPS = 16  # of bisection
+STEPS = 10  # of bisection
 
 
 def phone(clean: Pixels, seed: int, psnr: float) -> tuple[Pixels, Pixels]:
