@@ -3,7 +3,7 @@
     python -m benchmarks.choice_time
 
 The time of noise analysis and choice, trials included, over the time that `photo-fast` takes for the same
-image; and a small JPEG through `denoise_file`, warm, over the network alone. Wall time, one thread, the best
+image; and a small JPEG through `denoise_file`, warm, over the network alone. CPU time, one thread, the best
 of several runs taken in turns. The clean images are made of `photos/open`.
 """
 
@@ -53,7 +53,7 @@ def measure_choice(desk: Desk) -> Figures:
         for name, noisy in noisy_images(desk, size):
             calls = {"choice": partial(look, noisy), "network": partial(network, noisy)}
             best = best_times(calls, rounds=2 if desk.tiny else 7)
-            choice, alone = (best[each].wall for each in calls)
+            choice, alone = (best[each].cpu for each in calls)
             figures[f"{size_name} megapixels, {name}"] = entry = {
                 "choice": round(1000 * choice, 1),
                 "network": round(1000 * alone, 1),
@@ -93,7 +93,7 @@ def measure_file(desk: Desk) -> Figures:
             "network": partial(network, noisy),
         }
         best = best_times(calls, rounds=3 if desk.tiny else 15)
-        file, alone = (best[each].wall for each in calls)
+        file, alone = (best[each].cpu for each in calls)
         figures[name] = {
             "file": round(1000 * file, 1),
             "network": round(1000 * alone, 1),
