@@ -55,11 +55,13 @@ class Own:
         if self.file:
             self.file.write_text(json.dumps(self.kept))
 
-    def measure(self, case: Any, *, fast: bool = False, given: bool = False) -> dict[str, float]:
+    def measure(
+        self, case: Any, *, fast: bool = False, given: bool = False, margin: float = MARGIN
+    ) -> dict[str, float]:
         """PSNR in dB of each path on a case of `benchmarks.cells`.
 
         With `fast` without the slow networks, with `given` without parameters that are estimated. Slow
-        networks run only where the fast one of their kind is within `MARGIN` of the best.
+        networks run only where the fast one of their kind is within a margin of the best, in dB.
         """
         colour, clean = as_pixels(case.noisy, case.valid), case.clean
         if colour.shape[2] == 3 and is_grey(colour):
@@ -77,7 +79,7 @@ class Own:
 
         run(name for name in ways if name.startswith(FAST))
         if not fast:
-            near = {family(name) for name, value in found.items() if value > max(found.values()) - MARGIN}
+            near = {family(name) for name, value in found.items() if value > max(found.values()) - margin}
             run(name for name in ways if name not in found and family(name) in near)
         return found
 
