@@ -57,7 +57,7 @@ def main() -> None:
     trial = bool(options.quick or options.cells or options.paths_only)
     pictures = tiny_photographs() if desk.tiny else photographs(options.photos_dir, quick=options.quick)
     figures: Figures = {"facts": facts(), "cells": {}}
-    for number, cell in enumerate(wanted(options)):
+    for number, cell in wanted(options):
         # A quick run takes half of its photographs for each cell, in turns.
         found = measure(cell, pictures[number % 2 :: 2] if options.quick else pictures, options)
         if found["images"]:
@@ -72,14 +72,14 @@ def main() -> None:
         desk.publish(tables(figures))
 
 
-def wanted(options: argparse.Namespace) -> Iterator[Cell]:
-    for cell in all_cells():
+def wanted(options: argparse.Namespace) -> Iterator[tuple[int, Cell]]:
+    for number, cell in enumerate(all_cells()):
         if options.tiny:
             use = cell.title in TINY
         else:
             use = not (options.quick and re.search(SPARED, cell.title))
         if use and re.search(options.cells, cell.title):
-            yield cell
+            yield number, cell
 
 
 def measure(cell: Cell, pictures: list[Photograph], options: argparse.Namespace) -> Figures:
