@@ -1,7 +1,7 @@
 """Whether the default does the best with every image that Pellucid's own networks can do.
 
     python -m benchmarks.auto --photos-dir FOLDER             # all of it; hours at first
-    python -m benchmarks.auto --photos-dir FOLDER --quick     # an eighth of it, fast paths alone
+    python -m benchmarks.auto --photos-dir FOLDER --quick     # an eighth of it
     python -m benchmarks.auto --photos-dir FOLDER --cells phone --cache FOLDER
 
 `labelled.toml` lists photographs that nothing else uses, `cells.py` what is done to them. Each noisy image
@@ -23,11 +23,11 @@ import numpy as np
 from benchmarks.cells import Case, Cell, all_cells
 from benchmarks.common import Desk, arguments, facts, table
 from benchmarks.labelled import Photograph, photographs, tiny_photographs
-from benchmarks.paths import FAST, UNCHANGED, Own, chosen, score
+from benchmarks.paths import UNCHANGED, Own, chosen, score
 
 Figures: TypeAlias = dict[str, Any]
 
-LARGE = "12 megapixels"
+LARGE, SLOW = "12 megapixels", "best|instant"  # networks that no default would run at such a size
 SPARED = (
     r"12 megapixels|96 x 128|white: (3|15|40|75)|alone: (60|85)|by 1.5|JPEG 85"
     r"|photons: (3|30|300)(, read noise)?$|photons: (1|10|100|1000)(, read noise)?, grey$"
@@ -42,7 +42,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="an eighth of it, fast paths alone; keeps no figures",
+        help="an eighth of it, parameters given alone; keeps no figures",
     )
     parser.add_argument("--cells", default="", metavar="PATTERN", help="only these; keeps no figures")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the PSNR of the paths there")
@@ -88,7 +88,8 @@ def measure(cell: Cell, pictures: list[Photograph], options: argparse.Namespace)
     found: Figures = {"right": cell.right, "images": {}}
     for name, clean, seed in cell.images(pictures):
         case = cell.make(clean, seed)
-        paths = own.measure(case, fast=options.quick or cell.source == LARGE, given=options.quick)
+        without = "instant|estimated" if options.quick else SLOW if cell.source == LARGE else "nothing"
+        paths = own.measure(case, without=without)
         found["images"][name] = entry = {"paths": paths}
         if not options.paths_only:
             entry |= choice(case)
@@ -104,18 +105,15 @@ def choice(case: Case) -> Figures:
 # ---- losses --------------------------------------------------------------------------------------
 
 
-def best(paths: dict[str, float], begins: tuple[str, ...] = ("",)) -> tuple[str, float]:
-    """Name and PSNR of the best path among those whose names begin so."""
-    return max(
-        ((name, value) for name, value in paths.items() if name.startswith(begins)), key=lambda x: x[1]
-    )
+def best(paths: dict[str, float]) -> tuple[str, float]:
+    """Name and PSNR of the best path."""
+    return max(paths.items(), key=lambda pair: pair[1])
 
 
-def losses(found: Figures, begins: tuple[str, ...] = ("",)) -> dict[str, float]:
+def losses(found: Figures) -> dict[str, float]:
     """Of each image, in dB, what the default has less than the best path; 0 where it has more."""
     return {
-        name: max(0.0, best(each["paths"], begins)[1] - each["default"])
-        for name, each in found["images"].items()
+        name: max(0.0, best(each["paths"])[1] - each["default"]) for name, each in found["images"].items()
     }
 
 
@@ -127,22 +125,19 @@ def summary(found: Figures) -> str:
     if "default" not in next(iter(found["images"].values())):
         return "kept"
     kinds = Counter(each["kind"] for each in found["images"].values())
-    loss, fast = (list(losses(found, begins).values()) for begins in ((("",)), FAST))
+    loss = list(losses(found).values())
     text = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return (
-        f"loss {np.mean(loss):.2f} worst {max(loss):.2f}; against fast paths {np.mean(fast):.2f} "
-        f"worst {max(fast):.2f}; {text}"
-    )
+    return f"loss {np.mean(loss):.2f}, worst {max(loss):.2f}; {text}"
 
 
 def print_worst(figures: Figures, count: int) -> None:
     rows = [
         (loss, title, name, found["images"][name])
         for title, found in figures["cells"].items()
-        for name, loss in losses(found, FAST).items()
+        for name, loss in losses(found).items()
     ]
     for loss, title, name, each in sorted(rows, key=lambda row: -row[0])[:count]:
-        path, value = best(each["paths"], FAST)
+        path, value = best(each["paths"])
         print(
             f"{loss:5.2f} dB: {title}, {name}: {each['kind']} {each['default']:.2f}, but {path} {value:.2f}"
             f" (noisy {each['paths'][UNCHANGED]:.2f})"
@@ -160,16 +155,7 @@ def tables(figures: Figures) -> str:
     for title, found in cells.items():
         groups.setdefault(re.split(r":| of | \d", title)[0], []).append(found)
     groups["all"] = list(cells.values())
-    head = (
-        "images",
-        "noisy",
-        "default",
-        "best path",
-        "loss, mean",
-        "worst",
-        "loss to fast paths, mean",
-        "worst",
-    )
+    head = ("images", "noisy", "default", "best path", "loss, mean", "worst")
     text = "Mean PSNR and losses in dB, by kind of cell:\n\n"
     text += table(("Cells", *head, "right"), [[name, *row(parts)] for name, parts in groups.items()])
     text += "\nEach cell:\n\n"
@@ -186,9 +172,8 @@ def row(parts: list[Figures]) -> list[str]:
         [best(each["paths"])[1] for each in images],
     ]
     texts = [f"{np.mean(values):.2f}" for values in figures]
-    for begins in (("",), FAST):
-        loss = [value for found in parts for value in losses(found, begins).values()]
-        texts += [f"{np.mean(loss):.3f}", f"{max(loss):.2f}"]
+    loss = [value for found in parts for value in losses(found).values()]
+    texts += [f"{np.mean(loss):.3f}", f"{max(loss):.2f}"]
     share = np.mean([each for found in parts for each in right(found)])
     return [str(len(images)), *texts, f"{share:.0%}"]
 

@@ -21,12 +21,10 @@ from pellucid.images.jpeg import YCBCR
 from pellucid.images.noise import NumpyRandom, parse_noise
 from pellucid.images.picture import to_float
 from pellucid.images.resize import resample
+from pellucid.inference.analysis import CAMERA, CLEAN, SIGNAL_DEPENDENT, WHITE
 
 Pixels: TypeAlias = NDArray[np.float32]
 Make: TypeAlias = Callable[[Pixels, int], "Case"]
-
-NONE, WHITE, DEPENDENT, CAMERA = "none", "white", "signal-dependent", "camera"
-"""The physical kinds of noise, and the paths that are made for them."""
 
 PAGES, FIRST_PAGE = 24, 1000  # of each kind, and the seed of the first: no training draws these
 READ = 1.6  # electrons of read noise, as of a scientific camera
@@ -242,13 +240,13 @@ def all_cells() -> list[Cell]:
 
 
 def _clean() -> list[Cell]:
-    cells = [Cell("no noise: photograph", (NONE,), clean_image, grey) for grey in (False, True)]
+    cells = [Cell("no noise: photograph", (CLEAN,), clean_image, grey) for grey in (False, True)]
     cells += [
-        Cell(f"no noise: {kind}", (NONE,), clean_image, source=kind)
+        Cell(f"no noise: {kind}", (CLEAN,), clean_image, source=kind)
         for kind in ("page", "screenshot", "drawing")
     ]
     for quality, grey in ((60, False), (75, False), (85, False), (95, False), (75, True)):
-        cells.append(Cell(f"JPEG alone: {quality}", (NONE, CAMERA), partial(jpeg, quality=quality), grey))
+        cells.append(Cell(f"JPEG alone: {quality}", (CLEAN, CAMERA), partial(jpeg, quality=quality), grey))
     return cells
 
 
@@ -266,11 +264,11 @@ def _dependent() -> list[Cell]:
     for peak in (1, 3, 10, 30, 100, 300, 1000):
         for grey in (True, False):
             shot, read = partial(photons, peak=peak), partial(photons, peak=peak, read=READ, pedestal=grey)
-            cells.append(Cell(f"photons: {peak}", (DEPENDENT,), shot, grey))
-            cells.append(Cell(f"photons: {peak}, read noise", (DEPENDENT,), read, grey))
+            cells.append(Cell(f"photons: {peak}", (SIGNAL_DEPENDENT,), shot, grey))
+            cells.append(Cell(f"photons: {peak}, read noise", (SIGNAL_DEPENDENT,), read, grey))
     sixteen = partial(in_16_bits, before=photons, peak=300, read=READ, pedestal=True)
-    cells.append(Cell("photons: 300, 16 bit", (DEPENDENT,), sixteen, True))
-    return [*cells, Cell("photons: 300, 12 of 16 bit", (DEPENDENT,), partial(sixteen, bits=12), True)]
+    cells.append(Cell("photons: 300, 16 bit", (SIGNAL_DEPENDENT,), sixteen, True))
+    return [*cells, Cell("photons: 300, 12 of 16 bit", (SIGNAL_DEPENDENT,), partial(sixteen, bits=12), True)]
 
 
 def _cameras() -> list[Cell]:
@@ -308,19 +306,19 @@ def _frames() -> list[Cell]:
     black = partial(framed, value=0.0, rows=0.15, columns=0)
     margin = partial(framed, value=1.0, rows=0.1, columns=0.15)
     return [
-        Cell("bars: no noise", (NONE,), partial(black, before=clean_image)),
+        Cell("bars: no noise", (CLEAN,), partial(black, before=clean_image)),
         Cell("bars: white 25", (WHITE,), partial(black, before=white25)),
         Cell("bars: phone, 20 dB", (CAMERA,), partial(black, before=night)),
-        Cell("bars: 30 photons", (DEPENDENT,), partial(black, before=light), True),
+        Cell("bars: 30 photons", (SIGNAL_DEPENDENT,), partial(black, before=light), True),
         Cell("margins: white 25", (WHITE,), partial(margin, before=white25)),
         Cell("margins: phone, 20 dB", (CAMERA,), partial(margin, before=night)),
-        Cell("alpha: no noise", (NONE,), partial(cut_out, before=clean_image)),
+        Cell("alpha: no noise", (CLEAN,), partial(cut_out, before=clean_image)),
         Cell("alpha: white 25", (WHITE,), partial(cut_out, before=white25)),
         Cell("alpha: phone, 20 dB", (CAMERA,), partial(cut_out, before=night)),
         Cell("no data: white 25", (WHITE,), partial(masked, before=white25)),
-        Cell("no data: 30 photons", (DEPENDENT,), partial(masked, before=light), True),
+        Cell("no data: 30 photons", (SIGNAL_DEPENDENT,), partial(masked, before=light), True),
         Cell("vignette: white 25", (WHITE,), partial(vignetted, before=white25)),
-        Cell("vignette: 30 photons", (DEPENDENT,), partial(vignetted, before=light), True),
+        Cell("vignette: 30 photons", (SIGNAL_DEPENDENT,), partial(vignetted, before=light), True),
         Cell("burnt out: white 25", (WHITE,), partial(burnt_out, before=white25)),
         Cell("burnt out: phone, 20 dB", (CAMERA,), partial(burnt_out, before=night)),
     ]
@@ -333,9 +331,9 @@ def _sizes() -> list[Cell]:
     for size in ((64, 64), (96, 128)):
         name = f"size: {size[0]} x {size[1]}"
         cells += [
-            Cell(f"{name}, no noise", (NONE,), partial(cropped, before=clean_image, size=size)),
+            Cell(f"{name}, no noise", (CLEAN,), partial(cropped, before=clean_image, size=size)),
             Cell(f"{name}, white 25", (WHITE,), partial(cropped, before=white25, size=size)),
-            Cell(f"{name}, 30 photons", (DEPENDENT,), partial(cropped, before=shot, size=size), True),
+            Cell(f"{name}, 30 photons", (SIGNAL_DEPENDENT,), partial(cropped, before=shot, size=size), True),
             Cell(f"{name}, phone, 24 dB", (CAMERA,), partial(cropped, before=night, size=size)),
         ]  # fmt: skip
     for source in TILES:

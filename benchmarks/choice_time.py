@@ -21,7 +21,7 @@ from benchmarks.peers import use_one_thread
 from pellucid import denoise_file, load_model, write_image
 from pellucid.images.picture import Picture, to_float
 from pellucid.inference import index
-from pellucid.inference.auto import CAMERA, choose
+from pellucid.inference.pixels import Planes
 from pellucid.inference.session import RunOptions, Session
 
 Figures: TypeAlias = dict[str, Any]
@@ -65,7 +65,7 @@ def measure_choice(desk: Desk) -> Figures:
 
 def look(noisy: Any) -> Any:
     """Analyse an image and choose, without doing it."""
-    return choose(noisy, default()._models[CAMERA])
+    return default().analyse(Planes.of(noisy))
 
 
 @functools.cache
@@ -75,7 +75,7 @@ def default() -> Any:
 
 def network_alone() -> Callable[[Any], Any]:
     """`photo-fast` on an image whose sides are multiples of its stride: no tiles, nothing else."""
-    (entry,) = index.entries(CAMERA)
+    (entry,) = index.entries("photo-fast")
     session = Session(entry.path, RunOptions(threads=1))
     return lambda noisy: session.run(to_float(noisy), (1.0, 1.0))
 

@@ -8,6 +8,7 @@ those of the noise that is really there, which nobody but a benchmark has.
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,12 +16,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid import estimate_sigma, load_model
+from pellucid import load_model
 from pellucid.errors import PellucidError
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
-from pellucid.inference.model import Model
-from pellucid.inference.pixels import is_grey
+from pellucid.inference.analysis import CAMERA, CLEAN, MIN_WHITE_SIGMA, analyse_pixels
+from pellucid.inference.model import HIGHEST_SIGMA, Model
+from pellucid.inference.pixels import Planes, is_grey
+from pellucid.inference.session import RunOptions
 from pellucid.inference.stabilise import Anscombe
 
 Pixels: TypeAlias = NDArray[np.float32]
@@ -29,12 +32,7 @@ UNCHANGED = "unchanged"
 BEST_DB = (
     50.0  # an error of 0.8 of 255 cannot be seen: what is closer to the clean image counts as equal to it
 )
-LEAST = 1 / 255  # of a level that is estimated; below it an image counts as clean
 BINS = 32
-
-FAST = (UNCHANGED, "gaussian-fast", "stabilised gaussian-fast", "photo-fast")
-"""How the names of the paths begin that take no longer than the default usually does."""
-
 MARGIN = 1.0  # dB
 
 
@@ -55,19 +53,18 @@ class Own:
         if self.file:
             self.file.write_text(json.dumps(self.kept))
 
-    def measure(
-        self, case: Any, *, fast: bool = False, given: bool = False, margin: float = MARGIN
-    ) -> dict[str, float]:
+    def measure(self, case: Any, *, without: str = "nothing", margin: float = MARGIN) -> dict[str, float]:
         """PSNR in dB of each path on a case of `benchmarks.cells`.
 
-        With `fast` without the slow networks, with `given` without parameters that are estimated. Slow
-        networks run only where the fast one of their kind is within a margin of the best, in dB.
+        Paths whose names a pattern finds are left out. The networks that are not fast run only where the
+        fast one of their family is within a margin of the best, in dB.
         """
         colour, clean = as_pixels(case.noisy, case.valid), case.clean
         if colour.shape[2] == 3 and is_grey(colour):
             colour = colour[..., :1]
         digest = hashlib.sha256(colour.tobytes() + clean.tobytes()).hexdigest()[:16]
-        ways = paths(colour, case, estimated=not given)
+        everything = paths(colour, case, estimated="estimated" not in without)
+        ways = {name: way for name, way in everything.items() if not re.search(without, name)}
         found = {UNCHANGED: score(case, case.noisy)}
 
         def run(names: Iterable[str]) -> None:
@@ -77,10 +74,9 @@ class Own:
                     self.kept[key] = round(score(case, ways[name][1]()), 3)
                 found[name] = self.kept[key]
 
-        run(name for name in ways if name.startswith(FAST))
-        if not fast:
-            near = {family(name) for name, value in found.items() if value > max(found.values()) - margin}
-            run(name for name in ways if name not in found and family(name) in near)
+        run(name for name in ways if "-fast" in name)
+        near = {family(name) for name, value in found.items() if value > max(found.values()) - margin}
+        run(name for name in ways if name not in found and family(name) in near)
         return found
 
 
@@ -117,15 +113,16 @@ def paths(colour: Pixels, case: Any, *, estimated: bool) -> dict[str, tuple[str,
     fitted = fit(colour, case) if case.variance is None else ((case.variance[0],), (case.variance[1],))
     variances = {"given": fitted}
     if estimated:
-        levels["estimated"] = estimate_sigma(colour)
-        variances["estimated"] = estimated_variance(colour)
+        seen = analyse_pixels(colour, case.valid, RunOptions(threads=1))
+        levels["estimated"] = seen.level
+        variances["estimated"] = (seen.gain, seen.offset) if max(seen.gain) > 0 else None
     for name in index.names():
         model, sha = network(name), sha_of(name, channels)
-        if not model.is_told:
+        if not model.takes_sigma:
             found[name] = f"{sha}", functools.partial(denoised, model, colour)
             continue
         for word, level in levels.items():
-            if level >= (LEAST if word == "estimated" else 1e-3):
+            if level >= (MIN_WHITE_SIGMA if word == "estimated" else 1e-3):
                 level = float(f"{level:.3g}")
                 found[f"{name}, {word}"] = (
                     f"{sha} {level}",
@@ -150,7 +147,7 @@ def stabilised(model: Model, colour: Pixels, gain: tuple[float, ...], offset: tu
     transform = Anscombe(gain, offset)
     stable = transform.forward(colour)
     low, high = float(stable.min()), float(stable.max())
-    span = max(high - low, 1 / highest(model, colour.shape[2]))  # so that the level is one it was trained on
+    span = max(high - low, 1 / HIGHEST_SIGMA)  # so that the level is one it was trained on
     clean = model.denoise((stable - low) / np.float32(span), sigma=1 / span).pixels
     return transform.inverse(clean * np.float32(span) + np.float32(low))
 
@@ -193,13 +190,8 @@ def inside(case: Any) -> NDArray[np.bool_]:
     return np.ones(case.clean.shape[:2], bool) if case.valid is None else case.valid
 
 
-def estimated_variance(colour: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Gain and offset for each channel, or for all, as the noise analysis finds them."""
-    return None
-
-
 @functools.cache
-def network(name: str) -> Model:
+def network(name: str) -> Any:
     return load_model(name, threads=1)
 
 
@@ -209,23 +201,15 @@ def sha_of(name: str, channels: int) -> str:
     return entries.get(channels, entries[max(entries)]).sha256[:12]
 
 
-@functools.cache
-def highest(model: Model, channels: int) -> float:
-    sigma = model.card(channels if channels in model.channels else 3).sigma
-    return sigma[1] if sigma else 1.0
-
-
 def chosen(noisy: NDArray[Any]) -> tuple[NDArray[Any], str]:
     """What the default makes of an image, and the kind of noise that it found."""
+    auto = network("auto")
     try:
-        result = network("auto").denoise(noisy)
+        result = auto.denoise(noisy)
     except PellucidError:
         return noisy, "refused"
-    return result.pixels, kind_of(result)
-
-
-def kind_of(result: Any) -> str:
-    """``none``, ``white``, ``signal-dependent`` or ``camera``."""
     if not result.changed:
-        return "none"
-    return "camera" if result.model.startswith("photo-") else "white"
+        return result.pixels, CLEAN
+    if result.model.startswith("photo-"):
+        return result.pixels, CAMERA
+    return result.pixels, auto.analyse(Planes.of(noisy)).kind

@@ -112,7 +112,7 @@ def methods() -> dict[str, Method]:
 
 def told() -> list[str]:
     """The networks that are told the noise level."""
-    return [name for name in index.names() if load_model(name).is_told]
+    return [name for name in index.names() if load_model(name).takes_sigma]
 
 
 def _network(name: str) -> Method:
