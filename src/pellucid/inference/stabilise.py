@@ -160,9 +160,10 @@ class Rice:
     def forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Transform noisy pixels (h, w, c) so that their noise has standard deviation 1.
 
-        Where the signal is weak, the spread of magnitudes is below sigma; the transform is steeper there.
+        The transform falls: black becomes bright. Networks trained on photographs leave less of the noise of
+        a large background there (docs/decisions/stabilisation.md).
         """
-        return np.asarray(_steepen(pixels / np.float32(self.sigma)), np.float32)
+        return -_steepen(pixels / np.float32(self.sigma))
 
     def inverse(self, stabilised: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the clean pixels (h, w, c) whose noisy versions have transforms with these means.
@@ -170,11 +171,12 @@ class Rice:
         What is no brighter than the mean of noise alone becomes 0.
         """
         means, signal, _ = _magnitudes()
-        clean = (stabilised + np.interp(stabilised, means, signal - means)).clip(0) * self.sigma
+        clean = (np.interp(-stabilised, means, signal - means) - stabilised).clip(0) * self.sigma
         return clean.astype(np.float32)
 
 
-def _steepen(ratio: Any) -> Any:
+def _steepen(ratio: NDArray[Any]) -> NDArray[Any]:
+    """Magnitude over sigma, with more weight where the signal is weak and the spread below sigma."""
     return ratio + STEEPER * np.tanh(ratio / KNEE)
 
 
@@ -213,7 +215,9 @@ def stabiliser_of(noise: Noise) -> Stabiliser | None:
     if noise.ranges:
         raise UsageError(f"{noise} has a range", "Give one value for each parameter of the noise")
     if isinstance(noise, Poisson):
-        return Anscombe((1 / noise.peak,), (0.0,))
+        return Anscombe(
+            (1 / noise.photons,), ((noise.read / noise.photons) ** 2 - noise.black / noise.photons,)
+        )
     if isinstance(noise, PoissonGaussian):
         return Anscombe((1 / noise.peak,), (noise.sigma**2,))
     if isinstance(noise, Rician):
