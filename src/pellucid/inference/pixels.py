@@ -1,7 +1,8 @@
 """Which arrays are pictures, and how two of them blend."""
 
 import logging
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,38 @@ def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
     elif view.dtype == np.uint16 and 0 < (top := int(view.max())) < _TWELVE_BITS:
         log.warning("the picture uses %d of the 65,535 levels by which noise is judged", top)
     return view
+
+
+@dataclass(frozen=True)
+class Planes:
+    """An array that is an image, and its parts.
+
+    Parameters
+    ----------
+    pixels : array
+        As it was given.
+    view : array (h, w, c)
+        The same, with an axis for the channels.
+    colour : array (h, w, 1 or 3)
+        What a network sees: without alpha, and as grey where red, green and blue are equal.
+    valid : bool array (h, w), optional
+        Where there is image; None: everywhere. Elsewhere `view` is transparent.
+    """
+
+    pixels: NDArray[Any]
+    view: NDArray[Any]
+    colour: NDArray[Any]
+    valid: NDArray[np.bool_] | None
+
+    @classmethod
+    def of(cls, pixels: NDArray[Any]) -> Self:
+        """Check an array, and take it apart; raises as `check_pixels`."""
+        view = check_pixels(pixels)
+        colour = view[..., :3]
+        valid = None
+        if view.shape[2] == 4 and not view[..., 3].all():
+            valid = view[..., 3] > 0
+        return cls(pixels, view, colour[..., :1] if is_grey(colour) else colour, valid)
 
 
 def is_grey(colour: NDArray[Any]) -> bool:

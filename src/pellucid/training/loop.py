@@ -215,7 +215,7 @@ def keep_memory() -> None:
 def join_processes(device: str) -> tuple[int, int, torch.device]:
     """How many processes train together, which of them this is, and its device."""
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if cuda_works() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise DeviceError(f"There is no device {device!r}", "Choose auto, cpu, cuda or cuda:1")
     if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
@@ -227,6 +227,15 @@ def join_processes(device: str) -> tuple[int, int, torch.device]:
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     where = torch.device("cuda", local) if device.startswith("cuda") else torch.device("cpu")
     return processes, dist.get_rank(), where
+
+
+def cuda_works() -> bool:
+    """Whether CUDA is there and computes; torch also lists GPUs for which it has no kernels."""
+    try:
+        return torch.cuda.is_available() and float(torch.ones(1, device="cuda") + 1) == 2
+    except RuntimeError as exc:
+        log.warning("CUDA is listed by torch but does not work here: %s. The CPU is used", exc)
+        return False
 
 
 def own_generator(device: torch.device) -> torch.Generator:
