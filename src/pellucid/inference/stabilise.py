@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
@@ -28,7 +29,8 @@ SHIFT = 0.3  # photons; Anscombe's 3/8 leaves a variance of 0.92 at 2 photons, t
 MANY = 64  # photons from which their distribution is as good as normal
 NOISY = 5.0  # photons of read noise that hide that photons are counted
 
-STEEPER, KNEE = 0.9, 1.25  # of the Rician transform: variance in 0.93 to 1.07 where signal exceeds sigma
+STEEPER, KNEE = 0.9, 1.25  # of the Rician transform: variance in 0.9 to 1.06 where signal exceeds sigma
+BLOCK = 16  # pixels a side, of one mean in the estimate of Rician noise
 
 
 class Stabiliser(Protocol):
@@ -229,31 +231,40 @@ def rice_sigma(image: NDArray[Any]) -> float:
     """Estimate the sigma of Rician noise in a magnitude image.
 
     The usual estimate of the field, from the median of the finest diagonal wavelet coefficients, with each
-    coefficient divided by the deviation that Rician noise has at the local mean.
+    coefficient divided by the deviation that Rician noise of sigma 1 has at the mean of its block.
 
     Parameters
     ----------
-    image : float array (h, w)
-        Any units. Areas of one value, such as a masked background, do not count.
+    image : array (h, w)
+        Any real numbers, at least 8 x 8. Constant areas, such as a masked background, are left out.
 
     Returns
     -------
     float
-        In the units of the pixels; 0 where there is no noise.
-    """
-    from numpy.lib.stride_tricks import sliding_window_view
+        In the units of the pixels; 0 where the image is constant.
 
-    patches = sliding_window_view(np.asarray(image, np.float64), (4, 4))[::2, ::2].reshape(-1, 4, 4)
-    patches = patches[np.ptp(patches, axis=(1, 2)) > 0]
-    if not len(patches):
-        return 0.0
-    details = np.abs(np.einsum("nij,i,j->n", patches, HIGH_PASS, HIGH_PASS))
-    local = patches.mean(axis=(1, 2))
-    _, _, (means, deviations) = _magnitudes()
-    sigma = float(np.median(details)) / NORMAL_MEDIAN
-    for _ in range(30):
-        sigma = (
-            float(np.median(details / np.interp(local / max(sigma, 1e-30), means, deviations)))
-            / NORMAL_MEDIAN
+    Raises
+    ------
+    UsageError
+        When the array has another shape.
+    """
+    if image.ndim != 2 or min(image.shape) < 8:
+        raise UsageError(
+            f"Expected a magnitude image (h, w) of at least 8 x 8, got an array of shape {image.shape}",
+            "Give one channel of one slice",
         )
+    side = min(BLOCK, *image.shape)
+    rows, columns = (extent // side for extent in image.shape)
+    inside = np.asarray(image[: rows * side, : columns * side], np.float64)
+    blocks = inside.reshape(rows, side, columns, side).swapaxes(1, 2)
+    windows = sliding_window_view(blocks, (4, 4), axis=(2, 3))[:, :, ::2, ::2]  # (rows, columns, y, x, 4, 4)
+    filled = np.ptp(windows, axis=(4, 5)) > 0
+    if not filled.any():
+        return 0.0
+    details = np.abs(np.einsum("rcyxij,i,j->rcyx", windows, HIGH_PASS, HIGH_PASS))[filled]
+    means = np.broadcast_to(blocks.mean(axis=(2, 3))[..., None, None], filled.shape)[filled]
+    _, _, (mean, deviation) = _magnitudes()
+    sigma = float(np.median(details)) / NORMAL_MEDIAN
+    for _ in range(15):  # a fixed point; the deviation depends on the ratio of mean and sigma
+        sigma = float(np.median(details / np.interp(means / sigma, mean, deviation))) / NORMAL_MEDIAN
     return sigma
