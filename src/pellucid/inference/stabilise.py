@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
@@ -28,7 +29,8 @@ SHIFT = 0.3  # photons; Anscombe's 3/8 leaves a variance of 0.92 at 2 photons, t
 MANY = 64  # photons from which their distribution is as good as normal
 NOISY = 5.0  # photons of read noise that hide that photons are counted
 
-STEEPER, KNEE = 0.9, 1.25  # of the Rician transform: variance in 0.93 to 1.07 where signal exceeds sigma
+STEEPER, KNEE = 0.9, 1.25  # of the Rician transform: variance in 0.9 to 1.06 where signal exceeds sigma
+BLOCK = 16  # pixels a side, of one mean in the estimate of Rician noise
 
 
 class Stabiliser(Protocol):
@@ -160,9 +162,10 @@ class Rice:
     def forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Transform noisy pixels (h, w, c) so that their noise has standard deviation 1.
 
-        Where the signal is weak, the spread of magnitudes is below sigma; the transform is steeper there.
+        The transform falls: black becomes bright. Networks trained on photographs leave less of the noise of
+        a large background there (docs/decisions/stabilisation.md).
         """
-        return np.asarray(_steepen(pixels / np.float32(self.sigma)), np.float32)
+        return -_steepen(pixels / np.float32(self.sigma))
 
     def inverse(self, stabilised: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the clean pixels (h, w, c) whose noisy versions have transforms with these means.
@@ -170,11 +173,12 @@ class Rice:
         What is no brighter than the mean of noise alone becomes 0.
         """
         means, signal, _ = _magnitudes()
-        clean = (stabilised + np.interp(stabilised, means, signal - means)).clip(0) * self.sigma
+        clean = (np.interp(-stabilised, means, signal - means) - stabilised).clip(0) * self.sigma
         return clean.astype(np.float32)
 
 
-def _steepen(ratio: Any) -> Any:
+def _steepen(ratio: NDArray[Any]) -> NDArray[Any]:
+    """Magnitude over sigma, with more weight where the signal is weak and the spread below sigma."""
     return ratio + STEEPER * np.tanh(ratio / KNEE)
 
 
@@ -213,7 +217,9 @@ def stabiliser_of(noise: Noise) -> Stabiliser | None:
     if noise.ranges:
         raise UsageError(f"{noise} has a range", "Give one value for each parameter of the noise")
     if isinstance(noise, Poisson):
-        return Anscombe((1 / noise.peak,), (0.0,))
+        return Anscombe(
+            (1 / noise.photons,), ((noise.read / noise.photons) ** 2 - noise.black / noise.photons,)
+        )
     if isinstance(noise, PoissonGaussian):
         return Anscombe((1 / noise.peak,), (noise.sigma**2,))
     if isinstance(noise, Rician):
@@ -225,31 +231,40 @@ def rice_sigma(image: NDArray[Any]) -> float:
     """Estimate the sigma of Rician noise in a magnitude image.
 
     The usual estimate of the field, from the median of the finest diagonal wavelet coefficients, with each
-    coefficient divided by the deviation that Rician noise has at the local mean.
+    coefficient divided by the deviation that Rician noise of sigma 1 has at the mean of its block.
 
     Parameters
     ----------
-    image : float array (h, w)
-        Any units. Areas of one value, such as a masked background, do not count.
+    image : array (h, w)
+        Any real numbers, at least 8 x 8. Constant areas, such as a masked background, are left out.
 
     Returns
     -------
     float
-        In the units of the pixels; 0 where there is no noise.
-    """
-    from numpy.lib.stride_tricks import sliding_window_view
+        In the units of the pixels; 0 where the image is constant.
 
-    patches = sliding_window_view(np.asarray(image, np.float64), (4, 4))[::2, ::2].reshape(-1, 4, 4)
-    patches = patches[np.ptp(patches, axis=(1, 2)) > 0]
-    if not len(patches):
-        return 0.0
-    details = np.abs(np.einsum("nij,i,j->n", patches, HIGH_PASS, HIGH_PASS))
-    local = patches.mean(axis=(1, 2))
-    _, _, (means, deviations) = _magnitudes()
-    sigma = float(np.median(details)) / NORMAL_MEDIAN
-    for _ in range(30):
-        sigma = (
-            float(np.median(details / np.interp(local / max(sigma, 1e-30), means, deviations)))
-            / NORMAL_MEDIAN
+    Raises
+    ------
+    UsageError
+        When the array has another shape.
+    """
+    if image.ndim != 2 or min(image.shape) < 8:
+        raise UsageError(
+            f"Expected a magnitude image (h, w) of at least 8 x 8, got an array of shape {image.shape}",
+            "Give one channel of one slice",
         )
+    side = min(BLOCK, *image.shape)
+    rows, columns = (extent // side for extent in image.shape)
+    inside = np.asarray(image[: rows * side, : columns * side], np.float64)
+    blocks = inside.reshape(rows, side, columns, side).swapaxes(1, 2)
+    windows = sliding_window_view(blocks, (4, 4), axis=(2, 3))[:, :, ::2, ::2]  # (rows, columns, y, x, 4, 4)
+    filled = np.ptp(windows, axis=(4, 5)) > 0
+    if not filled.any():
+        return 0.0
+    details = np.abs(np.einsum("rcyxij,i,j->rcyx", windows, HIGH_PASS, HIGH_PASS))[filled]
+    means = np.broadcast_to(blocks.mean(axis=(2, 3))[..., None, None], filled.shape)[filled]
+    _, _, (mean, deviation) = _magnitudes()
+    sigma = float(np.median(details)) / NORMAL_MEDIAN
+    for _ in range(15):  # a fixed point; the deviation depends on the ratio of mean and sigma
+        sigma = float(np.median(details / np.interp(means / sigma, mean, deviation))) / NORMAL_MEDIAN
     return sigma
