@@ -28,7 +28,7 @@ def halve(pixels: Array) -> Array:
     height, width, _ = pixels.shape
     even: Array = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     rows = even[::2] + even[1::2]
-    half: Array = (rows[:, ::2] + rows[:, 1::2]) / np.float32(4)
+    half: Array = ((rows[:, ::2] + rows[:, 1::2]) / 4).astype(np.float32, copy=False)
     return half
 
 
