@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
-from pellucid.inference.card import Card
+from pellucid.inference.card import Card, shortfall, warn_of
 from pellucid.inference.pixels import blend, check_pixels, is_grey, luma_of
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.sigma import CLEAN, FAINT, camera_noise_level, noise_level
@@ -366,6 +366,7 @@ def load_model(
             raise InputError(
                 f"{path} estimates noise and does not denoise", f"Name one of {', '.join(index.names())}"
             )
+        warn_of(str(path), shortfall(session.card))
         return Model(str(path), {session.card.channels: path}, **options)
     files = {}
     for entry in index.entries(str(name_or_path)):
