@@ -10,10 +10,11 @@ import numpy as np
 from pellucid.errors import UsageError
 from pellucid.evaluation.pictures import LARGEST_BATCH, Batch
 from pellucid.inference import index
+from pellucid.inference.analysis import MIN_WHITE_SIGMA
+from pellucid.inference.auto import estimate_sigma
 from pellucid.inference.card import Card
 from pellucid.inference.model import Model, load_model
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.sigma import CLEAN, estimate_sigma
 
 MEMORY = 2**28  # bytes that one batch may need, by the card
 
@@ -214,4 +215,4 @@ def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
 
 def _level(pixels: Batch) -> float:
     level = estimate_sigma(pixels)
-    return level if level >= CLEAN else 0.0
+    return level if level >= MIN_WHITE_SIGMA else 0.0

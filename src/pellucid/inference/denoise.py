@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.containers import SUFFIXES
 from pellucid.images.files import check_name, check_target, copy_file, find_format, read_image, write_image
-from pellucid.inference.masked import around_gaps
+from pellucid.images.noise import Noise
 from pellucid.inference.model import Model, Progress, load_model
 
 MODEL = "auto"
@@ -31,9 +31,11 @@ def denoise(
     *,
     model: str | Path | Model = MODEL,
     sigma: float | None = None,
+    noise: str | Noise | None = None,
     strength: float = 1.0,
     luma: float | None = None,
     chroma: float | None = None,
+    nodata: float | None = None,
 ) -> NDArray[Any]:
     """Take the noise out of an array.
 
@@ -49,10 +51,16 @@ def denoise(
     sigma : float, optional
         Standard deviation of the noise, 0 to 1, such as 25 / 255. By default it is estimated, and a picture
         without noise comes back as it was.
+    noise : str or Noise, optional
+        The noise itself instead of its sigma: ``poisson-gaussian:...`` or ``poisson:...`` for photon noise,
+        ``rician:...`` for magnitude images of MRI, as `parse_noise` reads them. The variance is stabilised
+        before a network for white noise runs, and what is returned has no bias.
     strength : float
         From 0 (the picture as it is) over 1 (all the noise that the network finds) to 2 (more).
     luma, chroma : float, optional
         Other strengths for brightness and for colour: chroma=1 and luma=0.4 keep the grain.
+    nodata : float, optional
+        The value of a sample that means "no data", such as -9999.
 
     Returns
     -------
@@ -76,8 +84,9 @@ def denoise(
     True
     """
     network = _model(model)
-    run = functools.partial(network.denoise, sigma=sigma, strength=strength, luma=luma, chroma=chroma)
-    return around_gaps(pixels, None, lambda filled, valid: run(filled)).pixels
+    return network.denoise(
+        pixels, sigma=sigma, noise=noise, strength=strength, luma=luma, chroma=chroma, nodata=nodata
+    ).pixels
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,7 @@ def denoise_file(
     *,
     model: str | Path | Model = MODEL,
     sigma: float | None = None,
+    noise: str | Noise | None = None,
     strength: float = 1.0,
     luma: float | None = None,
     chroma: float | None = None,
@@ -132,8 +142,9 @@ def denoise_file(
     output : path, optional
         Its suffix says the format. By default ``photo-denoised.jpg`` beside ``photo.jpg``.
     model : str, Path or Model
-        As for `denoise`, and so are sigma, strength, luma and chroma.
+        As for `denoise`, and so are sigma, noise, strength, luma and chroma.
     sigma : float, optional
+    noise : str or Noise, optional
     strength : float
     luma, chroma : float, optional
     overwrite : bool
@@ -168,10 +179,17 @@ def denoise_file(
             "Rename it, or write the result to another file",
         )
     with about(source):
-        run = functools.partial(
-            _model(model).denoise, sigma=sigma, strength=strength, luma=luma, chroma=chroma, progress=progress
+        result = _model(model).denoise(
+            picture.samples,
+            sigma=sigma,
+            noise=noise,
+            strength=strength,
+            luma=luma,
+            chroma=chroma,
+            nodata=picture.nodata,
+            alpha=picture.alpha,
+            progress=progress,
         )
-        result = around_gaps(picture.samples, picture.nodata, lambda filled, valid: run(filled))
     if result.changed:
         write_image(target, picture.with_samples(result.pixels), overwrite=overwrite)
     elif source.suffix.lower() == target.suffix.lower() or SUFFIXES[target.suffix.lower()] == picture.format:

@@ -1,16 +1,9 @@
 """Pixels that are no data: they come back untouched, and no other pixel depends on them."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pellucid.errors import InputError
-
-if TYPE_CHECKING:
-    from pellucid.inference.model import Result
 
 Mask = NDArray[np.bool_]
 
@@ -99,44 +92,3 @@ def _blurred(values: NDArray[Any], axis: int) -> NDArray[Any]:
     )
     blurred: NDArray[Any] = values / 2 + (low + high) / 4
     return blurred
-
-
-def around_gaps(
-    pixels: NDArray[Any], nodata: float | None, denoise: "Callable[[NDArray[Any], Mask | None], Result]"
-) -> "Result":
-    """Denoise pixels of which some may be no data.
-
-    Parameters
-    ----------
-    pixels : array or masked array
-    nodata : float, optional
-        As for `valid_pixels`.
-    denoise : function of (pixels, valid)
-        Gets pixels without gaps and, unless there were none, which are valid.
-
-    Returns
-    -------
-    Result
-        What `denoise` gave, with the samples of the gaps as they were, bit for bit; masked where `pixels` is.
-
-    Raises
-    ------
-    InputError
-        When no pixel holds data.
-    """
-    valid = valid_pixels(pixels, nodata) if isinstance(pixels, np.ndarray) and pixels.ndim in (2, 3) else None
-    if valid is None and not np.ma.isMaskedArray(pixels):
-        return denoise(pixels, None)
-    plain = np.ma.getdata(pixels)
-    if valid is None:
-        result = denoise(plain, None)
-    else:
-        if not valid.any():
-            raise InputError(
-                "No pixel holds data: all are NaN, masked, or the no-data value", "Give an image"
-            )
-        result = denoise(fill(plain, valid), valid)
-        result.pixels[~valid] = plain[~valid]
-    if np.ma.isMaskedArray(pixels):
-        result = replace(result, pixels=np.ma.array(result.pixels, mask=np.ma.getmask(pixels)))
-    return result

@@ -173,7 +173,11 @@ class Session:
         return denoised
 
     def call(self, output: str | None = None, /, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run the network on named inputs; give one output, by default the first.
+        """Run the network on named inputs; give one output, by default the first. Raises as `call_all`."""
+        return self.call_all(output or self.outputs[0], **inputs)[0]
+
+    def call_all(self, *outputs: str, **inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run the network on named inputs; give the named outputs, by default all.
 
         Raises
         ------
@@ -184,14 +188,14 @@ class Session:
         """
         try:
             feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
-            result: NDArray[np.float32] = self._compute([output or self.outputs[0]], feeds)[0]
+            results: list[NDArray[np.float32]] = self._compute(list(outputs) or self.outputs, feeds)
         except DeviceError:
             raise
         except Exception as exc:
             raise LimitError(
                 f"The network stopped: {_first_line(exc)}", "Give it less at a time, as with --memory 500M"
             ) from exc
-        return result
+        return results
 
     def _compute(self, outputs: list[str], feeds: dict[str, NDArray[np.float32]]) -> Any:
         """Run on the device; where it fails and the CPU does not, the device is at fault."""
