@@ -18,7 +18,7 @@ from pellucid.images.noise import Gaussian, Noise, parse_noise
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, analyse_pixels
-from pellucid.inference.card import Card
+from pellucid.inference.card import Card, shortfall, warn_of
 from pellucid.inference.coarse import denoise_coarse
 from pellucid.inference.pixels import Planes, blend, luma_of
 from pellucid.inference.session import RunOptions, Session
@@ -504,6 +504,7 @@ def load_model(
             raise InputError(
                 f"{path} estimates noise and does not denoise", f"Name one of {', '.join(index.names())}"
             )
+        warn_of(str(path), shortfall(session.card))
         return Model(str(path), {session.card.channels: path}, **options)
     files = {}
     for entry in index.entries(str(name_or_path)):
