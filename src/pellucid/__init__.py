@@ -21,9 +21,9 @@ from pellucid.errors import (
 if TYPE_CHECKING:
     from pellucid.images.files import read_image, write_image
     from pellucid.images.noise import parse_noise
+    from pellucid.inference.auto import analyse, estimate_sigma
     from pellucid.inference.denoise import denoise, denoise_file
     from pellucid.inference.model import load_model
-    from pellucid.inference.auto import analyse, estimate_sigma
 
 __version__ = "0.1.0"
 

@@ -4,7 +4,6 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 from pellucid import __version__
 from pellucid.cli.options import MAX_PIXELS, Json
 from pellucid.cli.output import error_document, explain, say, say_json, table
+from pellucid.cpus import usable_cpus
 from pellucid.errors import DeviceError, LimitError, PellucidError
 
 EXAMPLES = """\b
@@ -146,7 +146,8 @@ def _weights(problems: list[str]) -> list[tuple[str, Callable[[], str]]]:
 
 def _limits() -> dict[str, int | None]:
     return {
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "CPUs": os.cpu_count(),
+        "CPUs that may be used (default of --threads)": usable_cpus(),
         "memory": _pages("SC_PHYS_PAGES"),
         "memory free": _pages("SC_AVPHYS_PAGES"),
         "disk free here": shutil.disk_usage(Path.cwd()).free,

@@ -10,11 +10,11 @@ import numpy as np
 from pellucid.errors import UsageError
 from pellucid.evaluation.pictures import LARGEST_BATCH, Batch
 from pellucid.inference import index
+from pellucid.inference.analysis import MIN_WHITE_SIGMA
+from pellucid.inference.auto import estimate_sigma
 from pellucid.inference.card import Card
 from pellucid.inference.model import Model, load_model
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.analysis import MIN_WHITE_SIGMA
-from pellucid.inference.auto import estimate_sigma
 
 MEMORY = 2**28  # bytes that one batch may need, by the card
 
@@ -84,7 +84,7 @@ def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) 
     names : sequence of str or Path
         Names as in ``pellucid models``, ``.onnx`` files, and folders that ``pellucid train`` wrote.
     threads : int, optional
-        By default as many as the machine has cores.
+        By default as many as the process may use CPUs.
 
     Raises
     ------

@@ -13,19 +13,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pellucid.images.jpeg import YCBCR
 from pellucid.images.picture import to_float
 from pellucid.inference import index
-from pellucid.images.jpeg import YCBCR
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Anscombe
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-SIDE, TILES = 64, 64  # pixels a side of a tile, and how many are measured at most
+SIDE = 64  # pixels a side of a tile
+SHARE = 0.45  # of the image's area that is measured, ...
+FEWEST, TILES = 4, 64  # ... in at least and at most so many tiles
 BLOCK = 4  # pixels a side of a block
 EPSILON = 0.5 / 255  # as in training: levels far below this are equal
 
@@ -34,6 +35,9 @@ MIN_WHITE_SIGMA = 1 / 255
 
 SURE = 3.0
 """Log-odds from which the kind of the noise needs no trial."""
+
+FEW_PHOTONS = 0.25
+"""Above this level photons are so few that a stabilised image is far from normal noise."""
 
 STEEP = 1.2
 """Noise is signal-dependent where its level changes by this factor over the brightness of the image."""
@@ -94,7 +98,7 @@ class Analysis:
 
     @property
     def steepness(self) -> float:
-        """How much higher the level is at the bright end of the image than at the dark end, or the reverse."""
+        """The level at the bright end of the image over that at the dark end."""
         ends = np.outer(self.gain, self.brightness) + np.array(self.offset)[:, None]
         ratios = np.sqrt(np.maximum(ends[:, 1], 1e-9) / np.maximum(ends[:, 0], 1e-9))
         return float(np.median(ratios))
@@ -112,6 +116,13 @@ class Blocks(NamedTuple):
     levels: Array  # (c, n)
     weight: Array  # (n,): one over the typical error of the logarithm of the levels
     log_odds: Array  # (n,)
+
+
+class Survey(NamedTuple):
+    """Where tiles can be measured."""
+
+    keep: Mask  # (n, r, k): the blocks that count
+    brightness: Array  # (n, c, r, k), around each block
 
 
 def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions) -> Analysis:
@@ -132,7 +143,8 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
     """
     tiles, masks = cut_tiles(colour, valid)
     session = _session(colour.shape[2], options)
-    blocks, kept, weight = measure(tiles, masks, session)
+    where = survey(tiles, masks)
+    blocks, weight = measure(tiles, where, session)
     clipped = (float((tiles <= 0).mean()), float((tiles >= 1).mean()))
     if not blocks.weight.size:
         none = (0.0,) * colour.shape[2]
@@ -153,12 +165,13 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
         luma=luma,
         chroma=chroma,
         clipped=clipped,
-        measured=kept,
+        measured=float(where.keep.mean()),
         brightness=_range(bright, blocks.weight),
         curve=_curve(bright, np.mean(blocks.levels, axis=0), blocks.weight**2),
     )
-    if found.log_odds > -SURE and found.level >= MIN_WHITE_SIGMA and found.steepness > STEEP:
-        found = stabilised_twice(found, tiles, masks, session)
+    worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
+    if worth and found.steepness > STEEP:
+        found = stabilised_twice(found, tiles, where, session)
     return advise(found, independent=found.log_odds >= 0)
 
 
@@ -174,7 +187,7 @@ def advise(found: Analysis, *, independent: bool) -> Analysis:
     return replace(found, kind=WHITE, why=f"its noise is white, {level}")
 
 
-def stabilised_twice(found: Analysis, tiles: Array, masks: Mask | None, session: Session) -> Analysis:
+def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Session) -> Analysis:
     """Fit gain and offset again, to what is left of the dependence after a first stabilisation.
 
     Brightness means less where noise hides it, so that the first line is too flat; the noise of the
@@ -184,7 +197,7 @@ def stabilised_twice(found: Analysis, tiles: Array, masks: Mask | None, session:
     stable = stabiliser.forward(tiles.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     low, high = float(stable.min()), float(stable.max())
     scale = min(1 / (high - low), 0.25)  # the network knows levels up to 0.35
-    again, _, _ = measure(np.ascontiguousarray((stable - low) * np.float32(scale)), masks, session, tiles)
+    again, _ = measure((stable - low) * np.float32(scale), where, session)
     lines = []
     for bright, levels, gain, offset in zip(*again[:2], found.gain, found.offset, strict=True):
         before = np.sqrt(np.maximum(gain * bright + offset, 1e-9))
@@ -196,7 +209,7 @@ def stabilised_twice(found: Analysis, tiles: Array, masks: Mask | None, session:
 
 
 def cut_tiles(colour: NDArray[Any], valid: Mask | None) -> tuple[Array, Mask | None]:
-    """The pixels to measure: a small image whole, of a large one tiles on an even grid.
+    """The pixels to measure: tiles on an even grid.
 
     Returns
     -------
@@ -210,57 +223,46 @@ def cut_tiles(colour: NDArray[Any], valid: Mask | None) -> tuple[Array, Mask | N
         colour = np.pad(colour, (*small, (0, 0)), mode="symmetric")
         valid = None if valid is None else np.pad(valid, small, mode="symmetric")
     height, width = (extent // BLOCK * BLOCK for extent in colour.shape[:2])
-    windows = [(slice(0, height), slice(0, width))]
-    if height * width > TILES * SIDE**2:
-        down = max(1, min(height // SIDE, round((TILES * height / width) ** 0.5)))
-        across = min(width // SIDE, TILES // down)
-        tall, wide = (min(SIDE, extent) for extent in (height, width))
-        windows = [
-            (slice(row, row + tall), slice(column, column + wide))
-            for row in np.linspace(0, height - tall, down).astype(int)
-            for column in np.linspace(0, width - wide, across).astype(int)
-        ]
+    tall, wide = min(SIDE, height), min(SIDE, width)
+    count = max(FEWEST, min(TILES, round(SHARE * height * width / SIDE**2)))
+    down = max(1, min(height // tall, round((count * height / width) ** 0.5)))
+    across = max(1, min(width // wide, round(count / down)))
+    windows = [
+        (slice(row, row + tall), slice(column, column + wide))
+        for row in np.linspace(0, height - tall, down).astype(int)
+        for column in np.linspace(0, width - wide, across).astype(int)
+    ]
     tiles = to_float(np.stack([colour[window].transpose(2, 0, 1) for window in windows]))
     return tiles, None if valid is None else np.stack([valid[window] for window in windows])
 
 
-def measure(
-    tiles: Array, masks: Mask | None, session: Session, seen: Array | None = None
-) -> tuple[Blocks, float, Array]:
-    """Run the network on tiles (n, c, rows, columns).
+def survey(tiles: Array, masks: Mask | None) -> Survey:
+    """Find the blocks of tiles (n, c, rows, columns) that count, and how bright they are."""
+    flat = (_over_blocks(np.maximum, tiles) == _over_blocks(np.minimum, tiles)).all(axis=1)
+    out = left_out(flat)
+    if masks is not None:
+        gaps = ~_over_blocks(np.logical_and, masks[:, None])[:, 0]
+        out |= _near(gaps, 3)
+    return Survey(~out, _smoothed(_over_blocks(np.add, tiles)) / np.float32(BLOCK**2))
 
-    Parameters
-    ----------
-    tiles, masks
-        What `cut_tiles` gives.
-    session : Session
-    seen : array, optional
-        The tiles that tell brightness and flat blocks, if not these.
+
+def measure(tiles: Array, where: Survey, session: Session) -> tuple[Blocks, Array]:
+    """Run the network on tiles (n, c, rows, columns).
 
     Returns
     -------
     Blocks
-    float
-        Which share of the blocks they are.
     float32 array (n, rows / 4, columns / 4)
         Their weight; 0 where blocks were left out.
     """
     levels, log_spread, log_odds = session.call_all(noisy=tiles)
-    squares = _blocks(tiles if seen is None else seen)
-    out = left_out(np.ptp(squares, axis=(3, 5)).max(axis=1) == 0)
-    if masks is not None:
-        gaps = ~_blocks(masks[:, None]).all(axis=(1, 3, 5))
-        out |= _near(gaps, 3)
-    keep = ~out
-    brightness = _smoothed(squares.mean(axis=(3, 5)))
-    weight = np.exp(-log_spread[:, 0].clip(-4, 3)) * keep
-    blocks = Blocks(
-        brightness.transpose(1, 0, 2, 3)[:, keep],
-        levels.transpose(1, 0, 2, 3)[:, keep],
-        weight[keep],
-        log_odds[:, 0][keep],
-    )
-    return blocks, float(keep.mean()), weight
+    weight = np.exp(-log_spread[:, 0].clip(-4, 3)) * where.keep
+    return Blocks(
+        where.brightness.transpose(1, 0, 2, 3)[:, where.keep],
+        levels.transpose(1, 0, 2, 3)[:, where.keep],
+        weight[where.keep],
+        log_odds[:, 0][where.keep],
+    ), weight
 
 
 def left_out(flat: Mask) -> Mask:
@@ -269,23 +271,27 @@ def left_out(flat: Mask) -> Mask:
     Letterboxes, margins and burnt-out skies show no noise, whatever the rest of the image has, and spoil
     the estimate next to them. Single flat blocks do not: dark noise that was clipped has many.
     """
-    area = ~_near(~flat, 1, edge=False)  # flat all around
+    area = ~_near(~flat, 1)  # flat all around
     return flat | _near(area, 4)
 
 
-def _near(marked: Mask, distance: int, edge: bool = False) -> Mask:
-    """Blocks (n, r, k) with a marked one at most so many blocks away."""
-    side = 2 * distance + 1
-    padded = np.pad(marked, ((0, 0), (distance, distance), (distance, distance)), constant_values=edge)
-    rows = sliding_window_view(padded, side, axis=1).any(axis=-1)
-    near: Mask = sliding_window_view(rows, side, axis=2).any(axis=-1)
-    return near
+def _near(marked: Mask, distance: int) -> Mask:
+    """Blocks (n, r, k) with a marked one at most so many blocks away, down and across."""
+    for axis in (1, 2):
+        near = marked.copy()
+        for step in range(1, distance + 1):
+            ahead, behind = (np.moveaxis(each, axis, 0) for each in (near, marked))
+            ahead[step:] |= behind[:-step]
+            ahead[:-step] |= behind[step:]
+        marked = near
+    return marked
 
 
-def _blocks(tiles: NDArray[Any]) -> NDArray[Any]:
-    """(n, c, h, w) -> (n, c, h/4, 4, w/4, 4)."""
-    n, c, height, width = tiles.shape
-    return tiles.reshape(n, c, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+def _over_blocks(combine: np.ufunc, tiles: NDArray[Any]) -> NDArray[Any]:
+    """Combine the values of each block: (n, c, h, w) -> (n, c, h/4, w/4)."""
+    rows = functools.reduce(combine, (tiles[:, :, k::BLOCK] for k in range(BLOCK)))
+    blocks: NDArray[Any] = functools.reduce(combine, (rows[..., k::BLOCK] for k in range(BLOCK)))
+    return blocks
 
 
 def _smoothed(means: Array) -> Array:
@@ -335,17 +341,19 @@ def fit(brightness: Array, levels: Array, weight: Array) -> tuple[float, float]:
     return gain, offset
 
 
-def binned(brightness: Array, levels: Array, weight: Array) -> tuple[Array, Array, Array]:
+def binned(
+    brightness: Array, levels: Array, weight: Array
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Brightness, variance and share of bins of equal weight."""
     order = np.argsort(brightness)
-    share = np.cumsum(weight[order], dtype=np.float64)
-    ends = np.searchsorted(share, np.linspace(0, share[-1], BINS + 1)[1:-1])
-    parts = [part for part in np.split(order, ends) if len(part)]
-    total = np.array([weight[part].sum() for part in parts])
-    bright = np.array([(brightness[part] * weight[part]).sum() for part in parts]) / total
-    logs = np.log(levels + 1e-4)
-    spread = np.array([(logs[part] * weight[part]).sum() for part in parts]) / total
-    return bright, np.exp(2 * spread), total / total.sum()
+    weight = weight[order].astype(np.float64)
+    share = np.cumsum(weight)
+    begins = np.unique(np.searchsorted(share, np.linspace(0, share[-1], BINS, endpoint=False)))
+    begins = begins[begins < len(order)]
+    total = np.add.reduceat(weight, begins)
+    bright = np.add.reduceat(brightness[order] * weight, begins) / total
+    logs = np.add.reduceat(np.log(levels[order] + 1e-4) * weight, begins) / total
+    return bright, np.exp(2 * logs), total / total.sum()
 
 
 def _curve(brightness: Array, levels: Array, weight: Array) -> tuple[tuple[float, float], ...]:

@@ -93,11 +93,13 @@ class Auto(Model):
         strength: float = 1.0,
         luma: float | None = None,
         chroma: float | None = None,
+        nodata: float | None = None,
+        alpha: NDArray[Any] | None = None,
         progress: Progress | None = None,
     ) -> Result:
         """Do what `Model.denoise` does, with the network that fits the image."""
         strengths = self.check(sigma, noise, strength, luma, chroma)
-        image = Planes.of(pixels)
+        image = Planes.of(pixels, nodata, alpha)
         speed = "best" if image.view[..., 0].size <= BEST_PIXELS else "fast"
         if sigma is not None or noise is not None:
             white = self._models[f"gaussian-{speed}"]
@@ -117,14 +119,17 @@ class Auto(Model):
         return replace(model.remove_noise(image, treatment, strengths, progress), why=found.why)
 
 
-def analyse(pixels: NDArray[Any]) -> Analysis:
+def analyse(pixels: NDArray[Any], *, nodata: float | None = None) -> Analysis:
     """Analyse the noise of an image.
 
     Parameters
     ----------
     pixels : array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)
         uint8, uint16, float32 or float64; integers are scaled so that their largest value is 1. Where the
-        fourth channel, alpha, is 0, there is no image.
+        fourth channel, alpha, is 0, where floats are NaN, and where a masked array is masked, there is no
+        image.
+    nodata : float, optional
+        The value of a sample that means "no data".
 
     Returns
     -------
@@ -135,7 +140,7 @@ def analyse(pixels: NDArray[Any]) -> Analysis:
     UsageError
         When shape or dtype make no sense.
     InputError
-        When the array contains NaN or infinity.
+        When the array has infinite values, or no pixel has data.
     LimitError
         When weights that ship are missing or have changed.
 
@@ -149,7 +154,7 @@ def analyse(pixels: NDArray[Any]) -> Analysis:
     """
     auto = load_model()
     assert isinstance(auto, Auto)
-    return auto.analyse(Planes.of(pixels))
+    return auto.analyse(Planes.of(pixels, nodata))
 
 
 def estimate_sigma(pixels: NDArray[Any]) -> float:

@@ -17,8 +17,8 @@ from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.noise import Gaussian, Noise, parse_noise
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
-from pellucid.inference.card import Card
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, analyse_pixels
+from pellucid.inference.card import Card
 from pellucid.inference.pixels import Planes, blend, luma_of
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Stabiliser, stabiliser_of
@@ -28,7 +28,7 @@ from pellucid.inference.trial import removed_level
 log = logging.getLogger("pellucid")
 
 MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
-"""Grey and colour photographs from which less would be removed are left unchanged (docs/decisions/auto.md)."""
+"""Grey and colour photographs from which less would be removed stay unchanged (docs/decisions/auto.md)."""
 
 HIGHEST_SIGMA = 75 / 255
 """Networks for white noise know no more. They have no biases, so that a smaller scale of an image changes
@@ -96,7 +96,7 @@ class Scale:
 
     @classmethod
     def of(cls, stabiliser: Stabiliser, colour: NDArray[Any]) -> Self:
-        """Find the range of an image (h, w, c); a transform rises, so that its ends are those of the image."""
+        """Find the range of an image (h, w, c): transforms rise, so that its ends are those of the image."""
         ends = np.stack([colour.min(axis=(0, 1)), colour.max(axis=(0, 1))])[None]  # (1, 2, c)
         stable = stabiliser.forward(to_float(ends))
         low, high = float(stable.min()), float(stable.max())
@@ -113,7 +113,7 @@ class Scale:
 
 def deviation_at(stabiliser: Stabiliser, brightness: float) -> float:
     """The standard deviation of the noise there: one over the slope of the transform."""
-    low, high = stabiliser.forward(np.float32([[[brightness - 0.005]], [[brightness + 0.005]]]))
+    low, high = stabiliser.forward(np.array([[[brightness - 0.005]], [[brightness + 0.005]]], np.float32))
     return float(0.01 / (high - low)[0, 0])
 
 
@@ -148,7 +148,7 @@ class Model:
     device : str
         ``auto``, ``cpu``, ``cuda``, ``coreml`` or ``directml``.
     threads : int, optional
-        By default all cores.
+        By default as many as the process may use CPUs.
     memory : number, optional
         Bytes that the process may take; tiles become as small as that needs.
     exact : bool, optional
@@ -202,6 +202,8 @@ class Model:
         strength: float = 1.0,
         luma: float | None = None,
         chroma: float | None = None,
+        nodata: float | None = None,
+        alpha: NDArray[Any] | None = None,
         progress: Progress | None = None,
     ) -> Result:
         """Remove the noise from an image.
@@ -212,13 +214,19 @@ class Model:
             uint8, uint16, float32 or float64. The largest value of an integer type is white; floats run from
             0 to 1 and are not clipped. A fourth channel is alpha and comes back untouched.
         sigma : float, optional
-            Standard deviation of the noise, 0 to 1 (25 / 255, not 25). By default it is estimated, and a
-            picture without noise comes back as it was. Networks for photographs find it for themselves.
+            Standard deviation of the noise, 0 to 1 (25 / 255, not 25). By default the noise is analysed, and
+            an image without noise comes back unchanged. Networks for photographs estimate it themselves.
+        noise : str or Noise, optional
+            The noise instead of its sigma; signal-dependent noise is stabilised.
         strength : float
-            0 gives the picture back, 1 what the network says, and values between a blend. Above 1, up to 2,
-            the network is told that there is so many times more noise than there seems to be.
+            0 gives the image back, 1 what the network gives, and values between a blend. Above 1, up to 2,
+            the network is given so many times the level of the noise.
         luma, chroma : float, optional
             Other strengths for brightness and for colour.
+        nodata : float, optional
+            The value of a sample that means "no data".
+        alpha : array (h, w), optional
+            Where it is 0, there is no image.
         progress : function of (done, total), optional
             Called after each tile.
 
@@ -236,7 +244,7 @@ class Model:
             When the memory does not suffice.
         """
         strengths = self.check(sigma, noise, strength, luma, chroma)
-        image = Planes.of(pixels)
+        image = Planes.of(pixels, nodata, alpha)
         treatment = self.treat(image, sigma, noise)
         if treatment is None:
             return Result(pixels.copy(), 0.0, changed=False, model=self.name)
@@ -261,7 +269,7 @@ class Model:
         """The level of what this network would remove, tried on a few crops."""
 
         def denoise(crop: NDArray[np.float32]) -> NDArray[np.float32]:
-            return self.remove_noise(Planes(crop, crop, crop, None), treatment, (1.0, 1.0), None).pixels
+            return self.remove_noise(Planes(crop, crop, crop), treatment, (1.0, 1.0), None).pixels
 
         return removed_level(image.colour, denoise)
 
@@ -280,9 +288,7 @@ class Model:
             return Result(pixels.copy(), level, changed=False, model=self.name)
         out = image.view.copy()
         self._run(image, out, treatment, strengths, progress)
-        if image.valid is not None:
-            np.copyto(out, image.view, where=~image.valid[..., None])
-        return Result(out.reshape(pixels.shape), level, changed=True, model=self.name)
+        return Result(image.like(out), level, changed=True, model=self.name)
 
     def check(
         self,

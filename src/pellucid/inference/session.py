@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.cpus import usable_cpus
 from pellucid.errors import DeviceError, InputError, LimitError, UsageError
 from pellucid.inference.card import Card, read_card
 
@@ -51,7 +52,7 @@ class RunOptions:
         ``cpu``, ``cuda``, ``coreml`` or ``directml``. ``auto`` is CUDA where it works, and else the CPU: when
         CUDA fails, a warning is logged once a process, and the CPU takes over.
     threads : int, optional
-        By default as many as the machine has cores.
+        By default as many as the process may use CPUs, which is also the most that are used.
 
     Raises
     ------
@@ -126,9 +127,8 @@ class Session:
     def _load(self, provider: str) -> Any:
         ort = runtime()
         options = ort.SessionOptions()
-        cores = os.cpu_count() or 1
-        threads = self._options.threads or cores
-        options.intra_op_num_threads = min(threads, cores)  # more than cores wait for each other
+        cpus = usable_cpus()
+        options.intra_op_num_threads = min(self._options.threads or cpus, cpus)  # more wait for each other
         options.enable_mem_pattern = False  # it holds a quarter more memory and saves no time
         options.log_severity_level = 4  # errors reach the user as exceptions, not as lines on the terminal
         silent = provider != CPU and self._options.device == "auto"

@@ -41,7 +41,7 @@ def removed_level(colour: NDArray[Any], denoise: Callable[[Crop], Crop]) -> floa
 
 
 def informative_crops(colour: NDArray[Any]) -> NDArray[np.float32]:
-    """Crops of an image (h, w, c) on an even grid, float32 (n, CROP, CROP, c), without those of one colour."""
+    """Crops (n, 64, 64, c) of an image (h, w, c), float32, on an even grid; none of one colour."""
     small = [(0, max(0, CROP - extent)) for extent in colour.shape[:2]]
     if any(after for _, after in small):
         colour = np.pad(colour, (*small, (0, 0)), mode="symmetric")

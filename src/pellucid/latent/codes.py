@@ -44,7 +44,7 @@ class Codec:
     path : Path
         An ``.onnx`` file that ``pellucid train`` wrote.
     threads : int, optional
-        By default as many as the machine has cores.
+        By default as many as the process may use CPUs.
 
     Attributes
     ----------

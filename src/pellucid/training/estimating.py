@@ -178,11 +178,11 @@ def block_levels(noise: Tensor) -> Tensor:
 def loss(estimate: tuple[Tensor, Tensor, Tensor], levels: Tensor, labels: Tensor) -> Tensor:
     """Each image's loss (n,): Laplace likelihood of the log-levels, and cross-entropy of the kind.
 
-    An underestimate counts 1.2 times an overestimate: a denoiser that is given too little leaves noise.
+    An underestimate counts 1.1 times an overestimate: a denoiser that is given too little leaves noise.
     """
     found, log_spread, odds = estimate
     error = torch.log((found + EPSILON) / (levels + EPSILON))
-    error = torch.maximum(-1.1 * error, 0.9 * error).mean(1, keepdim=True)
+    error = torch.maximum(-1.05 * error, 0.95 * error).mean(1, keepdim=True)
     log_spread = log_spread.clip(-4, 3)
     likelihood = (error * torch.exp(-log_spread) + log_spread).mean((1, 2, 3))
     weight = torch.exp(-log_spread.detach())

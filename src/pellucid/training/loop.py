@@ -28,6 +28,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from pellucid.cpus import usable_cpus
 from pellucid.errors import DeviceError, UsageError
 from pellucid.training.checkpoint import State, begin_log, resume, save, write_log
 from pellucid.training.denoising import Denoising
@@ -135,6 +136,7 @@ def train(
             f"Start another number of processes, or set a batch that {processes} divides",
         )
     keep_memory()
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))  # OpenMP does not see quotas
     state = resume(recipe, folder, where)
     make_task: Callable[..., Task]
     make_task = Reconstruction if isinstance(recipe.data, SetData) else TASKS[type(recipe.network)]
