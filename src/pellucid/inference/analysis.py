@@ -59,6 +59,9 @@ class Analysis:
         ``signal-dependent`` (stabilise the variance first), ``camera`` (correlated noise).
     why : str
         The reasons, in words.
+    content : str
+        What the image shows: ``photograph`` (or anything else with shades), ``document`` (dark strokes on
+        paper), or ``graphics`` (drawings and screenshots: areas of exactly one colour).
     level : float
         Root mean square over the measured blocks.
     gain, offset : tuple of float
@@ -83,6 +86,7 @@ class Analysis:
 
     kind: str
     why: str
+    content: str
     level: float
     gain: tuple[float, ...]
     offset: tuple[float, ...]
@@ -148,7 +152,8 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
     clipped = (float((tiles <= 0).mean()), float((tiles >= 1).mean()))
     if not blocks.weight.size:
         none = (0.0,) * colour.shape[2]
-        return Analysis(CLEAN, "there is nothing to measure noise on", 0.0, none, none, clipped=clipped)
+        why = "there is nothing to measure noise on"
+        return Analysis(CLEAN, why, content_of(tiles), 0.0, none, none, clipped=clipped)
     levels = [_mean_level(each, blocks.weight**2) for each in blocks.levels]
     lines = [fit(bright, each, blocks.weight**2) for bright, each in zip(*blocks[:2], strict=True)]
     bright = np.mean(blocks.brightness, axis=0)
@@ -156,6 +161,7 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
     found = Analysis(
         kind=WHITE,
         why="",
+        content=content_of(tiles),
         level=float(np.sqrt(np.mean(np.square(levels)))),
         gain=tuple(gain for gain, _ in lines),
         offset=tuple(offset for _, offset in lines),
@@ -359,6 +365,30 @@ def binned(
 def _curve(brightness: Array, levels: Array, weight: Array) -> tuple[tuple[float, float], ...]:
     bright, variance, _ = binned(brightness, levels, weight)
     return tuple(zip(bright.tolist(), np.sqrt(variance).tolist(), strict=True))
+
+
+PAPER, STROKE, GRAPHICS = 0.08, 0.3, 0.35
+"""Luma by which paper varies and by which ink is darker, and the share of flat blocks in drawn images."""
+
+
+def content_of(tiles: Array) -> str:
+    """Recognise drawn images by flat blocks, and documents by paper and thin dark strokes on it.
+
+    Most blocks of a document are about as bright as each other, a share is crossed by strokes, and next to
+    nearly every stroke there is paper. Black areas, such as letterboxes, do not count as drawn.
+    """
+    luma = tiles.mean(axis=1, keepdims=True)
+    high, low = (_over_blocks(each, luma)[:, 0] for each in (np.maximum, np.minimum))
+    mean = _over_blocks(np.add, luma)[:, 0] / BLOCK**2
+    counts, edges = np.histogram(mean, 25, (0, 1))
+    tone = (edges[counts.argmax()] + edges[counts.argmax() + 1]) / 2
+    strokes = low < tone - STROKE
+    beside_paper = strokes & _near(high > tone - STROKE / 2, 1)
+    paper = float((abs(mean - tone) < PAPER).mean())
+    if tone > 0.5 and paper > 0.45 and strokes.mean() > 0.01 and beside_paper.sum() > 0.85 * strokes.sum():
+        return "document"
+    lit = mean > 0.02
+    return "graphics" if (lit & (high == low)).sum() > GRAPHICS * lit.sum() else "photograph"
 
 
 PATCH, PATCHES = 4, 32  # blocks a side of a patch, and how many patches show the correlation

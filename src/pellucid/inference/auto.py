@@ -78,7 +78,7 @@ class Auto(Model):
             white = advise(found, independent=True)
             treatment = Treatment(white.level, white.stabiliser)
             if self._models["gaussian-fast"].try_on(image, treatment) > camera:
-                return white
+                return replace(white, why=f"{white.why}, as a trial on a few crops shows")
             found = advise(found, independent=False)
         if camera < MIN_CAMERA_SIGMA[image.colour.shape[2]]:
             return replace(found, kind=CLEAN, why=NO_NOISE)
@@ -119,7 +119,9 @@ class Auto(Model):
         return replace(model.remove_noise(image, treatment, strengths, progress), why=found.why)
 
 
-def analyse(pixels: NDArray[Any], *, nodata: float | None = None) -> Analysis:
+def analyse(
+    pixels: NDArray[Any], *, nodata: float | None = None, alpha: NDArray[Any] | None = None
+) -> Analysis:
     """Analyse the noise of an image.
 
     Parameters
@@ -130,6 +132,8 @@ def analyse(pixels: NDArray[Any], *, nodata: float | None = None) -> Analysis:
         image.
     nodata : float, optional
         The value of a sample that means "no data".
+    alpha : array (h, w), optional
+        Where it is 0, there is no image either.
 
     Returns
     -------
@@ -154,7 +158,7 @@ def analyse(pixels: NDArray[Any], *, nodata: float | None = None) -> Analysis:
     """
     auto = load_model()
     assert isinstance(auto, Auto)
-    return auto.analyse(Planes.of(pixels, nodata))
+    return auto.analyse(Planes.of(pixels, nodata, alpha))
 
 
 def estimate_sigma(pixels: NDArray[Any]) -> float:
