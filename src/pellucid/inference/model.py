@@ -97,7 +97,7 @@ class Scale:
 
     @classmethod
     def of(cls, stabiliser: Stabiliser, colour: NDArray[Any]) -> Self:
-        """Find the range of an image (h, w, c): transforms rise, so that its ends are those of the image."""
+        """Find the range of an image (h, w, c): transforms are monotone, so their ends are the image's."""
         ends = np.stack([colour.min(axis=(0, 1)), colour.max(axis=(0, 1))])[None]  # (1, 2, c)
         stable = stabiliser.forward(to_float(ends))
         low, high = float(stable.min()), float(stable.max())
@@ -115,7 +115,7 @@ class Scale:
 def deviation_at(stabiliser: Stabiliser, brightness: float) -> float:
     """The standard deviation of the noise there: one over the slope of the transform."""
     low, high = stabiliser.forward(np.array([[[brightness - 0.005]], [[brightness + 0.005]]], np.float32))
-    return float(0.01 / (high - low)[0, 0])
+    return float(abs(0.01 / (high - low)[0, 0]))
 
 
 def treatment_for(noise: str | Noise) -> Treatment:
