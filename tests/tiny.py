@@ -64,7 +64,6 @@ def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedul
         degrade=Degrade(None if isinstance(network, PhotoTable) else "gaussian:0-75", camera),
         network=network,
         schedule=Schedule(**{**short, "precision": "float32", **schedule}),
-        loss="pinball" if isinstance(network, EstimatorTable) else "charbonnier",
         loss_floor=0.04,
     )
 

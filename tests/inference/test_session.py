@@ -34,14 +34,14 @@ def test_two_runs_are_bit_identical_and_one_and_two_threads_differ_by_less_than_
     assert np.abs(one - two).max() <= 1e-5
 
 
-def test_a_network_for_photographs_is_told_gains(photo_colour_file: Path) -> None:
+def test_a_network_for_photographs_is_given_gains(photo_colour_file: Path) -> None:
     session, noisy = Session(photo_colour_file), colours(24, 40)
     one, more = session.run(noisy, (1.0, 1.0)), session.run(noisy, (1.0, 2.0))
     assert one.shape == more.shape == (24, 40, 3)
     assert not np.array_equal(one, more)
 
 
-def test_an_autoencoder_is_told_nothing(latent_file: Path) -> None:
+def test_an_autoencoder_is_given_the_image_alone(latent_file: Path) -> None:
     session, noisy = Session(latent_file), colours(16, 16)[..., :1]
     assert session.run(noisy, ()).shape == (16, 16, 1)
     np.testing.assert_array_equal(session.run(noisy, ()), session.run(noisy, 0.3))
@@ -55,6 +55,17 @@ def test_any_output_can_be_called_for_by_its_name(latent_file: Path) -> None:
     np.testing.assert_array_equal(session.call(noisy=pictures), session.call("denoised", noisy=pictures))
     with pytest.raises(LimitError, match="The network stopped"):
         session.call("levels", noisy=pictures)
+
+
+def test_all_outputs_come_in_the_order_of_their_names_or_of_the_network(latent_file: Path) -> None:
+    session = Session(latent_file)
+    images = np.random.default_rng(0).random((3, 1, 16, 16), dtype=np.float32)
+    denoised, code = session.call_all(noisy=images)
+    np.testing.assert_array_equal(denoised, session.call("denoised", noisy=images))
+    np.testing.assert_array_equal(code, session.call("code", noisy=images))
+    named = session.call_all("code", "denoised", noisy=images)
+    for one, two in zip(named, (code, denoised), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_a_text_file_is_no_network(tmp_path: Path) -> None:
