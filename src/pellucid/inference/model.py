@@ -19,6 +19,7 @@ from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, analyse_pixels
 from pellucid.inference.card import Card, shortfall, warn_of
+from pellucid.inference.coarse import denoise_coarse
 from pellucid.inference.pixels import Planes, blend, luma_of
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Stabiliser, stabiliser_of
@@ -289,6 +290,25 @@ class Model:
         out = image.view.copy()
         self._run(image, out, treatment, strengths, progress)
         return Result(image.like(out), level, changed=True, model=self.name)
+
+    def remove_coarse(
+        self,
+        image: Planes,
+        treatment: Treatment,
+        halvings: int,
+        strengths: tuple[float, float],
+        progress: Progress | None,
+    ) -> Result:
+        """Remove noise that is wider than a pixel: what is given holds for the image halved so often."""
+
+        def denoise(half: NDArray[np.float32]) -> NDArray[np.float32]:
+            return self.remove_noise(Planes(half, half, half), treatment, (1.0, 1.0), progress).pixels
+
+        noisy = to_float(image.colour)
+        clean = denoise_coarse(noisy, halvings, denoise)
+        out = image.view.copy()
+        out[..., : min(out.shape[2], 3)] = from_float(blend(noisy, clean, *strengths), out.dtype)
+        return Result(image.like(out), treatment.level, changed=True, model=self.name)
 
     def check(
         self,
