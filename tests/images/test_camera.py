@@ -102,6 +102,18 @@ def test_clipping_at_black_leaves_nothing_below_it() -> None:
     np.testing.assert_array_equal(clipped, kept.clip(0, None))
 
 
+def test_hot_pixels_are_few_and_bright() -> None:
+    dark = np.full((1, 1, 400, 400), 0.5, np.float32)
+    even, hot = (
+        camera.add_sensor_noise(dark, a_shot(3200, flat(0), hot=hot, row=0.0), NumpyRandom(0)) - dark
+        for hot in (0.0, 10.0)
+    )
+    changed = hot != even
+    assert 0.0005 < changed.mean() < 0.003
+    assert hot[changed].min() > 3 * even.std()
+    assert hot.max() > 2 * even.max()
+
+
 @pytest.mark.parametrize("malvar", [0, 1])
 @pytest.mark.parametrize("phase", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_demosaicing_gives_smooth_colours_back_in_every_phase(malvar: int, phase: tuple[int, int]) -> None:
@@ -130,9 +142,10 @@ def test_malvar_keeps_more_detail_than_bilinear() -> None:
 # ---- the processing ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("lift", [1.0, 1.4])
 @pytest.mark.parametrize("contrast", [0.02, 0.5, 1.0])
-def test_the_tone_curve_and_its_inverse_cancel(contrast: float) -> None:
-    shot = a_shot(100, flat(0), contrast=contrast)
+def test_the_tone_curve_and_its_inverse_cancel(contrast: float, lift: float) -> None:
+    shot = a_shot(100, flat(0), contrast=contrast, lift=lift)
     values = np.linspace(0, 1, 1001, dtype=np.float32).reshape(1, 1, -1, 1)
     light = camera.inverse_tone(values, shot)
     assert (np.diff(light, axis=2) > 0).all()
@@ -228,6 +241,37 @@ def test_dark_tones_are_nearly_as_bright_in_the_target_as_in_the_noisy_picture()
     assert abs(noisy.mean() - target.mean()) < 0.3 * lighter
 
 
+@pytest.mark.parametrize("value", [0.1, 0.2, 0.4, 0.7])
+def test_the_target_of_a_raw_converter_is_as_bright_as_the_mean_of_many_shots_light(value: float) -> None:
+    """In telephones' files dark tones are darker, by 13 of 255, than in the stack of many shots."""
+    pixels = flat(value)
+    shot = draw_shot(12800.0, NumpyRandom(4), pixels, 1.0)
+    noisy, target = shoot(pixels, replace(shot, lossless=1, hot=0, scale=1.0, row=0), NumpyRandom(0))
+    light, stacked = (camera.inverse_tone(x.transpose(2, 0, 1)[None], shot).mean() for x in (noisy, target))
+    assert light == pytest.approx(stacked, rel=0.03)
+    assert noisy.mean() < target.mean()
+
+
+def test_what_a_raw_converter_leaves_is_the_noise_of_a_mosaic() -> None:
+    """Crops of telephones: luma 0.27 at one pixel and -0.11 at two, chroma 0.6 and 0.26."""
+    pixels = flat(0.5)
+    figures = []
+    for seed in range(20):
+        shot = draw_shot(6400.0, NumpyRandom(seed), pixels, 1.0)
+        noise = noise_of(replace(shot, scale=1.0, lossless=1, malvar=1), pixels, seed)
+        luma, blue = luma_and_blue(noise)
+        figures.append([alike(x[:, lag:], x[:, :-lag]) for x in (luma, blue) for lag in (1, 2)])
+    assert np.median(figures, axis=0) == pytest.approx([0.27, -0.11, 0.6, 0.26], abs=0.06)
+
+
+def test_a_share_of_the_cameras_is_a_raw_converter() -> None:
+    batch = torch.full((64, 3, 8, 8), 0.5)
+    shot = draw_shot(3200.0, TorchRandom(torch.Generator().manual_seed(0)), batch, 0.25)
+    assert set(shot.stacked.flatten().tolist()) == {0, 1}
+    assert 0.1 < shot.stacked.mean() < 0.4
+    assert (shot.luma_share[shot.stacked == 1] == 0).all()
+
+
 def test_the_target_hardly_depends_on_the_noise() -> None:
     clean = photo()[:64, :64]
     shot = a_shot(3200, clean)
@@ -272,7 +316,9 @@ def test_noise_grows_with_iso() -> None:
 # ---- the noise and its text ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["camera:iso=3200", "camera:iso=100-12800"])
+@pytest.mark.parametrize(
+    "text", ["camera:iso=3200", "camera:iso=100-12800", "camera:iso=800,raw=1", "camera:iso=100-800,raw=0.25"]
+)
 def test_the_text_form_is_the_noise(text: str) -> None:
     noise = parse_noise(text)
     assert isinstance(noise, Camera)
@@ -280,7 +326,7 @@ def test_the_text_form_is_the_noise(text: str) -> None:
 
 
 @settings(max_examples=50)
-@given(st.tuples(st.floats(50, 102400), st.floats(50, 102400)).map(lambda pair: (min(pair), max(pair))))
+@given(st.tuples(st.floats(50, 204800), st.floats(50, 204800)).map(lambda pair: (min(pair), max(pair))))
 def test_any_range_of_iso_reads_back_the_same_and_is_drawn_within(iso: tuple[float, float]) -> None:
     noise = Camera(iso)
     assert parse_noise(str(noise)) == noise
@@ -296,10 +342,12 @@ def test_iso_is_drawn_uniformly_in_stops() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", ["", "x", "iso=", "iso=nan", "iso=10", "iso=3200-100", "iso=1e9", "gain=3", "1,2"]
+    "values", ["", "x", "iso=", "iso=nan", "iso=10", "iso=3200-100", "iso=1e9", "gain=3", "1,2", "800,raw=2"]
 )
 def test_what_cannot_be_an_iso_is_refused_with_what_can(values: str) -> None:
-    with pytest.raises(UsageError, match="camera:iso=ISO with ISO from 50 to 102400"):
+    with pytest.raises(
+        UsageError, match="camera:iso=ISO or camera:iso=ISO,raw=RAW with ISO from 50 to 204800"
+    ):
         parse_noise(f"camera:{values}")
 
 
@@ -351,7 +399,7 @@ def test_torch_takes_the_same_pictures_as_numpy() -> None:
     tensor = torch.from_numpy(clean).movedim(-1, 0)[None]
     for scale, subsampling in ((1.0, (2, 2)), (1.3, (1, 2)), (0.8, (1, 1))):
         shot = a_shot(3200, clean, quality=100.0, sharpening=0.5, scale=scale, subsampling=subsampling)
-        shot = replace(shot, slope=0.0, read=0.0, row=0.0)
+        shot = replace(shot, slope=0.0, read=0.0, row=0.0, lift=1.2, stacked=0.5, lossless=0.5)
         theirs = shoot(tensor, in_torch(shot), TorchRandom(torch.Generator()))
         for ours, other in zip(shoot(clean, shot, NumpyRandom(0)), theirs, strict=True):
             difference = np.abs(ours - other[0].movedim(0, -1).numpy()) * 255

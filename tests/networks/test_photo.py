@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pellucid.networks.photo import FOLD, PhotoUNet, maps_for
+from pellucid.networks.photo import FOLD, PhotoUNet, kept_share, maps_for
 from tests.tiny import PHOTO, lively_network, tiny_recipe
 
 
@@ -70,7 +70,7 @@ def test_one_gain_serves_both_levels() -> None:
 
 def test_twice_the_gain_is_twice_the_noise_to_the_u_net() -> None:
     one, two, picture = build(), build(), noisy(1, 3, 32, 32)
-    bias = torch.tensor([1.0, 2.0])
+    bias = torch.tensor([-4.0, -3.0])  # faint noise: heavy noise also decides how the tones are put back
     for network, share in ((one, 1), (two, 2)):  # estimators that say the same of every picture
         network.estimator.levels.weight.zero_()
         assert network.estimator.levels.bias is not None
@@ -111,8 +111,15 @@ def test_pixels_and_levels_are_in_single_precision_under_bfloat16() -> None:
     assert [result.dtype for result in results] == [torch.float32] * 2
 
 
+@pytest.mark.parametrize(("level", "kept"), [(1, 1.0), (3, 0.95), (6, 0.5), (20, 0.01)])
+def test_tones_are_put_back_unless_the_noise_is_heavy(level: float, kept: float) -> None:
+    assert kept_share(torch.full((1, 1, 4, 4), level / 255)).mean().item() == pytest.approx(kept, abs=0.01)
+
+
 def test_the_tones_of_the_noisy_picture_stay() -> None:
     network, picture = build(), 0.5 + 0.3 * noisy(1, 3, 160, 160)
+    assert network.estimator.levels.bias is not None
+    network.estimator.levels.bias -= 4  # faint noise
     found: list[Tensor] = []
     network.unet.register_forward_hook(lambda *seen: found.append(seen[2] - picture))
     denoised, _ = network(picture, gains(1))

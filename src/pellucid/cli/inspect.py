@@ -114,6 +114,7 @@ def _action(found: "Analysis") -> str:
         "white": "use a gaussian model",
         "signal-dependent": "stabilise the variance and use a gaussian model",
         "camera": "use a photo model",
+        "smooth": "use a gaussian model at a fraction of the size",
     }[found.kind]
 
 

@@ -20,7 +20,6 @@ References
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -30,130 +29,15 @@ from pellucid.images.arrays import beside, library, mix
 from pellucid.images.jpeg import RGB, YCBCR, jpeg
 from pellucid.images.noise import Limits, Noise, Parameter, Pixels, Random, to_8bit
 from pellucid.images.resize import resample
+from pellucid.images.shot import Shot, draw_shot, to_planes
+
+__all__ = ["Camera", "Shot", "draw_shot", "shoot"]
 
 _BIAS = 5.0
 """Over so many pixels (standard deviation) the change of tone that noise brings is averaged."""
 
 _MARGIN = 8
 """Pixels around the picture, cut off at the end: filters wrap round, and none reaches as far into content."""
-
-
-# ---- the settings --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Shot:
-    """The settings of one shot.
-
-    Each is a number or an array (n, 1, 1, 1), one value for each picture, unless its line says otherwise.
-    Light runs from 0 to 1, full scale. Radii are standard deviations of Gaussians, in pixels of the sensor.
-    """
-
-    contrast: Parameter  # share of the S-curve in the tone curve, above 0 and at most 1
-    matrix: Pixels  # (n, 3, 3), from the sensor's colours to sRGB's; the rows' sums are 1
-    gains: Pixels  # (n, 3, 1, 1), white balance and exposure, at least 1
-    phase: tuple[Parameter, Parameter]  # row and column of the first red pixel, 0 or 1
-    slope: Parameter  # shot noise: variance for each unit of light
-    read: Parameter  # read noise: variance
-    row: Parameter  # standard deviation of what a whole row shares
-    clips: Parameter  # 1 if values below black are cut off before demosaicing, else 0
-    malvar: Parameter  # demosaicing: 1 for Malvar's, 0 for bilinear
-    luma_share: Parameter  # of luma noise, this share is smoothed
-    luma_radius: Parameter
-    spared: Parameter  # of luma's smoothing, this share is left out where there is detail
-    coring: Parameter  # of all noise, this share is taken away where there is none
-    knee: Parameter  # what counts as detail: half at this standard deviation
-    chroma_share: Parameter
-    chroma_radius: Parameter
-    blotches: Parameter  # noise coarser than the next is stronger by this share
-    blotch_radius: Parameter
-    sharpening: Parameter  # how much of the unsharp mask is added
-    sharpening_radius: Parameter
-    scale: float  # sensor's size over the picture's; one for all pictures, as it decides the arrays' shape
-    quality: Parameter  # of the JPEG, 1 to 100
-    subsampling: tuple[int, int]  # rows and columns of pixels to one of chroma; one for all pictures
-
-
-def draw_shot(iso: Parameter, random: Random, pixels: Pixels) -> Shot:
-    """Draw a camera and its settings for each picture.
-
-    Parameters
-    ----------
-    iso : float or array (n, 1, 1, 1)
-        What the user set on the camera, 100 to 25600 on most.
-    random : Random
-        The source that fits the kind of array.
-    pixels : array
-        The pictures to be taken: NumPy (height, width, channels) or torch (n, channels, height, width).
-    """
-    like = _planes(pixels)[:, :1, :1, :1]
-    xp = library(like)
-    one = xp.ones_like(like)
-
-    def draw(low: float, high: float) -> Pixels:  # (n, 1, 1, 1)
-        return random.between(low, high, like) * one
-
-    def draw_log(low: float, high: float) -> Pixels:
-        return low * (high / low) ** draw(0, 1)
-
-    def draw_whole(low: int, high: int) -> Pixels:
-        return draw(low, high + 1) // 1
-
-    def happens(share: float) -> Pixels:  # 1 or 0
-        return (draw(0, 1) < share) * one
-
-    def shared(low: float, high: float) -> float:  # one number for all pictures
-        return float(random.between(low, high, like[:1]))
-
-    # At ISO 100, 1 / slope is the full well: 125,000 electrons of a large pixel to 12,500 of a small one.
-    slope = iso / 100 * draw_log(8e-6, 8e-5)
-    read = slope**2.18 * math.e ** (1.2 + draw(-0.7, 0.7))  # the line of [1], with a wider spread
-    exposure = draw(1, 1.6)
-    size = shared(0, 1)
-    coarse, lossless = happens(0.15), happens(0.1)
-    quality = coarse * draw_whole(60, 84) + (1 - coarse) * draw_whole(88, 99)
-    return Shot(
-        contrast=draw(0.02, 1),
-        matrix=_colour_matrix(draw),
-        gains=xp.concatenate([exposure * draw(1.2, 2.5), exposure, exposure * draw(1.2, 2.4)], 1),
-        phase=(draw_whole(0, 1), draw_whole(0, 1)),
-        slope=slope,
-        read=read,
-        row=happens(0.5) * draw(0, 0.3) * read**0.5,
-        clips=happens(0.5),
-        malvar=happens(0.6),
-        # Most cameras smooth nearly all of the noise, luma over a pixel and chroma over many.
-        luma_share=happens(0.9) * (1 - draw(0, 1) ** 2),
-        luma_radius=draw_log(0.5, 3),
-        spared=draw(0.3, 1),
-        coring=draw(0, 0.9),
-        knee=draw_log(0.4, 6) / 255,
-        chroma_share=happens(0.95) * (1 - draw(0, 0.7) ** 2),
-        chroma_radius=draw_log(1, 24),
-        # White noise that was blurred has weaker blotches than files from cameras show.
-        blotches=draw(0, 2.5),
-        blotch_radius=draw_log(4, 14),
-        sharpening=happens(0.3) * draw(0, 1),
-        sharpening_radius=draw(0.5, 1.2),
-        # As it was; shrunk, as for web pages and by phones that bin; enlarged, as by digital zoom.
-        scale=1.0 if size < 0.7 else shared(1, 1.5) if size < 0.9 else shared(0.7, 1),
-        quality=lossless * 100 + (1 - lossless) * quality,
-        subsampling=((1, 1), (1, 2), (2, 2))[int(shared(0, 3))],
-    )
-
-
-def _colour_matrix(draw: Callable[[float, float], Pixels]) -> Pixels:
-    """A matrix (n, 3, 3) from a sensor's colours to sRGB's: more saturation, and some crosstalk."""
-    saturation = draw(0.1, 0.8)
-    others = [draw(-0.14, 0.14) - saturation / 3 for _ in range(6)]
-    green_red, blue_red, red_green, blue_green, red_blue, green_blue = others
-    rows = [
-        [1 - green_red - blue_red, green_red, blue_red],
-        [red_green, 1 - red_green - blue_green, blue_green],
-        [red_blue, green_blue, 1 - red_blue - green_blue],
-    ]
-    xp = library(saturation)
-    return xp.concatenate([entry for row in rows for entry in row], 1).reshape(-1, 3, 3)
 
 
 # ---- the shot ------------------------------------------------------------------------------------
@@ -177,32 +61,36 @@ def shoot(clean: Pixels, shot: Shot, random: Random) -> tuple[Pixels, Pixels]:
         Of the same shape, kind and dtype, multiples of 1/255 from 0 to 1. The target is stored at quality
         100: in the mean of many shots the errors of JPEG vanish, while the subsampling of chroma stays.
     """
-    planes = _planes(clean)
+    planes = to_planes(clean)
     colour = planes if planes.shape[1] == 3 else library(planes).concatenate([planes] * 3, 1)
     light = unprocess(enlarge(colour, shot), shot)
-    mosaic = through_bayer_filter(light, shot)
+    mosaic = through_bayer_filter(light.clip(0, 1), shot)
     # Demosaicing is linear: the noise passes through it alone, and the picture is spared the zipper edges
-    # that these two simple ways leave and cameras' own do not.
-    noise = demosaic(add_sensor_noise(mosaic, shot, random) - mosaic, shot)
-    noisy, target = develop(light + noise, shot), develop(light, shot)
-    # The tone curve bends, so that noise changes the mean tone, as the mean of many shots shows too. The
-    # opposite noise gives that mean: a denoiser should not learn to move tones.
-    bias = (noisy + develop(light - noise, shot)) / 2 - target
-    target = target + _blur(bias, _BIAS)
+    # that these two simple ways leave and cameras' own do not. Colours are balanced before it.
+    gains = through_bayer_filter(shot.gains + library(light).zeros_like(light), shot)
+    noise = demosaic((add_sensor_noise(mosaic, shot, random) - mosaic) * gains, shot) / shot.gains
+    lit, more, less = (develop(each, shot) for each in (light, light + noise, light - noise))
+    # Clipping moves the mean of the light, and the bent tone curve moves the mean of the tones. The opposite
+    # noise shows both means without most of the noise, and a denoiser should give one of them.
+    light_mean = tone(lit + _blur((more + less) / 2 - lit, _BIAS), shot)
+    noisy, target = tone(more, shot), tone(lit, shot)
+    tone_mean = target + _blur((noisy + tone(less, shot)) / 2 - target, _BIAS)
+    target = tone_mean + shot.stacked * (light_mean - tone_mean)
     noisy = reduce_noise(noisy, target, shot)
     size = planes.shape[-2:]
     results = []
     for picture, quality in ((noisy, shot.quality), (target, 100)):
         picture = sharpen(picture, shot)
         picture = mix(picture, YCBCR[:1]) if planes.shape[1] == 1 else picture
-        picture = jpeg(to_8bit(shrink(picture, size, shot)), quality, shot.subsampling)
-        results.append(_unplane(picture, clean))
+        picture = to_8bit(shrink(picture, size, shot))
+        stored = jpeg(picture, quality, shot.subsampling)
+        results.append(_unplane(stored + shot.lossless * (picture - stored), clean))
     return results[0], results[1]
 
 
 def develop(light: Pixels, shot: Shot) -> Pixels:
-    """White balance, colour matrix and tone curve: from the sensor's colours to those of a screen."""
-    return tone(mix(light * shot.gains, shot.matrix), shot)
+    """White balance and colour matrix: from the sensor's colours to a screen's, in light that it can show."""
+    return mix(light * shot.gains, shot.matrix).clip(0, 1)
 
 
 # ---- back to the light ---------------------------------------------------------------------------
@@ -214,16 +102,18 @@ def unprocess(pixels: Pixels, shot: Shot) -> Pixels:
 
 
 def tone(light: Pixels, shot: Shot) -> Pixels:
-    """From linear light to the screen: sRGB's curve, mixed with the S-curve 3x^2 - 2x^3 of [1]_."""
+    """From linear light to the screen: sRGB's curve, mixed with the S-curve 3x^2 - 2x^3 of [1]_; a root."""
     light = light.clip(0, 1)
     curved = 1.055 * light.clip(0.0031308, 1) ** (1 / 2.4) - 0.055
     curved = curved - 12.92 * (0.0031308 - light).clip(0, 1)
-    return curved + shot.contrast * (curved * curved * (3 - 2 * curved) - curved)
+    curved = curved + shot.contrast * (curved * curved * (3 - 2 * curved) - curved)
+    return curved.clip(0, 1) ** (1 / shot.lift)
 
 
 def inverse_tone(pixels: Pixels, shot: Shot) -> Pixels:
     """The inverse of `tone`: the middle root of a cubic, then sRGB's inverse curve."""
     xp = library(pixels)
+    pixels = pixels**shot.lift
     q = (2 + shot.contrast) / (4 * shot.contrast)
     sine = 3**1.5 * (pixels - 0.5) / (4 * shot.contrast * q**1.5)
     curved = 0.5 + 2 * (q / 3) ** 0.5 * xp.sin(xp.arcsin(sine.clip(-1, 1)) / 3)
@@ -234,12 +124,9 @@ def inverse_tone(pixels: Pixels, shot: Shot) -> Pixels:
 
 
 def through_bayer_filter(light: Pixels, shot: Shot) -> Pixels:
-    """Of three colours (n, 3, h, w) leave the one (n, 1, h, w) that each pixel's filter lets through.
-
-    Colours that the sensor cannot see have negative light here: they count as black.
-    """
+    """Of three colours (n, 3, h, w) leave the one (n, 1, h, w) that each pixel's filter lets through."""
     row, column = _parity(light, shot)
-    red, green, blue = (light[:, channel : channel + 1].clip(0, 1) for channel in range(3))
+    red, green, blue = (light[:, channel : channel + 1] for channel in range(3))
     return green + (1 - row) * (1 - column) * (red - green) + row * column * (blue - green)
 
 
@@ -248,7 +135,9 @@ def add_sensor_noise(mosaic: Pixels, shot: Shot, random: Random) -> Pixels:
 
     The variance is ``slope * light + read`` (Foi and others 2008), and the rows' own beside it.
     """
-    noisy = mosaic + (shot.slope * mosaic + shot.read) ** 0.5 * random.normal(mosaic)
+    normal = random.normal(mosaic)
+    normal = normal + shot.hot * (normal - 3).clip(0, None)
+    noisy = mosaic + (shot.slope * mosaic + shot.read) ** 0.5 * normal
     noisy = noisy + shot.row * random.normal(mosaic[..., :1])
     return noisy - shot.clips * noisy.clip(None, 0)
 
@@ -350,15 +239,8 @@ def shrink(planes: Pixels, size: tuple[int, int], shot: Shot) -> Pixels:
 # ---- in and out ----------------------------------------------------------------------------------
 
 
-def _planes(pixels: Pixels) -> Pixels:
-    """(h, w), (h, w, c) or (n, c, h, w) -> (n, c, h, w)."""
-    if not isinstance(pixels, np.ndarray):
-        return pixels
-    return np.ascontiguousarray(np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), -1, 0))[None]
-
-
 def _unplane(planes: Pixels, like: Pixels) -> Pixels:
-    """Undo `_planes`."""
+    """Undo `to_planes`."""
     if not isinstance(like, np.ndarray):
         return planes
     return np.ascontiguousarray(np.moveaxis(planes[0], 0, -1), dtype=like.dtype).reshape(like.shape)
@@ -369,10 +251,14 @@ def _unplane(planes: Pixels, like: Pixels) -> Pixels:
 
 @dataclass(frozen=True)
 class Camera(Noise):
-    """What a camera at this ISO makes of a picture; each picture is taken by another camera."""
+    """What a camera at this ISO makes of a picture; each picture is taken by another camera.
+
+    `raw` is the chance that a small sensor took it and a simple raw converter developed it.
+    """
 
     kind = "camera"
-    iso: Parameter = field(metadata={"limits": Limits(50, 102400)})
+    iso: Parameter = field(metadata={"limits": Limits(50, 204800)})
+    raw: Parameter = field(default=0.0, metadata={"limits": Limits(0, 1)})
 
     @classmethod
     def usage(cls) -> str:
@@ -382,12 +268,13 @@ class Camera(Noise):
         return super().__str__().replace(":", ":iso=")
 
     def draw(self, random: Random, like: Pixels) -> Self:
-        """The same noise with a value from the range, uniform in its logarithm: cameras count in stops."""
+        """The same noise with values from the ranges, ISO uniform in stops, as cameras count."""
         if not isinstance(self.iso, tuple):
-            return self
+            return super().draw(random, like)
         low, high = self.iso
-        return replace(self, iso=low * (high / low) ** random.between(0, 1, like))
+        iso = low * (high / low) ** random.between(0, 1, like)
+        return Noise.draw(replace(self, iso=iso), random, like)
 
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
         """The noisy picture of `shoot`."""
-        return shoot(pixels, draw_shot(self.iso, random, pixels), random)[0]
+        return shoot(pixels, draw_shot(self.iso, random, pixels, self.raw), random)[0]

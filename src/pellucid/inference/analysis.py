@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pellucid.images.jpeg import YCBCR
 from pellucid.images.picture import to_float
 from pellucid.inference import index
+from pellucid.inference.coarse import fine_detail, halve
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Anscombe
 
@@ -43,7 +44,8 @@ STEEP = 1.2
 """Noise is signal-dependent where its level changes by this factor over the brightness of the image."""
 
 NO_NOISE = "there is no noise to remove"
-CLEAN, WHITE, SIGNAL_DEPENDENT, CAMERA = "clean", "white", "signal-dependent", "camera"
+CLEAN, WHITE, SIGNAL_DEPENDENT = "clean", "white", "signal-dependent"
+SMOOTH, CAMERA = "smooth", "camera"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Analysis:
     ----------
     kind : str
         What to do, a stable code: ``clean`` (nothing), ``white`` (one level for all brightness),
-        ``signal-dependent`` (stabilise the variance first), ``camera`` (correlated noise).
+        ``signal-dependent`` (stabilise the variance first), ``camera`` (correlated noise), ``smooth``
+        (correlated noise in a grey image without finer detail: denoise at a fraction of its size).
     why : str
         The reasons, in words.
     content : str
@@ -82,6 +85,10 @@ class Analysis:
         The range in which nine tenths of the measured blocks lie.
     curve : tuple of (float, float)
         Brightness and level, darkest first: what the line was fitted to.
+    halvings : int
+        Of smooth noise: how often the image is halved before it is denoised.
+    coarse : Analysis, optional
+        Of smooth noise: that of the halved image.
     """
 
     kind: str
@@ -99,6 +106,8 @@ class Analysis:
     measured: float = 0.0
     brightness: tuple[float, float] = (0.0, 1.0)
     curve: tuple[tuple[float, float], ...] = field(default=(), repr=False)
+    halvings: int = 0
+    coarse: "Analysis | None" = None
 
     @property
     def steepness(self) -> float:
@@ -191,6 +200,32 @@ def advise(found: Analysis, *, independent: bool) -> Analysis:
     if found.steepness > STEEP:
         return replace(found, kind=SIGNAL_DEPENDENT, why=f"its noise depends on brightness, {level}")
     return replace(found, kind=WHITE, why=f"its noise is white, {level}")
+
+
+MIN_SMOOTH_SIGMA = 3 / 255
+"""Smooth noise below this level is left to the networks for photographs."""
+
+NO_DETAIL = (1.3, 1.15)
+"""An image is halved, and once more, where its finest band has less than so many times the noise's power."""
+
+
+def analyse_coarse(found: Analysis, colour: NDArray[Any], options: RunOptions) -> Analysis:
+    """Halve a grey image until its noise is independent, as long as no detail is lost."""
+    if found.log_odds >= 0 or colour.shape[2] != 1 or found.level < MIN_SMOOTH_SIGMA:
+        return found
+    rows, columns = (slice(max(0, extent // 2 - 512), extent // 2 + 512) for extent in colour.shape[:2])
+    pixels, halvings = to_float(colour[rows, columns]), 0
+    coarse = found
+    for limit in NO_DETAIL:
+        if coarse.log_odds >= 0 or min(pixels.shape[:2]) < 2 * SIDE or fine_detail(pixels) > limit:
+            break
+        pixels, halvings = halve(pixels), halvings + 1
+        coarse = analyse_pixels(pixels, None, options)
+    coarse = advise(coarse, independent=True)
+    if not halvings or coarse.kind == CLEAN:
+        return found
+    why = f"its noise is correlated, {255 * found.level:.1f} of 255, and hides no detail finer than itself"
+    return replace(found, kind=SMOOTH, why=why, halvings=halvings, coarse=coarse)
 
 
 def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Session) -> Analysis:

@@ -4,6 +4,7 @@
     white             gaussian-*
     signal-dependent  variance stabilisation, then gaussian-*
     camera            photo-*, unless it would remove next to nothing
+    smooth            gaussian-* on the image at half or a quarter of its size
 
 Images up to a megapixel get the best networks, larger ones the fast ones.
 """
@@ -21,9 +22,11 @@ from pellucid.inference.analysis import (
     CLEAN,
     MIN_WHITE_SIGMA,
     NO_NOISE,
+    SMOOTH,
     SURE,
     Analysis,
     advise,
+    analyse_coarse,
     analyse_pixels,
 )
 from pellucid.inference.card import Card
@@ -69,6 +72,9 @@ class Auto(Model):
     def analyse(self, image: Planes) -> Analysis:
         """Analyse the noise of an image, with a trial where the analysis alone cannot tell."""
         found = analyse_pixels(image.colour, image.valid, self._run_options)
+        found = analyse_coarse(found, image.colour, self._run_options)
+        if found.kind == SMOOTH:
+            return found
         unsure = -SURE < found.log_odds < 0 and found.level >= MIN_WHITE_SIGMA
         if not unsure and not (found.kind == CAMERA and found.level < FAINT):
             return found
@@ -115,6 +121,11 @@ class Auto(Model):
             return Result(pixels.copy(), found.level, changed=False, model="none", why=found.why)
         family = "photo" if found.kind == CAMERA else "gaussian"
         model = self._models.get(f"{family}-{speed}", self._models[f"{family}-fast"])
+        if found.coarse is not None:
+            treatment = Treatment(found.coarse.level, found.coarse.stabiliser)
+            if max(strengths) > 0:
+                result = model.remove_coarse(image, treatment, found.halvings, strengths, progress)
+                return replace(result, sigma=found.level, why=found.why)
         treatment = Treatment(found.level, found.stabiliser)
         return replace(model.remove_noise(image, treatment, strengths, progress), why=found.why)
 

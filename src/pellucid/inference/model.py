@@ -18,7 +18,8 @@ from pellucid.images.noise import Gaussian, Noise, parse_noise
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, analyse_pixels
-from pellucid.inference.card import Card
+from pellucid.inference.card import Card, shortfall, warn_of
+from pellucid.inference.coarse import denoise_coarse
 from pellucid.inference.pixels import Planes, blend, luma_of
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Stabiliser, stabiliser_of
@@ -96,7 +97,7 @@ class Scale:
 
     @classmethod
     def of(cls, stabiliser: Stabiliser, colour: NDArray[Any]) -> Self:
-        """Find the range of an image (h, w, c): transforms rise, so that its ends are those of the image."""
+        """Find the range of an image (h, w, c): transforms are monotone, so their ends are the image's."""
         ends = np.stack([colour.min(axis=(0, 1)), colour.max(axis=(0, 1))])[None]  # (1, 2, c)
         stable = stabiliser.forward(to_float(ends))
         low, high = float(stable.min()), float(stable.max())
@@ -114,7 +115,7 @@ class Scale:
 def deviation_at(stabiliser: Stabiliser, brightness: float) -> float:
     """The standard deviation of the noise there: one over the slope of the transform."""
     low, high = stabiliser.forward(np.array([[[brightness - 0.005]], [[brightness + 0.005]]], np.float32))
-    return float(0.01 / (high - low)[0, 0])
+    return float(abs(0.01 / (high - low)[0, 0]))
 
 
 def treatment_for(noise: str | Noise) -> Treatment:
@@ -289,6 +290,25 @@ class Model:
         out = image.view.copy()
         self._run(image, out, treatment, strengths, progress)
         return Result(image.like(out), level, changed=True, model=self.name)
+
+    def remove_coarse(
+        self,
+        image: Planes,
+        treatment: Treatment,
+        halvings: int,
+        strengths: tuple[float, float],
+        progress: Progress | None,
+    ) -> Result:
+        """Remove noise that is wider than a pixel: what is given holds for the image halved so often."""
+
+        def denoise(half: NDArray[np.float32]) -> NDArray[np.float32]:
+            return self.remove_noise(Planes(half, half, half), treatment, (1.0, 1.0), progress).pixels
+
+        noisy = to_float(image.colour)
+        clean = denoise_coarse(noisy, halvings, denoise)
+        out = image.view.copy()
+        out[..., : min(out.shape[2], 3)] = from_float(blend(noisy, clean, *strengths), out.dtype)
+        return Result(image.like(out), treatment.level, changed=True, model=self.name)
 
     def check(
         self,
@@ -484,6 +504,7 @@ def load_model(
             raise InputError(
                 f"{path} estimates noise and does not denoise", f"Name one of {', '.join(index.names())}"
             )
+        warn_of(str(path), shortfall(session.card))
         return Model(str(path), {session.card.channels: path}, **options)
     files = {}
     for entry in index.entries(str(name_or_path)):

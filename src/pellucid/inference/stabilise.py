@@ -51,7 +51,10 @@ class Anscombe:
     ----------
     gain, offset : tuple of float
         For each channel, or one for all: the variance of the noise is ``gain * pixel + offset``, with pixels
-        from 0 to 1. A negative offset means a black level of ``-offset / gain`` without read noise.
+        from 0 to 1.
+    black : tuple of float
+        Likewise the pixel value of no light, which read noise surrounds. Where it is not known, 0 stands for
+        the lowest that leaves the variance positive: with a negative offset ``-offset / gain``.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class Anscombe:
 
     gain: tuple[float, ...]
     offset: tuple[float, ...]
+    black: tuple[float, ...] = (0.0,)
 
     def __post_init__(self) -> None:
         if not all(
@@ -78,31 +82,30 @@ class Anscombe:
         In photons u above the black level, with read noise s: ``2 sqrt(u + c) - 2 sqrt(c)``, c = s^2 + 0.3,
         and below the black level its tangent, so that negative values keep their information.
         """
-        gain, black, floor = self._terms
+        gain, black, read = self._terms.astype(np.float32)
+        floor = SHIFT * gain**2 + read**2
         light = pixels - black
         stable: NDArray[np.float32] = 2 * light / (np.sqrt(gain * light.clip(0) + floor) + np.sqrt(floor))
         return stable
 
     def inverse(self, stabilised: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the clean pixels (h, w, c) whose noisy versions have transforms with these means."""
-        gain, black, floor = self._terms
-        light: NDArray[np.float32] = stabilised * np.sqrt(floor) + gain * stabilised.clip(0) ** 2 / 4
-        read = np.sqrt(np.maximum(self.offset, 0)) / np.maximum(self.gain, 1e-12)  # photons
-        channels = stabilised.shape[-1]
-        for channel, (one, photons) in enumerate(
-            zip(np.broadcast_to(gain, channels), np.broadcast_to(read, channels), strict=True)
-        ):
-            light[..., channel] += one * np.interp(stabilised[..., channel], *_bias(float(photons)))
+        gain, black, read = self._terms.astype(np.float32)
+        light: NDArray[np.float32] = stabilised * np.sqrt(SHIFT * gain**2 + read**2)
+        light += gain * stabilised.clip(0) ** 2 / 4
+        channels = np.broadcast_to(self._terms.T, (stabilised.shape[-1], 3))
+        for channel, (one, _, noise) in enumerate(channels):
+            photons = float(noise / max(one, 1e-12))
+            light[..., channel] += one * np.interp(stabilised[..., channel], *_bias(photons))
         light += black
         return light
 
     @property
-    def _terms(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Gain, black level, and the variance at black plus `SHIFT` photons, each (channels or 1,)."""
-        gain, offset = np.array([self.gain, self.offset])
-        black = np.maximum(-offset, 0) / np.maximum(gain, 1e-12)
-        floor = SHIFT * gain**2 + np.maximum(offset, 0)
-        return gain.astype(np.float32), black.astype(np.float32), floor.astype(np.float32)
+    def _terms(self) -> Array:
+        """Gain, black level and deviation of the read noise: (3, channels), or (3, 1) for all channels."""
+        gain, offset, black = np.broadcast_arrays(self.gain, self.offset, self.black)
+        black = np.maximum(black, -offset / np.maximum(gain, 1e-12))
+        return np.stack([gain, black, np.sqrt(np.maximum(offset + gain * black, 0))])
 
 
 @functools.lru_cache(maxsize=64)
@@ -217,9 +220,8 @@ def stabiliser_of(noise: Noise) -> Stabiliser | None:
     if noise.ranges:
         raise UsageError(f"{noise} has a range", "Give one value for each parameter of the noise")
     if isinstance(noise, Poisson):
-        return Anscombe(
-            (1 / noise.photons,), ((noise.read / noise.photons) ** 2 - noise.black / noise.photons,)
-        )
+        gain, read = 1 / noise.photons, noise.read / noise.photons
+        return Anscombe((gain,), (read**2 - gain * noise.black,), (noise.black,))
     if isinstance(noise, PoissonGaussian):
         return Anscombe((1 / noise.peak,), (noise.sigma**2,))
     if isinstance(noise, Rician):
@@ -264,6 +266,9 @@ def rice_sigma(image: NDArray[Any]) -> float:
     details = np.abs(np.einsum("rcyxij,i,j->rcyx", windows, HIGH_PASS, HIGH_PASS))[filled]
     means = np.broadcast_to(blocks.mean(axis=(2, 3))[..., None, None], filled.shape)[filled]
     _, _, (mean, deviation) = _magnitudes()
+    # Of blocks with little signal the mean says little: up to 1.35 sigma they count as without.
+    bright = mean > 1.6
+    mean, deviation = np.append(1.35, mean[bright]), np.append(deviation[0], deviation[bright])
     sigma = float(np.median(details)) / NORMAL_MEDIAN
     for _ in range(15):  # a fixed point; the deviation depends on the ratio of mean and sigma
         sigma = float(np.median(details / np.interp(means / sigma, mean, deviation))) / NORMAL_MEDIAN

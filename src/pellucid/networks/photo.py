@@ -10,7 +10,7 @@ network estimates the local level of luma and of chroma noise, and the U-Net is 
 2019, CBDNet). Both see the picture's detail by itself, enlarged: beside the picture the noise is so faint
 that training hardly finds it. The gain is the user's handle: more than 1 says that there is more noise than
 was estimated. Last, the tones of the noisy picture are put back: who takes wide blotches away would else move
-the colour of a wall.
+the colour of a wall. Where the noise is heavy they are not, since it has moved them itself.
 """
 
 import torch
@@ -21,6 +21,9 @@ from pellucid.networks.unet import UNet, UNetSettings, folded
 
 FOLD = 8
 """The levels are estimated at an eighth of the picture's size: noise changes more slowly than content."""
+
+HEAVY = 6 / 255
+"""Luma noise, as a standard deviation, that moves tones itself."""
 
 
 class LevelEstimator(nn.Module):
@@ -89,7 +92,7 @@ class PhotoUNet(nn.Module):
         levels = self.estimator(detail)
         told = F.interpolate(levels * gain, scale_factor=FOLD / 2, mode="bilinear")
         denoised = self.unet(noisy, told, detail)
-        return denoised - tones(denoised - noisy), levels
+        return denoised - tones(denoised - noisy, kept_share(levels[:, :1])), levels
 
     @torch.no_grad()
     def amplify(self, gains: tuple[float, float]) -> None:
@@ -98,16 +101,27 @@ class PhotoUNet(nn.Module):
         told.mul_(torch.tensor(gains[: told.shape[1]]).view(1, -1, 1, 1))
 
 
-def tones(difference: Tensor) -> Tensor:
+def kept_share(luma: Tensor) -> Tensor:
+    """The share of the tones that is put back, where luma noise has these levels: half of it at `HEAVY`.
+
+    Noise so heavy that many pixels are clipped at black or bent by the tone curve has itself moved the tones,
+    by up to 15 of 255. There it is for the U-Net to find them.
+    """
+    ratio = (luma / HEAVY).square()
+    return 1 / (1 + ratio * ratio)
+
+
+def tones(difference: Tensor, share: Tensor) -> Tensor:
     """What of a difference (n, c, h, w) is wide: the mean over 56 x 56 pixels around each place, taken twice.
 
     So much is averaged there that hardly any noise is in it. The second time the mean is that of what the
-    first one left, which keeps more of what is not much wider than that.
+    first one left, which keeps more of what is not much wider than that. It is multiplied by a share
+    (n, 1, h / 8, w / 8).
     """
     coarse = F.avg_pool2d(difference, FOLD)
     mean = mean_around(coarse, 7)
     mean = mean + mean_around(coarse - mean, 7)
-    return F.interpolate(mean, scale_factor=FOLD, mode="bilinear")
+    return F.interpolate(mean * share, scale_factor=FOLD, mode="bilinear")
 
 
 def mean_around(x: Tensor, size: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Learning to estimate the noise of an image: level, signal dependence, and whether it is independent.
 
-Each batch has four equal parts: white noise; photon and read noise; smooth noise, as resizing and film
-leave it; and photographs that a simulated camera took. The network sees no kinds, only blocks with a level,
-and whether the noise of neighbouring pixels is independent.
+A quarter of each batch has white noise, a quarter photon and read noise, and of a quarter a simulated camera
+took photographs; an eighth has smooth noise, as resizing and film leave it, and an eighth has none. The
+network sees no kinds, only blocks with a level, and whether the noise of neighbouring pixels is independent.
 """
 
 from collections.abc import Callable
@@ -45,25 +45,36 @@ Part = tuple[Tensor, Tensor, Tensor]
 
 
 class Estimating(Photographs):
-    """White, signal-dependent, smooth and camera noise in equal parts; some images have none at all."""
+    """White, signal-dependent, smooth and camera noise, and images without any."""
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
         """The loss of each of `count` images."""
-        if count % 4:
-            raise UsageError(f"{count} images are not four equal parts", "Set a batch that 4 divides")
-        quarter = count // 4
-        clean = self.clean_patches(random, progress, 3 * quarter)
-        shots, targets = self.batch(random, step=step, progress=progress, count=quarter)
+        if count % 8:
+            raise UsageError(f"{count} images are not eight equal parts", "Set a batch that 8 divides")
+        eighth = count // 8
+        clean = self.clean_patches(random, progress, 5 * eighth)
+        shots, targets = self.batch(random, step=step, progress=progress, count=2 * eighth)
         parts = [
-            white(clean[:quarter], random),
-            counted(clean[quarter : 2 * quarter], random),
-            smooth(clean[2 * quarter :], random),
-            (shots, block_levels(shots - targets), shots.new_full((quarter,), CORRELATED)),
+            white(clean[: 2 * eighth], random),
+            counted(clean[2 * eighth : 4 * eighth], random),
+            smooth(clean[4 * eighth :], random),
+            (shots, block_levels(shots - targets), shots.new_full((2 * eighth,), CORRELATED)),
+            self.without_noise(random, progress, eighth),
         ]
         noisy, levels, labels = (torch.cat(each) for each in zip(*parts, strict=True))
         return loss(network(noisy), levels, labels)
+
+    def without_noise(self, random: TorchRandom, progress: float, count: int) -> Part:
+        """Drawings, screenshots and pages, and a photograph in four: there is no noise to find."""
+        size = patch_now(self.recipe.schedule, progress)
+        clean = random_patches(self.pool, size, count, random.generator)
+        if len(self.graphics):
+            drawn = random_patches(self.graphics, size, count, random.generator)
+            clean = torch.where(random.between(0, 1, clean) < 0.75, drawn, clean)
+        none = clean.new_zeros(count, clean.shape[1], size // BLOCK, size // BLOCK)
+        return clean, none, clean.new_full((count,), UNLABELLED)
 
     def clean_patches(self, random: TorchRandom, progress: float, count: int) -> Tensor:
         """Patches of photographs, some soft, with a few drawn pages first."""

@@ -86,8 +86,8 @@ class Photographs(Crops):
             soft = not drawn and float(random.between(0, 1, crops[:1])) < data.soft
             if soft:
                 crops = soften(crops, random)
-            iso = camera.draw(random, crops).iso
-            noisy, target = shoot(crops, draw_shot(iso, random, crops), random)
+            settings = camera.draw(random, crops)
+            noisy, target = shoot(crops, draw_shot(settings.iso, random, crops, settings.raw), random)
             share = 0.5 if drawn else degrade.clean if soft else max(degrade.clean, degrade.clean_sharp)
             left = random.between(0, 1, crops) < share
             noisy, target = torch.where(left, crops, noisy), torch.where(left, crops, target)
