@@ -74,8 +74,8 @@ class Auto(Model):
         found = analyse_coarse(found, image.colour, self._run_options)
         if found.kind == SMOOTH:
             return found
-        unsure = -SURE < found.log_odds < 0 and found.level >= FAINT
-        if not unsure and not (found.kind == CAMERA and found.level < FAINT):
+        unsure = -SURE < found.log_odds < 0 and found.visible >= FAINT
+        if not unsure and not (found.kind == CAMERA and found.visible < FAINT):
             return found
         # A network for the wrong kind of noise leaves most of it.
         camera = self._models["photo-fast"].try_on(image, Treatment(found.level))
