@@ -177,7 +177,7 @@ def test_a_network_that_estimates_the_noise_takes_neither_sigma_nor_noise(
     given: dict[str, Any], photo_model: Model
 ) -> None:
     assert not photo_model.takes_sigma
-    with pytest.raises(UsageError, match="photo.*sigma or noise.*strength"):
+    with pytest.raises(UsageError, match=r"photo.*sigma or noise.*strength"):
         photo_model.denoise(picture((8, 8), "uint8"), **given)
 
 

@@ -273,8 +273,8 @@ def test_an_estimator_is_trained_by_the_same_loop(trained: Trained) -> None:
     folder = trained(tiny_recipe(channels=3, network=EstimatorTable(4), steps=4, check_every=2))
     card = Session(folder / "tiny.onnx").card
     assert (card.channels, card.radius) == (3, 0)
-    kinds = [*(f"sigma {sigma}" for sigma in (0, 5, 15, 25, 50)), *(f"ISO {k}" for k in (800, 3200, 12800))]
-    assert set(card.figures) == {f"tune error at {kind}" for kind in kinds}
+    errors = {f"tune error at sigma {sigma}" for sigma in (5, 15, 25, 50)}
+    assert set(card.figures) == errors | {"tune share of wrong kinds"}
 
 
 def test_minutes_end_a_run_whatever_the_number_of_steps(data_dir: Path, tmp_path: Path) -> None:

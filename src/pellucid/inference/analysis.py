@@ -135,6 +135,7 @@ class Survey(NamedTuple):
     """Where tiles can be measured."""
 
     keep: Mask  # (n, r, k): the blocks that count
+    flat: Mask  # (n, r, k): blocks of one colour
     brightness: Array  # (n, c, r, k), around each block
 
 
@@ -184,6 +185,8 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
         brightness=_range(bright, blocks.weight),
         curve=_curve(bright, np.mean(blocks.levels, axis=0), blocks.weight**2),
     )
+    if has_flat_shades(tiles, where.flat, found.gain, found.offset):
+        found = replace(found, log_odds=min(found.log_odds, -SURE))
     worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
     if worth and found.steepness > STEEP:
         found = stabilised_twice(found, tiles, where, session)
@@ -201,6 +204,9 @@ def advise(found: Analysis, *, independent: bool) -> Analysis:
         return replace(found, kind=SIGNAL_DEPENDENT, why=f"its noise depends on brightness, {level}")
     return replace(found, kind=WHITE, why=f"its noise is white, {level}")
 
+
+SHADES, SHADE_BLOCKS = 3, 4
+"""How many colours must have how many flat blocks, to show that there is no independent noise."""
 
 MIN_SMOOTH_SIGMA = 3 / 255
 """Smooth noise below this level is left to the networks for photographs."""
@@ -284,7 +290,7 @@ def survey(tiles: Array, masks: Mask | None) -> Survey:
     if masks is not None:
         gaps = ~_over_blocks(np.logical_and, masks[:, None])[:, 0]
         out |= _near(gaps, 3)
-    return Survey(~out, _smoothed(_over_blocks(np.add, tiles)) / np.float32(BLOCK**2))
+    return Survey(~out, flat, _smoothed(_over_blocks(np.add, tiles)) / np.float32(BLOCK**2))
 
 
 def measure(tiles: Array, where: Survey, session: Session) -> tuple[Blocks, Array]:
@@ -314,6 +320,18 @@ def left_out(flat: Mask) -> Mask:
     """
     area = ~_near(~flat, 1)  # flat all around
     return flat | _near(area, 4)
+
+
+def has_flat_shades(tiles: Array, flat: Mask, gain: tuple[float, ...], offset: tuple[float, ...]) -> bool:
+    """Whether blocks of exactly one colour have three or more shades between black and white.
+
+    Independent noise leaves none where it is visible: such images are drawn, or were processed.
+    """
+    shades = tiles[:, :, ::BLOCK, ::BLOCK].transpose(0, 2, 3, 1)[flat]  # (blocks, c)
+    visible = (shades * np.array(gain) + np.array(offset)).mean(axis=1) > MIN_WHITE_SIGMA**2
+    inside = ((shades > 0) & (shades < 1)).all(axis=1)
+    _, counts = np.unique(shades[visible & inside], axis=0, return_counts=True)
+    return int((counts >= SHADE_BLOCKS).sum()) >= SHADES
 
 
 def _near(marked: Mask, distance: int) -> Mask:
