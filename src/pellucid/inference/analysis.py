@@ -37,6 +37,9 @@ MIN_WHITE_SIGMA = 1 / 255
 SURE = 3.0
 """Log-odds from which the kind of the noise needs no trial."""
 
+FAINT_SIGMA, FAINT_ODDS = 3 / 255, 2.0
+"""Below this level texture looks like noise, and the odds must be this good: clean images stay unchanged."""
+
 FEW_PHOTONS = 0.25
 """Above this level photons are so few that a stabilised image is far from normal noise."""
 
@@ -190,7 +193,7 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
     worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
     if worth and found.steepness > STEEP:
         found = stabilised_twice(found, tiles, where, session)
-    return advise(found, independent=found.log_odds >= 0)
+    return advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
 
 
 def advise(found: Analysis, *, independent: bool) -> Analysis:

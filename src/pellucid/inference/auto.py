@@ -20,7 +20,6 @@ from pellucid.inference import index
 from pellucid.inference.analysis import (
     CAMERA,
     CLEAN,
-    MIN_WHITE_SIGMA,
     NO_NOISE,
     SMOOTH,
     SURE,
@@ -75,7 +74,7 @@ class Auto(Model):
         found = analyse_coarse(found, image.colour, self._run_options)
         if found.kind == SMOOTH:
             return found
-        unsure = -SURE < found.log_odds < 0 and found.level >= MIN_WHITE_SIGMA
+        unsure = -SURE < found.log_odds < 0 and found.level >= FAINT
         if not unsure and not (found.kind == CAMERA and found.level < FAINT):
             return found
         # A network for the wrong kind of noise leaves most of it.
