@@ -68,7 +68,7 @@ def denoise(
         str | None,
         typer.Option(
             metavar="NOISE",
-            help="The noise itself, as poisson:100,read=1.6 or rician:12. See: pellucid noise --help.",
+            help="The noise itself: poisson:100,read=1.6, rician:12, rician:auto. See: noise --help.",
         ),
     ] = None,
     strength: Annotated[

@@ -15,8 +15,8 @@ Examples:
   pellucid noise photo.png --add poisson:30 --add jpeg:50 -o noisy.png
 
 \b
-Kinds: gaussian:SIGMA, poisson:PEAK, poisson-gaussian:PEAK,SIGMA,
-speckle:SIGMA, salt-and-pepper:SHARE, uniform:SHARE, rician:SIGMA,
+Kinds: gaussian:SIGMA, poisson:PHOTONS[,read=PHOTONS][,black=LEVEL],
+poisson-gaussian:PEAK,SIGMA, speckle:SIGMA, salt-and-pepper:SHARE, uniform:SHARE, rician:SIGMA,
 jpeg:QUALITY, camera:iso=ISO. A range such as gaussian:0-50 draws a
 value from it.
 """

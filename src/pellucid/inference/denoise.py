@@ -52,8 +52,8 @@ def denoise(
         Standard deviation of the noise, 0 to 1, such as 25 / 255. By default it is estimated, and a picture
         without noise comes back as it was.
     noise : str or Noise, optional
-        The noise itself instead of its sigma: ``poisson-gaussian:...`` or ``poisson:...`` for photon noise,
-        ``rician:...`` for magnitude images of MRI, as `parse_noise` reads them. The variance is stabilised
+        The noise itself instead of its sigma: ``poisson:...`` for photon noise, ``rician:...`` or
+        ``rician:auto`` for magnitude images of MRI, as `parse_noise` reads them. The variance is stabilised
         before a network for white noise runs, and what is returned has no bias.
     strength : float
         From 0 (the picture as it is) over 1 (all the noise that the network finds) to 2 (more).

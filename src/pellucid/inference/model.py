@@ -22,7 +22,7 @@ from pellucid.inference.card import Card, shortfall, warn_of
 from pellucid.inference.coarse import denoise_coarse
 from pellucid.inference.pixels import Planes, blend, luma_of
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Stabiliser, stabiliser_of
+from pellucid.inference.stabilise import Rice, Stabiliser, rice_sigma, stabiliser_of
 from pellucid.inference.tiling import Tiles, plan, run_tiled
 from pellucid.inference.trial import removed_level
 
@@ -34,6 +34,9 @@ MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 HIGHEST_SIGMA = 75 / 255
 """Networks for white noise know no more. They have no biases, so that a smaller scale of an image changes
 nothing but its scale."""
+
+RICIAN_AUTO = "rician:auto"
+"""Noise of magnitude images whose level is estimated."""
 
 LARGEST_TILE = 1088  # pixels a side; larger ones win little for their memory (benchmarks/overlap.py)
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
@@ -253,6 +256,9 @@ class Model:
 
     def treat(self, image: Planes, sigma: float | None, noise: str | Noise | None) -> Treatment | None:
         """What noise to remove: as given, or as found; None where there is none."""
+        if noise == RICIAN_AUTO:
+            level = rice_sigma(to_float(image.colour[..., 0]))
+            return Treatment(level, Rice(level)) if level > 0 else None
         if noise is not None:
             return treatment_for(noise)
         if sigma is not None:
@@ -334,7 +340,7 @@ class Model:
                 f"{self.name} estimates the noise itself and takes no sigma or noise",
                 "Leave it out, set the strength, or name a gaussian model",
             )
-        if noise is not None:
+        if noise is not None and noise != RICIAN_AUTO:
             treatment_for(noise)
         luma, chroma = (strength if each is None else each for each in (luma, chroma))
         for name, value in {"strength": strength, "luma": luma, "chroma": chroma}.items():
