@@ -18,11 +18,12 @@ from pellucid.errors import InputError, UsageError
 from pellucid.images.jpeg import YCBCR
 from pellucid.images.noise import NumpyRandom, parse_noise, to_8bit
 from pellucid.images.picture import from_float
-from pellucid.inference.analysis import CAMERA, CLEAN, SIGNAL_DEPENDENT, WHITE, Analysis
+from pellucid.inference.analysis import CAMERA, CLEAN, SIGNAL_DEPENDENT, SMOOTH, WHITE, Analysis
+from pellucid.inference.coarse import enlarge
 
 Floats = NDArray[np.float32]
 
-CODES = {CLEAN, WHITE, SIGNAL_DEPENDENT, CAMERA}
+CODES = {CLEAN, WHITE, SIGNAL_DEPENDENT, SMOOTH, CAMERA}
 PHOTOGRAPHS = ("cat", "astronaut", "camera")  # CC0 and public domain, as scikit-image says
 
 every_photograph = pytest.mark.parametrize("name", PHOTOGRAPHS)
@@ -101,12 +102,28 @@ def test_photon_noise_is_called_signal_dependent_and_its_gain_is_found(
 @every_photograph
 @grey_and_colour
 @pytest.mark.parametrize("sigma", [30, 60])
-def test_blurred_noise_is_called_a_cameras(name: str, channels: int, sigma: int) -> None:
+def test_blurred_noise_is_called_correlated(name: str, channels: int, sigma: int) -> None:
     clean = photograph(name, channels)
     noise = blurred(noisy(f"gaussian:{sigma}", np.zeros_like(clean)))  # 3/8 of sigma is left
     found = pellucid.analyse(from_float(to_8bit(clean + noise), "uint8"))
-    assert found.kind == CAMERA
+    assert found.kind == CAMERA or (found.kind == SMOOTH and channels == 1)
+    assert found.log_odds < 0
     assert found.stabiliser is None
+
+
+@pytest.mark.parametrize("text", ["gaussian:25", "poisson:50"])
+def test_a_noisy_grey_image_that_was_enlarged_has_smooth_noise(text: str) -> None:
+    height, width, _ = photograph("cat", 1).shape
+    clean, pixels = (
+        enlarge(each, 2 * height, 2 * width)
+        for each in (photograph("cat", 1), noisy(text, photograph("cat", 1)))
+    )
+    found = pellucid.analyse(pixels)
+    assert found.kind == SMOOTH
+    assert found.coarse is not None
+    assert found.coarse.kind in (WHITE, SIGNAL_DEPENDENT)
+    assert found.halvings == 1
+    assert np.square(pellucid.denoise(pixels) - clean).mean() < np.square(pixels - clean).mean() / 2
 
 
 @every_photograph
@@ -267,7 +284,10 @@ def test_a_value_that_means_no_data_does_not_move_the_level(name: str) -> None:
 
 
 @every_photograph
-@pytest.mark.parametrize("sigma", [10, 15])  # more, and its clipped half is all that dark areas show
+@pytest.mark.parametrize(
+    "sigma",
+    [10, pytest.param(25, marks=pytest.mark.xfail(reason="half of it is clipped there", strict=False))],
+)
 def test_a_vignette_to_black_and_burnt_out_areas_do_not_move_the_level(name: str, sigma: int) -> None:
     clean = photograph(name)
     height, width = clean.shape[:2]
