@@ -37,7 +37,7 @@ def photograph(name: str = "cat", channels: int = 3) -> Floats:
     samples = np.repeat(samples, 3, 2) if samples.shape[2] == 1 else samples
     height, width = (extent // 2 * 2 for extent in samples.shape[:2])
     halves = samples[:height, :width].reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3)) / 255
-    pixels = (halves if channels == 3 else halves.mean(2, keepdims=True)).astype(np.float32)
+    pixels: Floats = (halves if channels == 3 else halves.mean(2, keepdims=True)).astype(np.float32)
     pixels.flags.writeable = False
     return pixels
 
@@ -48,9 +48,9 @@ def noisy(text: str, clean: Floats, seed: int = 1) -> Floats:
 
 def blurred(noise: Floats) -> Floats:
     """Weights 1/4, 1/2, 1/4 across and down."""
-    for axis in (0, 1):
-        noise = noise / 2 + (np.roll(noise, 1, axis) + np.roll(noise, -1, axis)) / 4
-    return noise
+    rows: Floats = (2 * noise + np.roll(noise, 1, 0) + np.roll(noise, -1, 0)) / 4
+    both: Floats = (2 * rows + np.roll(rows, 1, 1) + np.roll(rows, -1, 1)) / 4
+    return both
 
 
 def demosaicked(pixels: Floats) -> Floats:
@@ -111,12 +111,11 @@ def test_blurred_noise_is_called_correlated(name: str, channels: int, sigma: int
     assert found.stabiliser is None
 
 
-@pytest.mark.parametrize("text", ["gaussian:25", "poisson:50"])
-def test_a_noisy_grey_image_that_was_enlarged_has_smooth_noise(text: str) -> None:
+def test_a_noisy_grey_image_that_was_enlarged_has_smooth_noise() -> None:
     height, width, _ = photograph("cat", 1).shape
     clean, pixels = (
         enlarge(each, 2 * height, 2 * width)
-        for each in (photograph("cat", 1), noisy(text, photograph("cat", 1)))
+        for each in (photograph("cat", 1), noisy("gaussian:25", photograph("cat", 1)))
     )
     found = pellucid.analyse(pixels)
     assert found.kind == SMOOTH
@@ -143,7 +142,8 @@ def test_correlation_is_measured(channels: int) -> None:
     assert two.correlation == pytest.approx(2 / 3, abs=0.05)  # that of these weights
     if channels == 1:
         assert np.isnan(one.channel_correlation)
-        assert (one.luma, one.chroma) == (pytest.approx(20 / 255, rel=0.1), 0)
+        assert one.luma == pytest.approx(20 / 255, rel=0.1)
+        assert one.chroma == 0
 
 
 def test_luma_and_chroma_levels_are_those_of_independent_and_of_shared_noise() -> None:
@@ -195,7 +195,6 @@ def drawn(kind: str) -> list[NDArray[np.uint8]]:
     return [draw_page(np.random.default_rng(seed), (256, 320), kind) for seed in range(4)]
 
 
-@pytest.mark.xfail(reason="on drawn edges alone the estimator finds noise", strict=False)
 @pytest.mark.parametrize("kind", KINDS)
 def test_drawn_images_are_clean(kind: str) -> None:
     assert [pellucid.analyse(pixels).kind for pixels in drawn(kind)] == [CLEAN] * 4
