@@ -37,6 +37,9 @@ MIN_WHITE_SIGMA = 1 / 255
 SURE = 3.0
 """Log-odds from which the kind of the noise needs no trial."""
 
+FAINT_SIGMA, FAINT_ODDS = 3 / 255, 2.0
+"""Below this level texture looks like noise, and the odds must be this good: clean images stay unchanged."""
+
 FEW_PHOTONS = 0.25
 """Above this level photons are so few that a stabilised image is far from normal noise."""
 
@@ -69,6 +72,9 @@ class Analysis:
         Root mean square over the measured blocks.
     gain, offset : tuple of float
         For each channel, variance = gain * brightness + offset.
+    white : float
+        What counts as white: 1, but the brightest values of an image of more than 8 bits that is much darker
+        or brighter.
     log_odds : float
         That neighbouring pixels have independent noise; beyond 3 and -3 it is as good as certain.
     correlation : float
@@ -97,6 +103,7 @@ class Analysis:
     level: float
     gain: tuple[float, ...]
     offset: tuple[float, ...]
+    white: float = 1.0
     log_odds: float = 0.0
     correlation: float = float("nan")
     channel_correlation: float = float("nan")
@@ -108,6 +115,11 @@ class Analysis:
     curve: tuple[tuple[float, float], ...] = field(default=(), repr=False)
     halvings: int = 0
     coarse: "Analysis | None" = None
+
+    @property
+    def visible(self) -> float:
+        """The level as a share of the image's white."""
+        return self.level / self.white
 
     @property
     def steepness(self) -> float:
@@ -136,6 +148,7 @@ class Survey(NamedTuple):
 
     keep: Mask  # (n, r, k): the blocks that count
     flat: Mask  # (n, r, k): blocks of one colour
+    trust: Array  # (n, r, k): 1 where no sample around a block was clipped, 0 where half were
     brightness: Array  # (n, c, r, k), around each block
 
 
@@ -156,6 +169,8 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
         When the estimator's file is missing or has changed.
     """
     tiles, masks = cut_tiles(colour, valid)
+    white = _white(tiles) if colour.dtype != np.uint8 else 1.0
+    tiles /= np.float32(white)
     session = _session(colour.shape[2], options)
     where = survey(tiles, masks)
     blocks, weight = measure(tiles, where, session)
@@ -190,15 +205,40 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
     worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
     if worth and found.steepness > STEEP:
         found = stabilised_twice(found, tiles, where, session)
-    return advise(found, independent=found.log_odds >= 0)
+    found = advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
+    return scaled(found, white) if white != 1 else found
+
+
+def _white(tiles: Array) -> float:
+    """What counts as white: 1, unless an image of more than 8 bits is much darker, or brighter.
+
+    So 12 bits in 16, or floats in the units of a detector, are analysed like the same image stretched.
+    """
+    bright = float(np.quantile(tiles, 0.999))
+    return 1.0 if 0.5 < bright <= 1 or bright <= 0 else bright
+
+
+def scaled(found: Analysis, white: float) -> Analysis:
+    """The analysis of an image that is `white` times as bright."""
+    return replace(
+        found,
+        white=white,
+        level=found.level * white,
+        gain=tuple(white * gain for gain in found.gain),
+        offset=tuple(white**2 * offset for offset in found.offset),
+        luma=found.luma * white,
+        chroma=found.chroma * white,
+        brightness=(found.brightness[0] * white, found.brightness[1] * white),
+        curve=tuple((white * bright, white * level) for bright, level in found.curve),
+    )
 
 
 def advise(found: Analysis, *, independent: bool) -> Analysis:
     """Decide what to do about noise that is, or is not, independent: the analysis' `kind`, and why."""
-    level = f"{255 * found.level:.1f} of 255"
+    level = f"{255 * found.visible:.1f} of 255"
     if not independent:
         return replace(found, kind=CAMERA, why=f"its noise is correlated, as a camera leaves it, {level}")
-    if found.level < MIN_WHITE_SIGMA:
+    if found.visible < MIN_WHITE_SIGMA:
         return replace(found, kind=CLEAN, why=NO_NOISE)
     if found.steepness > STEEP:
         return replace(found, kind=SIGNAL_DEPENDENT, why=f"its noise depends on brightness, {level}")
@@ -217,7 +257,7 @@ NO_DETAIL = (1.3, 1.15)
 
 def analyse_coarse(found: Analysis, colour: NDArray[Any], options: RunOptions) -> Analysis:
     """Halve a grey image until its noise is independent, as long as no detail is lost."""
-    if found.log_odds >= 0 or colour.shape[2] != 1 or found.level < MIN_SMOOTH_SIGMA:
+    if found.log_odds >= 0 or colour.shape[2] != 1 or found.visible < MIN_SMOOTH_SIGMA:
         return found
     rows, columns = (slice(max(0, extent // 2 - 512), extent // 2 + 512) for extent in colour.shape[:2])
     pixels, halvings = to_float(colour[rows, columns]), 0
@@ -230,7 +270,7 @@ def analyse_coarse(found: Analysis, colour: NDArray[Any], options: RunOptions) -
     coarse = advise(coarse, independent=True)
     if not halvings or coarse.kind == CLEAN:
         return found
-    why = f"its noise is correlated, {255 * found.level:.1f} of 255, and hides no detail finer than itself"
+    why = f"its noise is correlated, {255 * found.visible:.1f} of 255, and hides no detail finer than itself"
     return replace(found, kind=SMOOTH, why=why, halvings=halvings, coarse=coarse)
 
 
@@ -288,9 +328,14 @@ def survey(tiles: Array, masks: Mask | None) -> Survey:
     flat = (_over_blocks(np.maximum, tiles) == _over_blocks(np.minimum, tiles)).all(axis=1)
     out = left_out(flat)
     if masks is not None:
-        gaps = ~_over_blocks(np.logical_and, masks[:, None])[:, 0]
-        out |= _near(gaps, 3)
-    return Survey(~out, flat, _smoothed(_over_blocks(np.add, tiles)) / np.float32(BLOCK**2))
+        gaps = _near(~_over_blocks(np.logical_and, masks[:, None])[:, 0], 3)
+        out, flat = out | gaps, flat & ~gaps
+    size = np.float32(BLOCK**2)
+    clipped = ((tiles <= 0) | (tiles >= 1)).mean(axis=1, keepdims=True, dtype=np.float32)
+    trust = (1 - 2 * _smoothed(_over_blocks(np.add, clipped)) / size).clip(0, 1)[:, 0]
+    if (trust * ~out).sum() < 0.05 * (~out).sum():
+        trust = np.ones_like(trust)  # all is clipped, and must do
+    return Survey(~out, flat, trust, _smoothed(_over_blocks(np.add, tiles)) / size)
 
 
 def measure(tiles: Array, where: Survey, session: Session) -> tuple[Blocks, Array]:
@@ -303,7 +348,7 @@ def measure(tiles: Array, where: Survey, session: Session) -> tuple[Blocks, Arra
         Their weight; 0 where blocks were left out.
     """
     levels, log_spread, log_odds = session.call_all(noisy=tiles)
-    weight = np.exp(-log_spread[:, 0].clip(-4, 3)) * where.keep
+    weight = np.exp(-log_spread[:, 0].clip(-4, 3)) * where.keep * where.trust
     return Blocks(
         where.brightness.transpose(1, 0, 2, 3)[:, where.keep],
         levels.transpose(1, 0, 2, 3)[:, where.keep],

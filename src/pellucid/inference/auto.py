@@ -20,7 +20,6 @@ from pellucid.inference import index
 from pellucid.inference.analysis import (
     CAMERA,
     CLEAN,
-    MIN_WHITE_SIGMA,
     NO_NOISE,
     SMOOTH,
     SURE,
@@ -75,8 +74,8 @@ class Auto(Model):
         found = analyse_coarse(found, image.colour, self._run_options)
         if found.kind == SMOOTH:
             return found
-        unsure = -SURE < found.log_odds < 0 and found.level >= MIN_WHITE_SIGMA
-        if not unsure and not (found.kind == CAMERA and found.level < FAINT):
+        unsure = -SURE < found.log_odds < 0 and found.visible >= FAINT
+        if not unsure and not (found.kind == CAMERA and found.visible < FAINT):
             return found
         # A network for the wrong kind of noise leaves most of it.
         camera = self._models["photo-fast"].try_on(image, Treatment(found.level))

@@ -270,7 +270,7 @@ class Model:
             level = self.try_on(image, Treatment(0.0))
             return Treatment(level) if level >= MIN_CAMERA_SIGMA[image.colour.shape[2]] else None
         found = analyse_pixels(image.colour, image.valid, self._run_options)
-        return Treatment(found.level, found.stabiliser) if found.level >= MIN_WHITE_SIGMA else None
+        return Treatment(found.level, found.stabiliser) if found.visible >= MIN_WHITE_SIGMA else None
 
     def try_on(self, image: Planes, treatment: Treatment) -> float:
         """The level of what this network would remove, tried on a few crops."""
