@@ -163,13 +163,3 @@ def test_the_default_output_lies_beside_the_source(source: str, output: str) -> 
 def test_an_empty_path_is_refused_in_words() -> None:
     with pytest.raises(InputError, match="is a folder or device"):
         denoise_file("")
-
-
-def test_sixteen_bits_of_which_twelve_are_used_are_told_with_a_warning(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    denoise(np.full((40, 40), 4000, np.uint16), sigma=0.01)
-    assert "uses 4000 of the 65,535 levels" in caplog.text
-    caplog.clear()
-    denoise(np.full((40, 40), 5000, np.uint16), sigma=0.01)
-    assert not caplog.text
