@@ -122,9 +122,9 @@ class Auto(Model):
         model = self._models.get(f"{family}-{speed}", self._models[f"{family}-fast"])
         inner = found.coarse or found
         treatment = Treatment(inner.level, inner.stabiliser)
-        white = found.white if found.kind == CAMERA else 1.0  # the others work at any scale
-        if max(strengths) > 0 and (found.halvings or white != 1):
-            result = model.remove_scaled(image, treatment, found.halvings, strengths, progress, white)
+        unit = found.white if found.kind == CAMERA else 1.0  # the others work at any scale
+        if max(strengths) > 0 and (found.halvings or unit != 1):
+            result = model.remove_scaled(image, treatment, found.halvings, strengths, progress, unit)
             return replace(result, sigma=found.level, why=found.why)
         return replace(model.remove_noise(image, treatment, strengths, progress), why=found.why)
 
