@@ -148,7 +148,7 @@ class Survey(NamedTuple):
 
     keep: Mask  # (n, r, k): the blocks that count
     flat: Mask  # (n, r, k): blocks of one colour
-    trust: Array  # (n, r, k): 1 where no sample around a block was clipped, 0 where half were
+    trust: Array  # (n, r, k): 1 where up to a tenth of the samples were clipped, 0 from a half on
     brightness: Array  # (n, c, r, k), around each block
 
 
@@ -332,7 +332,7 @@ def survey(tiles: Array, masks: Mask | None) -> Survey:
         out, flat = out | gaps, flat & ~gaps
     size = np.float32(BLOCK**2)
     clipped = ((tiles <= 0) | (tiles >= 1)).mean(axis=1, keepdims=True, dtype=np.float32)
-    trust = (1 - 2 * _smoothed(_over_blocks(np.add, clipped)) / size).clip(0, 1)[:, 0]
+    trust = (1.25 - 2.5 * _smoothed(_over_blocks(np.add, clipped)) / size).clip(0, 1)[:, 0]
     if (trust * ~out).sum() < 0.05 * (~out).sum():
         trust = np.ones_like(trust)  # all is clipped, and must do
     return Survey(~out, flat, trust, _smoothed(_over_blocks(np.add, tiles)) / size)
