@@ -1,8 +1,8 @@
 """Whether the default does the best with every image that Pellucid's own networks can do.
 
-    python -m benchmarks.auto --photos-dir FOLDER             # all of it; hours at first
+    python -m benchmarks.auto --photos-dir FOLDER             # all of it; an hour or more
     python -m benchmarks.auto --photos-dir FOLDER --quick     # an eighth of it
-    python -m benchmarks.auto --photos-dir FOLDER --cells phone --cache FOLDER
+    python -m benchmarks.auto --photos-dir FOLDER --cells phone --cache FOLDER   # adds its figures
 
 `labelled.toml` lists photographs that nothing else uses, `cells.py` what is done to them. Each noisy image
 goes through every own path (`paths.py`): each network, with its level given and estimated, with and without
@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from benchmarks.cells import Case, Cell, all_cells
+from benchmarks.cells import Cell, all_cells
 from benchmarks.common import Desk, arguments, facts, table
 from benchmarks.labelled import Photograph, photographs, tiny_photographs
 from benchmarks.paths import UNCHANGED, Own, chosen, score
@@ -33,20 +33,19 @@ SPARED = (
     r"|photons: (3|30|300)(, read noise)?$|photons: (1|10|100|1000)(, read noise)?, grey$"
 )
 """Cells that a quick run leaves out, since others are near."""
+
+Rows: TypeAlias = dict[str, list[Any]]
+"""Of the images of one cell: image, noisy, default and best path's PSNR, the kind found, the best path."""
 TINY = ("white: 25", "photons: 30", "phone: 20 dB", "alpha: white 25", "no noise: photograph")
 
 
 def parse() -> argparse.Namespace:
     parser = arguments(__doc__)
     parser.add_argument("--photos-dir", type=Path, help="where the packages of labelled.toml are unpacked")
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="an eighth of it, parameters given alone; keeps no figures",
-    )
-    parser.add_argument("--cells", default="", metavar="PATTERN", help="only these; keeps no figures")
+    parser.add_argument("--quick", action="store_true", help="an eighth of it; keeps no figures")
+    parser.add_argument("--cells", default="", metavar="PATTERN", help="only the cells with such titles")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="every Nth cell, from the Kth")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the PSNR of the paths there")
-    parser.add_argument("--paths-only", action="store_true", help="fill the cache; keeps no figures")
     parser.add_argument("--worst", type=int, default=25, help="print so many of the largest losses")
     return parser.parse_args()
 
@@ -54,26 +53,31 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     desk = Desk("auto", options)
-    trial = bool(options.quick or options.cells or options.paths_only)
     pictures = tiny_photographs() if desk.tiny else photographs(options.photos_dir, quick=options.quick)
-    figures: Figures = {"facts": facts(), "cells": {}}
+    run, cells = facts(), {}
     for number, cell in wanted(options):
         # A quick run takes half of its photographs for each cell, in turns.
-        found = measure(cell, pictures[number % 2 :: 2] if options.quick else pictures, options)
-        if found["images"]:
-            figures["cells"][cell.title] = found
-            print(f"{cell.title}: {summary(found)}", flush=True)
-    if not options.paths_only:
-        print_worst(figures, options.worst)
-    if trial:
+        rows = measure(cell, pictures[number % 2 :: 2] if options.quick else pictures, options)
+        cells[cell.title] = rows
+        print(f"{cell.title}: {summary(rows)}", flush=True)
+    print_worst(cells, options.worst)
+    figures: Figures = {} if options.quick else desk.read()
+    figures.setdefault("runs", {})[run["date"]] = run
+    kept = figures.setdefault("cells", {})
+    rights = {cell.title: list(cell.right) for cell in all_cells()}
+    kept |= {title: condensed(rows, rights[title]) | {"run": run["date"]} for title, rows in cells.items()}
+    figures["cells"] = {title: kept[title] for title in rights if title in kept}  # in the tables' order
+    if options.quick:
         print(tables(figures))
-    else:
-        desk.write(figures)
-        desk.publish(tables(figures))
+        return
+    desk.forget_old_runs(figures)
+    desk.write(figures)
+    desk.publish(tables(figures))
 
 
 def wanted(options: argparse.Namespace) -> Iterator[tuple[int, Cell]]:
-    for number, cell in enumerate(all_cells()):
+    first, step = map(int, options.part.split("/"))
+    for number, cell in list(enumerate(all_cells()))[first - 1 :: step]:
         if options.tiny:
             use = cell.title in TINY
         else:
@@ -82,66 +86,55 @@ def wanted(options: argparse.Namespace) -> Iterator[tuple[int, Cell]]:
             yield number, cell
 
 
-def measure(cell: Cell, pictures: list[Photograph], options: argparse.Namespace) -> Figures:
-    """For each image of a cell the PSNR of every path, of the default, and the kind that it found."""
+def measure(cell: Cell, pictures: list[Photograph], options: argparse.Namespace) -> Rows:
+    """What the default and the best of all paths reach on each image of a cell."""
     own = Own(options.cache and options.cache / f"{cell.title.replace(' ', '_').replace(':', '')}.json")
-    found: Figures = {"right": cell.right, "images": {}}
+    without = "instant|estimated" if options.quick else SLOW if cell.source == LARGE else "nothing"
+    rows: Rows = {name: [] for name in ("image", "noisy", "default", "best", "kind", "path")}
     for name, clean, seed in cell.images(pictures):
         case = cell.make(clean, seed)
-        without = "instant|estimated" if options.quick else SLOW if cell.source == LARGE else "nothing"
         paths = own.measure(case, without=without)
-        found["images"][name] = entry = {"paths": paths}
-        if not options.paths_only:
-            entry |= choice(case)
+        output, kind = chosen(case.noisy)
+        path, best = max(paths.items(), key=lambda pair: pair[1])
+        values = name, paths[UNCHANGED], score(case, output), best, kind, path
+        for column, value in zip(rows.values(), values, strict=True):
+            column.append(round(value, 3) if isinstance(value, float) else value)
         own.save()
-    return found
+    return rows
 
 
-def choice(case: Case) -> Figures:
-    output, kind = chosen(case.noisy)
-    return {"default": round(score(case, output), 3), "kind": kind}
-
-
-# ---- losses --------------------------------------------------------------------------------------
-
-
-def best(paths: dict[str, float]) -> tuple[str, float]:
-    """Name and PSNR of the best path."""
-    return max(paths.items(), key=lambda pair: pair[1])
-
-
-def losses(found: Figures) -> dict[str, float]:
+def losses(rows: Figures) -> list[float]:
     """Of each image, in dB, what the default has less than the best path; 0 where it has more."""
-    return {
-        name: max(0.0, best(each["paths"])[1] - each["default"]) for name, each in found["images"].items()
-    }
+    return [max(0.0, best - default) for best, default in zip(rows["best"], rows["default"], strict=True)]
 
 
-def right(found: Figures) -> list[bool]:
-    return [each["kind"] in found["right"] for each in found["images"].values()]
-
-
-def summary(found: Figures) -> str:
-    if "default" not in next(iter(found["images"].values())):
-        return "kept"
-    kinds = Counter(each["kind"] for each in found["images"].values())
-    loss = list(losses(found).values())
-    text = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+def summary(rows: Rows) -> str:
+    loss, kinds = losses(rows), Counter(rows["kind"]).most_common()
+    text = ", ".join(f"{count} {kind}" for kind, count in kinds)
     return f"loss {np.mean(loss):.2f}, worst {max(loss):.2f}; {text}"
 
 
-def print_worst(figures: Figures, count: int) -> None:
-    rows = [
-        (loss, title, name, found["images"][name])
-        for title, found in figures["cells"].items()
-        for name, loss in losses(found).items()
+def print_worst(cells: dict[str, Rows], count: int) -> None:
+    found = [
+        (loss, title, *line)
+        for title, rows in cells.items()
+        for loss, line in zip(losses(rows), zip(*rows.values(), strict=True), strict=True)
     ]
-    for loss, title, name, each in sorted(rows, key=lambda row: -row[0])[:count]:
-        path, value = best(each["paths"])
-        print(
-            f"{loss:5.2f} dB: {title}, {name}: {each['kind']} {each['default']:.2f}, but {path} {value:.2f}"
-            f" (noisy {each['paths'][UNCHANGED]:.2f})"
-        )
+    for loss, title, image, noisy, default, best, kind, path in sorted(found, reverse=True)[:count]:
+        words = f"{kind} {default:.2f}, but {path} {best:.2f} (noisy {noisy:.2f})"
+        print(f"{loss:5.2f} dB: {title}, {image}: {words}")
+
+
+def condensed(rows: Rows, right: list[str]) -> Figures:
+    """The figures of a cell that are kept."""
+    loss = losses(rows)
+    return {
+        **{name: rows[name] for name in ("noisy", "default", "best")},
+        "worst": rows["image"][int(np.argmax(loss))],
+        "right": sum(kind in right for kind in rows["kind"]),
+        "kinds": Counter(rows["kind"]),
+        "paths": Counter(rows["path"]),
+    }
 
 
 # ---- the tables ----------------------------------------------------------------------------------
@@ -149,37 +142,29 @@ def print_worst(figures: Figures, count: int) -> None:
 
 def tables(figures: Figures) -> str:
     cells = figures["cells"]
-    if any("default" not in each for found in cells.values() for each in found["images"].values()):
-        return ""
     groups: dict[str, list[Figures]] = {}
     for title, found in cells.items():
         groups.setdefault(re.split(r":| of | \d", title)[0], []).append(found)
     groups["all"] = list(cells.values())
-    head = ("images", "noisy", "default", "best path", "loss, mean", "worst")
+    head = ("images", "noisy", "default", "best path", "loss, mean", "worst", "right")
     text = "Mean PSNR and losses in dB, by kind of cell:\n\n"
-    text += table(("Cells", *head, "right"), [[name, *row(parts)] for name, parts in groups.items()])
+    text += table(("Cells", *head), [[name, *line(parts)] for name, parts in groups.items()])
     text += "\nEach cell:\n\n"
-    lines = [[title, *row([found]), most_often(found)] for title, found in cells.items()]
-    return text + table(("Cell", *head, "right", "best path, most often"), lines)
+    lines = [[title, *line([found]), most(found["paths"])] for title, found in cells.items()]
+    return text + table(("Cell", *head, "best path, most often"), lines)
 
 
-def row(parts: list[Figures]) -> list[str]:
+def line(parts: list[Figures]) -> list[str]:
     """The figures of some cells; each image counts alike."""
-    images = [each for found in parts for each in found["images"].values()]
-    figures: list[list[float]] = [
-        [each["paths"][UNCHANGED] for each in images],
-        [each["default"] for each in images],
-        [best(each["paths"])[1] for each in images],
-    ]
-    texts = [f"{np.mean(values):.2f}" for values in figures]
-    loss = [value for found in parts for value in losses(found).values()]
-    texts += [f"{np.mean(loss):.3f}", f"{max(loss):.2f}"]
-    share = np.mean([each for found in parts for each in right(found)])
-    return [str(len(images)), *texts, f"{share:.0%}"]
+    columns = [[value for each in parts for value in each[name]] for name in ("noisy", "default", "best")]
+    loss = [value for each in parts for value in losses(each)]
+    share = sum(each["right"] for each in parts) / len(loss)
+    means = [f"{np.mean(values):.2f}" for values in columns]
+    return [str(len(loss)), *means, f"{np.mean(loss):.3f}", f"{max(loss):.2f}", f"{share:.0%}"]
 
 
-def most_often(found: Figures) -> str:
-    return Counter(best(each["paths"])[0] for each in found["images"].values()).most_common(1)[0][0]
+def most(counts: dict[str, int]) -> str:
+    return max(counts, key=lambda name: counts[name])
 
 
 if __name__ == "__main__":

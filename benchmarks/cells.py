@@ -158,10 +158,8 @@ def resized(clean: Pixels, seed: int, *, factor: float, before: Make) -> Case:
         clean = clean[:height, :width]
     case = before(clean, seed)
     size = tuple(round(extent * factor) for extent in clean.shape[:2])
-    noisy, target = (
-        _unplane(resample(_planes(each), size, first=0.5 / factor - 0.5, step=1 / factor))
-        for each in (_three(to_float(case.noisy)), case.clean)
-    )
+    both = np.stack([_three(to_float(case.noisy)), case.clean]).transpose(0, 3, 1, 2)  # (2, c, h, w)
+    noisy, target = resample(both, size, first=0.5 / factor - 0.5, step=1 / factor).transpose(0, 2, 3, 1)
     return _stored(noisy, target)
 
 
@@ -397,11 +395,3 @@ def _two(pixels: NDArray[Any]) -> NDArray[Any]:
 
 def _three(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _planes(pixels: Pixels) -> NDArray[Any]:
-    return pixels.transpose(2, 0, 1)[None]
-
-
-def _unplane(planes: NDArray[Any]) -> Pixels:
-    return np.asarray(planes[0].transpose(1, 2, 0), np.float32)

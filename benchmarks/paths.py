@@ -20,9 +20,9 @@ from pellucid import load_model
 from pellucid.errors import PellucidError
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
-from pellucid.inference.analysis import CAMERA, CLEAN, MIN_WHITE_SIGMA, analyse_pixels
+from pellucid.inference.analysis import CAMERA, CLEAN, MIN_WHITE_SIGMA, Analysis, analyse_pixels
 from pellucid.inference.model import HIGHEST_SIGMA, Model
-from pellucid.inference.pixels import Planes, is_grey
+from pellucid.inference.pixels import Planes
 from pellucid.inference.session import RunOptions
 from pellucid.inference.stabilise import Anscombe
 
@@ -59,11 +59,11 @@ class Own:
         Paths whose names a pattern finds are left out. The networks that are not fast run only where the
         fast one of their family is within a margin of the best, in dB.
         """
-        colour, clean = as_pixels(case.noisy, case.valid), case.clean
-        if colour.shape[2] == 3 and is_grey(colour):
-            colour = colour[..., :1]
-        digest = hashlib.sha256(colour.tobytes() + clean.tobytes()).hexdigest()[:16]
-        everything = paths(colour, case, estimated="estimated" not in without)
+        image = Planes.of(case.noisy)
+        colour = to_float(image.colour)
+        digest = hashlib.sha256(colour.tobytes() + case.clean.tobytes()).hexdigest()[:16]
+        seen = None if "estimated" in without else analyse_pixels(colour, image.valid, RunOptions(threads=1))
+        everything = paths(colour, case, seen)
         ways = {name: way for name, way in everything.items() if not re.search(without, name)}
         found = {UNCHANGED: score(case, case.noisy)}
 
@@ -98,24 +98,17 @@ def score(case: Any, output: NDArray[Any]) -> float:
     return min(BEST_DB, -10 * float(np.log10(max(mean, 1e-12) / case.white**2)))
 
 
-def as_pixels(noisy: NDArray[Any], valid: NDArray[np.bool_] | None) -> Pixels:
-    """Colours as float32 (h, w, 1 or 3); where there is no data, the mean of the others."""
-    pixels = to_float(noisy if noisy.ndim == 3 else noisy[..., None])[..., :3]
-    missing = ~np.isfinite(pixels)
-    return np.where(missing, pixels[~missing].mean(), pixels) if missing.any() else pixels
-
-
-def paths(colour: Pixels, case: Any, *, estimated: bool) -> dict[str, tuple[str, Callable[[], Pixels]]]:
+def paths(colour: Pixels, case: Any, seen: Analysis | None) -> dict[str, tuple[str, Callable[[], Pixels]]]:
     """Name, what identifies the result, and how to get it, of each path but `UNCHANGED`."""
     found: dict[str, tuple[str, Callable[[], Pixels]]] = {}
     channels = colour.shape[2]
     levels = {"given": case.sigma or rms(colour, case)}
     fitted = fit(colour, case) if case.variance is None else ((case.variance[0],), (case.variance[1],))
     variances = {"given": fitted}
-    if estimated:
-        seen = analyse_pixels(colour, case.valid, RunOptions(threads=1))
+    if seen is not None:
         levels["estimated"] = seen.level
-        variances["estimated"] = (seen.gain, seen.offset) if max(seen.gain) > 0 else None
+        if all(max(pair) > 0 for pair in zip(seen.gain, seen.offset, strict=True)):
+            variances["estimated"] = seen.gain, seen.offset
     for name in index.names():
         model, sha = network(name), sha_of(name, channels)
         if not model.takes_sigma:
@@ -182,7 +175,7 @@ def _line(light: NDArray[np.float64], spread: NDArray[np.float64]) -> tuple[floa
     design = np.stack([light, np.ones_like(light)], axis=1) * weight[:, None]
     gain, offset = np.linalg.lstsq(design, spread * weight)[0]
     if gain <= 0:
-        return 0.0, float(np.average(spread, weights=weight))
+        return 0.0, float(np.average(spread, weights=weight)) + 1e-9  # some noise: a transform needs it
     return float(gain), float(offset)
 
 

@@ -120,12 +120,12 @@ class Auto(Model):
             return Result(pixels.copy(), found.level, changed=False, model="none", why=found.why)
         family = "photo" if found.kind == CAMERA else "gaussian"
         model = self._models.get(f"{family}-{speed}", self._models[f"{family}-fast"])
-        if found.coarse is not None:
-            treatment = Treatment(found.coarse.level, found.coarse.stabiliser)
-            if max(strengths) > 0:
-                result = model.remove_coarse(image, treatment, found.halvings, strengths, progress)
-                return replace(result, sigma=found.level, why=found.why)
-        treatment = Treatment(found.level, found.stabiliser)
+        inner = found.coarse or found
+        treatment = Treatment(inner.level, inner.stabiliser)
+        unit = found.white if found.kind == CAMERA else 1.0  # the others work at any scale
+        if max(strengths) > 0 and (found.halvings or unit != 1):
+            result = model.remove_scaled(image, treatment, found.halvings, strengths, progress, unit)
+            return replace(result, sigma=found.level, why=found.why)
         return replace(model.remove_noise(image, treatment, strengths, progress), why=found.why)
 
 
