@@ -48,9 +48,8 @@ def noisy(text: str, clean: Floats, seed: int = 1) -> Floats:
 
 def blurred(noise: Floats) -> Floats:
     """Weights 1/4, 1/2, 1/4 across and down."""
-    rows: Floats = (2 * noise + np.roll(noise, 1, 0) + np.roll(noise, -1, 0)) / 4
-    both: Floats = (2 * rows + np.roll(rows, 1, 1) + np.roll(rows, -1, 1)) / 4
-    return both
+    rows = (2 * noise + np.roll(noise, 1, 0) + np.roll(noise, -1, 0)) / 4
+    return np.asarray((2 * rows + np.roll(rows, 1, 1) + np.roll(rows, -1, 1)) / 4, np.float32)
 
 
 def demosaicked(pixels: Floats) -> Floats:
