@@ -1,105 +1,170 @@
-"""Whether ``--model auto`` chooses the right network.
+"""Whether the default does the best with every image that Pellucid's own networks can do.
 
-    python -m benchmarks.auto
+    python -m benchmarks.auto --photos-dir FOLDER             # all of it; an hour or more
+    python -m benchmarks.auto --photos-dir FOLDER --quick     # an eighth of it
+    python -m benchmarks.auto --photos-dir FOLDER --cells phone --cache FOLDER   # adds its figures
 
-A labelled set is made from the tune photographs and from drawn pages: camera noise, white noise, no noise,
-JPEG alone; in colour and in grey. The photographs are shrunk by half, which takes away the grain and the JPEG
-blocks that they have: no noise is to mean none. As they are, they are looked at too, and not counted. Each
-picture is stored in 8 bit, as files are. A noisy picture whose noise is too weak to be seen still counts as
-wrong when it is left alone.
+`labelled.toml` lists photographs that nothing else uses, `cells.py` what is done to them. Each noisy image
+goes through every own path (`paths.py`): each network, with its level given and estimated, with and without
+variance stabilisation, and unchanged. What the default loses against the best of them, for each image, is
+what counts; next to it stands how often it found the kind of noise that is there. `--cache` keeps the PSNR
+of the paths, which only change with the networks, so that a second run measures the choice alone.
 """
 
+import argparse
+import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from benchmarks.common import Desk, Pixels, arguments, facts, table
-from pellucid import load_model
-from pellucid.datasets.graphics import draw_page
-from pellucid.images.noise import NumpyRandom, parse_noise, to_8bit
-from pellucid.images.picture import from_float, to_float
-from pellucid.images.resize import shrink
-from pellucid.inference.auto import CAMERA, choose
-from pellucid.inference.pixels import is_grey
+from benchmarks.cells import Cell, all_cells
+from benchmarks.common import Desk, arguments, facts, table
+from benchmarks.labelled import Photograph, photographs, tiny_photographs
+from benchmarks.paths import UNCHANGED, Own, chosen, score
 
-NOISES = {
-    "camera noise": ("camera:iso=800", "camera:iso=3200", "camera:iso=12800"),
-    "white noise": ("gaussian:10", "gaussian:25", "gaussian:50"),
-}
-RIGHT: dict[str, tuple[str, ...]] = {
-    "camera noise": ("photo-fast",),
-    "white noise": ("gaussian-fast",),
-    "no noise": ("none",),
-    "JPEG alone": ("none", "photo-fast"),  # which takes some of its blocks away, and gains a little by it
-    "grain of its own": (),
-}
-CHOICES = ("photo-fast", "gaussian-fast", "none")
-PAGES = 10  # of each kind
+Figures: TypeAlias = dict[str, Any]
+
+LARGE, SLOW = "12 megapixels", "best|instant"  # networks that no default would run at such a size
+SPARED = (
+    r"12 megapixels|96 x 128|white: (3|15|40|75)|alone: (60|85)|by 1.5|JPEG 85"
+    r"|photons: (3|30|300)(, read noise)?$|photons: (1|10|100|1000)(, read noise)?, grey$"
+)
+"""Cells that a quick run leaves out, since others are near."""
+
+Rows: TypeAlias = dict[str, list[Any]]
+"""Of the images of one cell: image, noisy, default and best path's PSNR, the kind found, the best path."""
+TINY = ("white: 25", "photons: 30", "phone: 20 dB", "alpha: white 25", "no noise: photograph")
 
 
-def labelled(desk: Desk) -> Iterator[tuple[str, str, Pixels]]:
-    """What is in the picture, what it is made of, and the picture: float32 (h, w, c), multiples of 1/255."""
-    for colours, channels in (("colour", 3), ("grey", 1)):
-        for seed, photograph in enumerate(desk.pictures("photos/tune", channels)):
-            yield "grain of its own", f"photograph as it is, {colours}", photograph
-            clean = to_float(shrink(from_float(photograph, np.uint8), 0.5))
-            yield "no noise", f"photograph, {colours}", clean
-            stored = parse_noise("jpeg:75").apply(clean, NumpyRandom(seed))
-            yield "JPEG alone", f"JPEG of quality 75, {colours}", stored
-            for label, noises in NOISES.items():
-                for text in noises:
-                    noisy = to_8bit(parse_noise(text).apply(clean, NumpyRandom(seed)))
-                    yield label, f"{text}, {colours}", noisy
-    for seed in range(1000, 1000 + (2 if desk.tiny else PAGES)):
-        for kind in ("screenshot", "drawing", "page"):
-            drawn = draw_page(np.random.default_rng(seed), 512, kind).astype(np.float32) / 255
-            yield "no noise", kind, drawn
-        scan = parse_noise("camera:iso=3200").apply(drawn, NumpyRandom(seed))
-        yield "camera noise", "page, camera:iso=3200", scan
+def parse() -> argparse.Namespace:
+    parser = arguments(__doc__)
+    parser.add_argument("--photos-dir", type=Path, help="where the packages of labelled.toml are unpacked")
+    parser.add_argument("--quick", action="store_true", help="an eighth of it; keeps no figures")
+    parser.add_argument("--cells", default="", metavar="PATTERN", help="only the cells with such titles")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="every Nth cell, from the Kth")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the PSNR of the paths there")
+    parser.add_argument("--worst", type=int, default=25, help="print so many of the largest losses")
+    return parser.parse_args()
 
 
 def main() -> None:
-    desk = Desk("auto", arguments(__doc__).parse_args())
-    camera = load_model(CAMERA)
-    chosen: dict[str, Counter[str]] = {}
-    levels: dict[str, list[float]] = {}
-    for label, what, picture in labelled(desk):
-        colour = picture[..., :1] if is_grey(picture) else picture
-        choice, key = choose(colour.astype(np.float32), camera), f"{label}/{what}"
-        chosen.setdefault(key, Counter())[choice.name or "none"] += 1
-        levels.setdefault(key, []).append(255 * choice.level)
-    right = total = 0
-    for key, counts in chosen.items():
-        if names := RIGHT[key.split("/")[0]]:
-            right, total = right + sum(counts[name] for name in names), total + counts.total()
-    medians = {key: round(float(np.median(each)), 2) for key, each in levels.items()}
-    figures: dict[str, Any] = {"facts": facts(), "chosen": chosen, "right": right, "of": total}
-    figures["levels"] = medians
+    options = parse()
+    desk = Desk("auto", options)
+    pictures = tiny_photographs() if desk.tiny else photographs(options.photos_dir, quick=options.quick)
+    run, cells = facts(), {}
+    for number, cell in wanted(options):
+        # A quick run takes half of its photographs for each cell, in turns.
+        rows = measure(cell, pictures[number % 2 :: 2] if options.quick else pictures, options)
+        cells[cell.title] = rows
+        print(f"{cell.title}: {summary(rows)}", flush=True)
+    print_worst(cells, options.worst)
+    figures: Figures = {} if options.quick else desk.read()
+    figures.setdefault("runs", {})[run["date"]] = run
+    kept = figures.setdefault("cells", {})
+    rights = {cell.title: list(cell.right) for cell in all_cells()}
+    kept |= {title: condensed(rows, rights[title]) | {"run": run["date"]} for title, rows in cells.items()}
+    figures["cells"] = {title: kept[title] for title in rights if title in kept}  # in the tables' order
+    if options.quick:
+        print(tables(figures))
+        return
+    desk.forget_old_runs(figures)
     desk.write(figures)
     desk.publish(tables(figures))
 
 
-def tables(figures: dict[str, Any]) -> str:
-    sums = {label: Counter() for label in RIGHT}  # type: dict[str, Counter[str]]
-    rows = []
-    for key, counts in figures["chosen"].items():
-        label, what = key.split("/")
-        sums[label].update(counts)
-        rows.append([what, " or ".join(RIGHT[label]) or "–", *(counts.get(name, 0) for name in CHOICES)])
-        rows[-1].append(figures["levels"][key])
-    right, total = figures["right"], figures["of"]
-    strict = right - sums["JPEG alone"]["photo-fast"]
-    text = (
-        f"Right: {right} of {total} pictures, {right / total:.1%}. If nothing may be taken from JPEG alone, "
-    )
-    text += f"{strict}, {strict / total:.1%}.\n\n"
-    text += table(
-        ("In the picture is", *CHOICES),
-        [[label, *(counts[name] for name in CHOICES)] for label, counts in sums.items()],
-    )
-    return text + "\nIn detail:\n\n" + table(("Picture", "right", *CHOICES, "level found, median"), rows)
+def wanted(options: argparse.Namespace) -> Iterator[tuple[int, Cell]]:
+    first, step = map(int, options.part.split("/"))
+    for number, cell in list(enumerate(all_cells()))[first - 1 :: step]:
+        if options.tiny:
+            use = cell.title in TINY
+        else:
+            use = not (options.quick and re.search(SPARED, cell.title))
+        if use and re.search(options.cells, cell.title):
+            yield number, cell
+
+
+def measure(cell: Cell, pictures: list[Photograph], options: argparse.Namespace) -> Rows:
+    """What the default and the best of all paths reach on each image of a cell."""
+    own = Own(options.cache and options.cache / f"{cell.title.replace(' ', '_').replace(':', '')}.json")
+    without = "instant|estimated" if options.quick else SLOW if cell.source == LARGE else "nothing"
+    rows: Rows = {name: [] for name in ("image", "noisy", "default", "best", "kind", "path")}
+    for name, clean, seed in cell.images(pictures):
+        case = cell.make(clean, seed)
+        paths = own.measure(case, without=without)
+        output, kind = chosen(case.noisy)
+        path, best = max(paths.items(), key=lambda pair: pair[1])
+        values = name, paths[UNCHANGED], score(case, output), best, kind, path
+        for column, value in zip(rows.values(), values, strict=True):
+            column.append(round(value, 3) if isinstance(value, float) else value)
+        own.save()
+    return rows
+
+
+def losses(rows: Figures) -> list[float]:
+    """Of each image, in dB, what the default has less than the best path; 0 where it has more."""
+    return [max(0.0, best - default) for best, default in zip(rows["best"], rows["default"], strict=True)]
+
+
+def summary(rows: Rows) -> str:
+    loss, kinds = losses(rows), Counter(rows["kind"]).most_common()
+    text = ", ".join(f"{count} {kind}" for kind, count in kinds)
+    return f"loss {np.mean(loss):.2f}, worst {max(loss):.2f}; {text}"
+
+
+def print_worst(cells: dict[str, Rows], count: int) -> None:
+    found = [
+        (loss, title, *line)
+        for title, rows in cells.items()
+        for loss, line in zip(losses(rows), zip(*rows.values(), strict=True), strict=True)
+    ]
+    for loss, title, image, noisy, default, best, kind, path in sorted(found, reverse=True)[:count]:
+        words = f"{kind} {default:.2f}, but {path} {best:.2f} (noisy {noisy:.2f})"
+        print(f"{loss:5.2f} dB: {title}, {image}: {words}")
+
+
+def condensed(rows: Rows, right: list[str]) -> Figures:
+    """The figures of a cell that are kept."""
+    loss = losses(rows)
+    return {
+        **{name: rows[name] for name in ("noisy", "default", "best")},
+        "worst": rows["image"][int(np.argmax(loss))],
+        "right": sum(kind in right for kind in rows["kind"]),
+        "kinds": Counter(rows["kind"]),
+        "paths": Counter(rows["path"]),
+    }
+
+
+# ---- the tables ----------------------------------------------------------------------------------
+
+
+def tables(figures: Figures) -> str:
+    cells = figures["cells"]
+    groups: dict[str, list[Figures]] = {}
+    for title, found in cells.items():
+        groups.setdefault(re.split(r":| of | \d", title)[0], []).append(found)
+    groups["all"] = list(cells.values())
+    head = ("images", "noisy", "default", "best path", "loss, mean", "worst", "right")
+    text = "Mean PSNR and losses in dB, by kind of cell:\n\n"
+    text += table(("Cells", *head), [[name, *line(parts)] for name, parts in groups.items()])
+    text += "\nEach cell:\n\n"
+    lines = [[title, *line([found]), most(found["paths"])] for title, found in cells.items()]
+    return text + table(("Cell", *head, "best path, most often"), lines)
+
+
+def line(parts: list[Figures]) -> list[str]:
+    """The figures of some cells; each image counts alike."""
+    columns = [[value for each in parts for value in each[name]] for name in ("noisy", "default", "best")]
+    loss = [value for each in parts for value in losses(each)]
+    share = sum(each["right"] for each in parts) / len(loss)
+    means = [f"{np.mean(values):.2f}" for values in columns]
+    return [str(len(loss)), *means, f"{np.mean(loss):.3f}", f"{max(loss):.2f}", f"{share:.0%}"]
+
+
+def most(counts: dict[str, int]) -> str:
+    return max(counts, key=lambda name: counts[name])
 
 
 if __name__ == "__main__":

@@ -63,10 +63,14 @@ class Desk:
         """Clean pictures, float32 (h, w, c), 0 to 1, of a folder in the data directory."""
         if self.tiny:
             return small_pictures(channels)[:limit]
+        files = sorted(picture_files([self.folder(folder)]), key=_natural)[:limit]
+        return [read_samples(file, channels).astype(np.float32) / 255 for file in files]
+
+    def folder(self, name: str) -> Path:
+        """A folder of the data directory."""
         if self._data is None:
             sys.exit("Say where the pictures are: --data-dir FOLDER, or the variable PELLUCID_DATA")
-        files = sorted(picture_files([Path(self._data) / folder]), key=_natural)[:limit]
-        return [read_samples(file, channels).astype(np.float32) / 255 for file in files]
+        return Path(self._data) / name
 
     def read(self) -> dict[str, Any]:
         """The figures kept by earlier runs."""

@@ -23,7 +23,7 @@ from pellucid.images.camera import Camera
 from pellucid.images.noise import NumpyRandom
 from pellucid.inference import index
 from pellucid.inference.card import Card
-from pellucid.inference.session import Session
+from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.tiling import plan, run_tiled
 
 Told: TypeAlias = float | tuple[float, ...]
@@ -72,7 +72,7 @@ def degraded(card: Card, clean: Any) -> Iterator[tuple[Any, Told]]:
 
 def smallest_overlap(path: Path, pictures: list[Any]) -> dict[str, Any]:
     """Raise the halo, stride by stride, until no picture differs by more than the tolerance."""
-    session = Session(path, threads=1)
+    session = Session(path, RunOptions(threads=1))
     card = session.card
     halo, worst, seen = 0, 0.0, {}
     for noisy, told, whole in cases(session, pictures):

@@ -26,7 +26,7 @@ Method: TypeAlias = Callable[[Pixels, float], Pixels]
 Levels: TypeAlias = NDArray[np.uint8]
 PhotoMethod: TypeAlias = Callable[[Levels], Levels]
 
-OURS = ("gaussian-", "photo-")
+OURS = ("auto", "gaussian-", "photo-")
 """How the names of our denoisers begin."""
 
 
@@ -112,7 +112,7 @@ def methods() -> dict[str, Method]:
 
 def told() -> list[str]:
     """The networks that are told the noise level."""
-    return [name for name in index.names() if load_model(name).is_told]
+    return [name for name in index.names() if load_model(name).takes_sigma]
 
 
 def _network(name: str) -> Method:
@@ -201,7 +201,7 @@ def photo_methods() -> dict[str, PhotoMethod]:
     }
     if imagemagick():
         methods |= {f"magick-{word}": partial(magick, option=f"-{word}") for word in ("despeckle", "enhance")}
-    ours = [name for name in index.names() if name.startswith(OURS)]
+    ours = ["auto", *(name for name in index.names() if name.startswith(OURS))]
     return {**methods, **{name: photo_network(name) for name in ours}}
 
 

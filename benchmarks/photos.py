@@ -1,7 +1,7 @@
 """How well photographs are cleaned, and whether what is clean stays as it is.
 
     python -m benchmarks.photos                                # everything; half an hour, for BM3D
-    python -m benchmarks.photos --methods photo-fast,photo-instant
+    python -m benchmarks.photos --methods auto,photo-fast,photo-instant     # auto is the default
     python -m benchmarks.photos --crops 26 --methods run/run.onnx    # while choosing: keeps no figures
     python -m benchmarks.photos --gallery FOLDER               # crops side by side; measures nothing
 
@@ -52,7 +52,7 @@ NOISY, BM3D = "noisy", "bm3d"
 SIGMAS = (5, 8, 12, 20, 30, 45)  # that BM3D tries, in grey levels
 EVERY = 10  # the crops that BM3D gets
 PARTS = {"real": "as they are", "grey": "in grey"}  # what is measured of each crop
-LABELS = {BM3D: "bm3d, best sigma for each crop"}
+LABELS = {BM3D: "bm3d, best sigma for each crop", "auto": "auto, the default"}
 CAMERAS = {
     "Canon5D2": "Canon 5D Mark II",
     "Canon600D": "Canon 600D",

@@ -1,9 +1,11 @@
-"""How far the estimated noise level is from the truth, and whether clean pictures are left alone.
+"""How far the estimated noise level is from the truth, and what that costs.
 
-    python -m benchmarks.sigma
+    python -m benchmarks.sigma                      # all of it
+    python -m benchmarks.sigma --only denoised      # or: tune
 
-Tune pictures with Gaussian noise of seed 0, as float and as saved in 8 bit. Errors are in grey levels of 255.
-Then each clean picture is denoised with nothing told, and its output compared with its input.
+Tune images with Gaussian noise of seed 0, as float and as saved in 8 bit. Errors are in grey levels of 255.
+Then each clean image is denoised with nothing given, and its output compared with its input. Last, test
+images are denoised with the level given and estimated; they choose nothing.
 """
 
 import itertools
@@ -21,6 +23,12 @@ from pellucid.inference import index
 SIGMAS = (0, 5, 10, 25, 50)
 KINDS = {"grey": 1, "colour": 3}
 ESTIMATORS = {"network": estimate_sigma, "wavelet": wavelet_sigma}
+
+DENOISED_SIGMAS = (5, 15, 25, 50, 75)
+SETS = {"Set12": (1, None), "BSD68": (1, 20), "CBSD68": (3, 20), "McMaster": (3, None)}
+"""Channels, and how many images: the first 20 of the large sets suffice for a difference."""
+NETWORKS = ("gaussian-fast", "gaussian-best")
+DEFAULT = "default"
 
 
 def errors(pictures: list[Any], sigma: int, *, clipped: bool) -> dict[str, Any]:
@@ -57,8 +65,22 @@ def left_alone(model: str, pictures: list[Any]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    desk = Desk("sigma", arguments(__doc__).parse_args())
+def denoised(pictures: list[Any], sigma: int) -> dict[str, Any]:
+    """Mean PSNR in dB with the level given and estimated, and by the default; noise not clipped."""
+    noisy = [add_noise(clean, sigma, clipped=False) for clean in pictures]
+    models: dict[str, tuple[str, float | None]] = {DEFAULT: ("auto", None)}
+    for name in NETWORKS:
+        models |= {f"{name}, given": (name, sigma / 255), f"{name}, estimated": (name, None)}
+    found: dict[str, Any] = {"images": len(pictures)}
+    for title, (name, level) in models.items():
+        network = load_model(name)
+        outputs = [network.denoise(picture, sigma=level).pixels for picture in noisy]
+        scores = [psnr(*pair, data_range=1.0) for pair in zip(outputs, pictures, strict=True)]
+        found[title] = round(float(np.mean(scores)), 3)
+    return found
+
+
+def measure_tune(desk: Desk) -> dict[str, Any]:
     figures: dict[str, Any] = {"facts": facts(), "errors": {}, "clean": {}, "milliseconds": {}}
     for kind, channels in KINDS.items():
         pictures = desk.pictures("photos/tune", channels)
@@ -69,28 +91,73 @@ def main() -> None:
             )
         for model in index.names():
             figures["clean"][f"{model}, {kind}"] = left_alone(model, pictures)
-    desk.write(figures)
+    return figures
+
+
+def measure_denoised(desk: Desk) -> dict[str, Any]:
+    figures: dict[str, Any] = {"facts": facts(), "sets": {}}
+    for name, (channels, limit) in SETS.items():
+        pictures = desk.pictures(f"test/{name.lower()}", channels, limit)
+        for sigma in DENOISED_SIGMAS[: 2 if desk.tiny else None]:
+            figures["sets"][f"{name}, {sigma}"] = found = denoised(pictures, sigma)
+            print(name, sigma, found, flush=True)
+    return figures
+
+
+PARTS = {"tune": measure_tune, "denoised": measure_denoised}
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--only", choices=PARTS, help="one part of it")
+    options = parser.parse_args()
+    desk = Desk("sigma", options)
+    figures = desk.read()
+    for name, measure in PARTS.items():
+        if options.only in (None, name):
+            figures[name] = measure(desk)
+            desk.write(figures)
     desk.publish(tables(figures))
 
 
 def tables(figures: dict[str, Any]) -> str:
+    writers = {"tune": tune_tables, "denoised": denoised_table}
+    return "\n".join(write(figures[name]) for name, write in writers.items() if name in figures)
+
+
+def denoised_table(part: dict[str, Any]) -> str:
+    """Given, and the change by estimating: above 0 is better than given."""
+    rows = []
+    for name, found in part["sets"].items():
+        row = [f"{name} ({found['images']} images)"]
+        for network in NETWORKS:
+            given, estimated = found[f"{network}, given"], found[f"{network}, estimated"]
+            row += [f"{given:.2f}", f"{estimated - given:+.3f}"]
+        rows.append([*row, f"{found[DEFAULT] - found['gaussian-fast, given']:+.3f}"])
+    head = [each for network in NETWORKS for each in (f"{network}, given", "estimated")]
+    text = "Mean PSNR in dB, noise not clipped, with the level given, and the difference when it is estimated"
+    text += " (the default's is to `gaussian-fast` with the level given):\n\n"
+    return text + table(("Set, sigma", *head, "default"), rows)
+
+
+def tune_tables(figures: dict[str, Any]) -> str:
     measures = [(name, measure) for name in ESTIMATORS for measure in ("mean absolute", "mean", "worst")]
     rows = [
         [key.replace("/", ", "), *(entry[name][measure] for name, measure in measures)]
         for key, entry in figures["errors"].items()
     ]
     text = "Errors in grey levels of 255:\n\n"
-    text += table(("Pictures, sigma, noise", *(", ".join(pair) for pair in measures)), rows)
-    text += "\nClean pictures, nothing told; PSNR of output to input in dB:\n\n"
+    text += table(("Images, sigma, noise", *(", ".join(pair) for pair in measures)), rows)
+    text += "\nClean images, nothing given; PSNR of output to input in dB:\n\n"
     columns = ("pictures", "changed", "worst", "below 45 dB")
     clean = [
         [key, *("–" if entry[column] is None else entry[column] for column in columns)]
         for key, entry in figures["clean"].items()
     ]
     text += table(("Network", *columns), clean)
-    text += "\nMilliseconds for one picture:\n\n"
+    text += "\nMilliseconds for one image:\n\n"
     times = [[key, *(entry[name] for name in ESTIMATORS)] for key, entry in figures["milliseconds"].items()]
-    return text + table(("Pictures", *ESTIMATORS), times)
+    return text + table(("Images", *ESTIMATORS), times)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ WORDS: dict[str, Any] = {
 
 def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedule: Any) -> Recipe:
     """A recipe for `training_pictures`, in float32; `schedule` names what differs from a short one."""
-    short = {"steps": 12, "batch": 4, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
+    batch = 8 if isinstance(network, EstimatorTable) else 4
+    short = {"steps": 12, "batch": batch, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
     plain = not isinstance(network, (PhotoTable, EstimatorTable))
     camera = None if plain else "camera:iso=800-12800"
     return Recipe(
@@ -64,7 +65,6 @@ def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedul
         degrade=Degrade(None if isinstance(network, PhotoTable) else "gaussian:0-75", camera),
         network=network,
         schedule=Schedule(**{**short, "precision": "float32", **schedule}),
-        loss="pinball" if isinstance(network, EstimatorTable) else "charbonnier",
         loss_floor=0.04,
     )
 

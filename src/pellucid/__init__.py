@@ -21,9 +21,9 @@ from pellucid.errors import (
 if TYPE_CHECKING:
     from pellucid.images.files import read_image, write_image
     from pellucid.images.noise import parse_noise
+    from pellucid.inference.auto import analyse, estimate_sigma
     from pellucid.inference.denoise import denoise, denoise_file
     from pellucid.inference.model import load_model
-    from pellucid.inference.sigma import estimate_sigma
 
 __version__ = "0.1.0"
 
@@ -36,6 +36,7 @@ __all__ = [
     "PellucidError",
     "UsageError",
     "__version__",
+    "analyse",
     "denoise",
     "denoise_file",
     "estimate_sigma",
@@ -49,7 +50,8 @@ __all__ = [
 _LAZY = {
     "denoise": "pellucid.inference.denoise",
     "denoise_file": "pellucid.inference.denoise",
-    "estimate_sigma": "pellucid.inference.sigma",
+    "analyse": "pellucid.inference.auto",
+    "estimate_sigma": "pellucid.inference.auto",
     "load_model": "pellucid.inference.model",
     "parse_noise": "pellucid.images.noise",
     "read_image": "pellucid.images.files",

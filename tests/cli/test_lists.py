@@ -91,7 +91,7 @@ def test_the_doctor_finds_a_whole_installation_well(pellucid: Run) -> None:
     report = pellucid("doctor", "--json").json
     assert report["problems"] == []
     assert report["versions"]["pellucid"] == package.__version__
-    assert report["limits"]["cores"] >= 1
+    assert report["limits"]["CPUs that may be used (default of --threads)"] >= 1
     assert "cpu" in report["checks"]["devices"]
 
 

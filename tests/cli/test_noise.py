@@ -55,6 +55,18 @@ def test_a_floating_point_tiff_holds_the_noise_unclipped(pellucid: Run, tmp_path
     assert tifffile.imread(tmp_path / "noisy.tif").min() < 0
 
 
+def test_pixels_that_are_no_data_get_no_noise(pellucid: Run, tmp_path: Path) -> None:
+    samples = np.zeros((50, 50), np.float32)
+    samples[:20, :20], samples[30:, 30:] = -9999, np.nan
+    tags = [(42113, 2, None, "-9999", True)]
+    tifffile.imwrite(tmp_path / "height.tif", samples, metadata=None, extratags=tags)
+    pellucid("noise", "height.tif", "--add", "gaussian:25", "--add", "jpeg:50", "-o", "noisy.tif")
+    noisy = tifffile.imread(tmp_path / "noisy.tif")
+    np.testing.assert_array_equal(noisy == -9999, samples == -9999)
+    np.testing.assert_array_equal(np.isnan(noisy), np.isnan(samples))
+    assert 0 < noisy[samples == 0].std() < 0.2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -64,7 +76,7 @@ def test_a_floating_point_tiff_holds_the_noise_unclipped(pellucid: Run, tmp_path
         (("grey.png", "--add", "gaussian:25", "-o", "grey.png"), 2),
         (("gone.png", "--add", "gaussian:25"), 3),
         (("grey.png", "--add", "gaussian:25", "--max-pixels", "10"), 5),
-        (("nan.tif", "--add", "poisson:30"), 3),
+        (("infinite.tif", "--add", "poisson:30"), 3),
         (("bright.tif", "--add", "poisson:30"), 3),
         (("long.tif", "--add", "jpeg:50"), 5),
     ],
@@ -72,7 +84,7 @@ def test_a_floating_point_tiff_holds_the_noise_unclipped(pellucid: Run, tmp_path
 def test_what_cannot_be_done_is_told_and_nothing_is_written(
     pellucid: Run, grey: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    made = {"nan.tif": (4, np.nan), "bright.tif": (4, 1e20), "long.tif": (66000, 0)}
+    made = {"infinite.tif": (4, np.inf), "bright.tif": (4, 1e20), "long.tif": (66000, 0)}
     for name, (width, value) in made.items():
         tifffile.imwrite(tmp_path / name, np.full((1, width), value, np.float32))
     err = pellucid("noise", *arguments, code=code).err

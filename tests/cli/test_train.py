@@ -94,12 +94,12 @@ def squares(tmp_path: Path) -> Path:
 
 
 def test_what_train_writes_denoises(pellucid: Run, pictures: Path, tmp_path: Path) -> None:
-    arguments = ("train", "--recipe", "tiny.toml", "-o", "run", "--steps", "3", "--threads", "1")
+    arguments = ("train", "--recipe", "tiny.toml", "-o", "run", "--steps", "40", "--threads", "1")
     done = pellucid(*arguments, env={"PELLUCID_DATA": str(pictures)})
     path = Path("run/tiny.onnx")
     assert done.out.endswith(f"{path}\nUse it with: pellucid denoise photo.jpg --model {path}\n")
     assert tree(tmp_path / "run") == {"tiny.onnx", "checkpoint.pt", "log.jsonl", "recipe.json"}
-    assert json.loads((tmp_path / "run/recipe.json").read_text())["schedule"]["steps"] == 3
+    assert json.loads((tmp_path / "run/recipe.json").read_text())["schedule"]["steps"] == 40
 
     head, *rows = done.out.splitlines()
     assert head.split() == ["PART", "LAYER", "SHAPE", "PARAMETERS"]
@@ -113,9 +113,18 @@ def test_what_train_writes_denoises(pellucid: Run, pictures: Path, tmp_path: Pat
     assert (tmp_path / "grey-denoised.png").exists()
 
 
+def test_a_network_that_makes_images_noisier_is_not_offered_to_denoise(pellucid: Run, pictures: Path) -> None:
+    arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(pictures), "--threads", "1"]
+    done = pellucid(*arguments, "--steps", "2", "--set", "schedule.learning_rate=1")
+    assert "Use it with" not in done.out
+    assert "NOISY INPUT" in done.out
+    assert done.err.count("does not denoise") == 1
+    assert "lower learning rate" in done.err
+
+
 def test_what_estimates_noise_is_not_offered_to_denoise(pellucid: Run, pictures: Path) -> None:
-    changes = ["network.kind=estimator", "network.width=4", "loss=pinball", "degrade.camera=camera:iso=800"]
-    changes += ["data.pairs=8", "data.renew=8"]
+    changes = ["network.kind=estimator", "network.width=4", "degrade.camera=camera:iso=800"]
+    changes += ["data.pairs=8", "data.renew=8", "schedule.batch=8"]
     changes += [f"network.{key}=none" for key in ("widths", "encoder", "body", "decoder")]
     arguments = [word for change in changes for word in ("--set", change)]
     done = pellucid(
@@ -209,6 +218,7 @@ def test_a_run_on_a_set_ends_with_its_figures_and_a_page(
         "networks": [str(Path("run/tiny.onnx"))],
         "folder": "run",
         "metrics": {"run": metrics},
+        "psnr_gain": {str(Path("run/tiny.onnx")): None},  # clean to clean: there is no noisy input
     }
 
 

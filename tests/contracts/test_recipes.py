@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from pellucid.networks.autoencoder import Autoencoder
+from pellucid.networks.noise import NoiseEstimator
+from pellucid.training import estimating
 from pellucid.training.checkpoint import Network, make_network, picture_size
 from pellucid.training.export import cost, example
 from pellucid.training.losses import LOSSES
@@ -43,8 +45,8 @@ def picture_for(recipe: Recipe) -> tuple[int, int]:
 # ---- the list ------------------------------------------------------------------------------------
 
 
-def test_each_network_for_white_noise_has_a_recipe_for_grey_and_one_for_colour() -> None:
-    families = [*(f"gaussian-{size}" for size in BUDGETS), "sigma"]
+def test_each_network_for_white_noise_and_each_estimator_has_a_recipe_for_grey_and_one_for_colour() -> None:
+    families = [*(f"gaussian-{size}" for size in BUDGETS), "noise"]
     assert {f"{name}-{kind}" for name in families for kind in ("grey", "colour")} < set(RECIPES)
 
 
@@ -140,7 +142,10 @@ def test_its_loss_can_be_computed(name: str) -> None:
     with torch.no_grad():
         result: Tensor | tuple[Tensor, ...] = network(*inputs)
     first = result[0] if isinstance(result, tuple) else result
-    losses = loss(first, torch.full_like(first, 0.5))
+    if isinstance(network, NoiseEstimator):
+        losses = estimating.loss(network(*inputs), torch.full_like(first, 0.1), torch.ones(1))
+    else:
+        losses = loss(first, torch.full_like(first, 0.5))
     assert losses.shape == (1,)
     assert losses.isfinite().all()
     if isinstance(network, Autoencoder):

@@ -36,7 +36,7 @@ def mean_filter(channels: int) -> list[NodeProto]:
 
 
 def add_sigma(channels: int) -> list[NodeProto]:
-    """Brighter by the noise level that it is told."""
+    """Brighter by the noise level that it is given."""
     return [make_node("Add", ["noisy", "sigma"], ["denoised"])]
 
 
@@ -81,7 +81,7 @@ FACTS: Mapping[str, Any] = {
 def network_file(path: Path, nodes: Nodes = identity, *, output: str = "denoised", **facts: Any) -> Path:
     """Write a network; `facts` are those in which its card differs from `FACTS`.
 
-    One with a level in its card is told it, and takes one picture at a time.
+    One with a level in its card is given it, and takes one image at a time.
     """
     card = Card(**{**FACTS, **facts})
     number = 1 if card.sigma else "n"

@@ -55,17 +55,17 @@ def test_pictures_of_another_size_or_kind_are_refused(tmp_path: Path) -> None:
         contender.card(3)
 
 
-def test_a_network_that_is_told_the_level_sees_it_up_to_the_most_it_knows(tmp_path: Path) -> None:
-    (contender,) = open_contenders([network_file(tmp_path / "told.onnx", add_sigma, sigma=(0.0, 0.3))])
+def test_a_network_is_given_the_level_up_to_the_highest_in_its_card(tmp_path: Path) -> None:
+    (contender,) = open_contenders([network_file(tmp_path / "given.onnx", add_sigma, sigma=(0.0, 0.3))])
     noisy = random_pictures(3, 16, 16, 1)
-    for sigma, told in ((0.1, 0.1), (0.3, 0.3), (0.8, 0.3)):
-        np.testing.assert_allclose(contender.denoise(noisy, sigma), noisy + np.float32(told), atol=1e-6)
-    assert contender.note(1, 0.1) == "told sigma 0.1"
-    assert contender.note(1, 0.8) == "told sigma 0.3, the most it knows"
+    for sigma, level in ((0.1, 0.1), (0.3, 0.3), (0.8, 0.3)):
+        np.testing.assert_allclose(contender.denoise(noisy, sigma), noisy + np.float32(level), atol=1e-6)
+    assert "sigma 0.1" in contender.note(1, 0.1)
+    assert "sigma 0.3" in contender.note(1, 0.8)
 
 
-def test_a_level_that_nobody_knows_is_estimated_for_each_picture(tmp_path: Path) -> None:
-    (contender,) = open_contenders([network_file(tmp_path / "told.onnx", add_sigma, sigma=(0.0, 0.3))])
+def test_an_unknown_level_is_estimated_for_each_image(tmp_path: Path) -> None:
+    (contender,) = open_contenders([network_file(tmp_path / "given.onnx", add_sigma, sigma=(0.0, 0.3))])
     clean = np.full((2, 64, 64, 1), 0.5, np.float32)
     noise = np.random.default_rng(0).normal(0, 1, clean.shape) * np.array([0, 0.1]).reshape(2, 1, 1, 1)
     levels = (contender.denoise((clean + noise).astype(np.float32), None) - clean - noise).mean(
@@ -82,7 +82,7 @@ def test_a_name_gives_what_denoise_gives() -> None:
     expected = load_model("gaussian-instant", threads=1).denoise(noisy[0], sigma=0.1).pixels
     np.testing.assert_array_equal(contender.denoise(noisy, 0.1)[0], expected)
     assert contender.card(1).channels == 1
-    assert contender.note(3, 0.1) == "told sigma 0.1"
+    assert "sigma 0.1" in contender.note(3, 0.1)
     assert contender.run is None
 
 

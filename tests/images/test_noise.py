@@ -64,6 +64,20 @@ def test_poisson_noise_keeps_the_mean_and_has_the_variance_mean_over_peak(peak: 
     np.testing.assert_allclose(noisy * peak, np.rint(noisy * peak), atol=1e-3)
 
 
+def test_read_noise_is_in_photons_and_a_black_level_is_no_light() -> None:
+    noise = Poisson(30, read=2, black=0.1)
+    for value in (0.0, 0.1, 0.5):
+        light = max(value - 0.1, 0)
+        noisy = noisy_grey(noise, value)
+        assert noisy.mean() == pytest.approx(0.1 + light, rel=0.01)
+        assert noisy.var() == pytest.approx(light / 30 + (2 / 30) ** 2, rel=0.01)
+
+
+def test_read_noise_in_photons_is_sigma_times_the_peak() -> None:
+    photons, sigma = noisy_grey(Poisson(30, read=6), 0.5), noisy_grey(PoissonGaussian(30, 0.2), 0.5)
+    np.testing.assert_allclose(photons, sigma, atol=1e-6)
+
+
 def test_no_light_gives_no_poisson_noise() -> None:
     assert not noisy_grey(Poisson(30), 0).any()
     assert not noisy_grey(Poisson(30), -0.1).any()
@@ -160,6 +174,9 @@ def test_noise_is_neither_clipped_nor_rounded_until_asked() -> None:
         ("gaussian:0-50,mean=0-0.5", Gaussian((0, 50 / 255), mean=(0, 0.5))),
         ("gaussian:25,mean=255", Gaussian(25 / 255, mean=1)),
         ("poisson:30", Poisson(30)),
+        ("poisson:100,read=1.6", Poisson(100, read=1.6)),
+        ("poisson:100,black=5", Poisson(100, black=5 / 255)),
+        ("poisson:50-200,read=0-3,black=0.1", Poisson((50, 200), read=(0, 3), black=0.1)),
         ("poisson-gaussian:30-60,5", PoissonGaussian((30, 60), 5 / 255)),
         ("speckle:1", Speckle(1.0)),
         ("uniform:0.11", Uniform(0.11)),
@@ -178,10 +195,15 @@ def test_spaces_and_capitals_do_not_matter() -> None:
 
 def test_a_name_before_a_value_changes_nothing() -> None:
     assert parse_noise("gaussian:sigma=25,mean=0") == Gaussian(25 / 255)
+    assert parse_noise("poisson:photons=100,read=1.6") == Poisson(100, read=1.6)
+
+
+def test_named_values_may_come_in_any_order() -> None:
+    assert parse_noise("poisson:black=0.1,read=1.6,photons=100") == Poisson(100, read=1.6, black=0.1)
 
 
 @pytest.mark.parametrize("values", ["2,5", "0.5,mean=", "0.5,mean", "mean=0.5", "25,sigma=30", "25,mean=-5"])
-def test_a_mean_must_be_named_and_follow_a_sigma(values: str) -> None:
+def test_a_mean_must_be_named_and_have_a_sigma(values: str) -> None:
     with pytest.raises(UsageError, match="Write gaussian:SIGMA or gaussian:SIGMA,mean=MEAN with SIGMA from"):
         parse_noise(f"gaussian:{values}")
 

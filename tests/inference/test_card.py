@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import InputError
-from pellucid.inference.card import KEY, Card, read_card, write_card
+from pellucid.inference.card import KEY, Card, facts, psnr_gain, read_card, shortfall, write_card
 
 EXAMPLE: dict[str, Any] = {
     "name": "tiny",
@@ -65,3 +65,22 @@ def test_a_card_that_lacks_a_field_is_refused_by_its_name(name: str) -> None:
 def test_a_card_that_is_no_card_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"some\.onnx has a card of another version"):
         read_card({KEY: text}, "some.onnx")
+
+
+@pytest.mark.parametrize(
+    ("figures", "gain"),
+    [
+        ({"tune PSNR at sigma 25": 29.5, "input PSNR at sigma 25": 20.0}, 9.5),
+        ({"tune PSNR at ISO 800": 35, "input PSNR at ISO 800": 36, "tune PSNR, clean": 50}, -1),
+        ({"validation_mse": 0.1, "validation_psnr": 10, "input_mse": 0.05, "input_psnr": 13}, -3),
+        ({"tune PSNR at sigma 25": 29.5}, None),
+        ({"tune error at sigma 25": 3.0}, None),
+    ],
+)
+def test_a_card_says_whether_its_network_beats_its_noisy_input(
+    figures: dict[str, float], gain: float | None
+) -> None:
+    card = read_card({KEY: json.dumps(EXAMPLE | {"figures": figures})}, "some.onnx")
+    assert psnr_gain(card) == gain
+    assert bool(shortfall(card)) == (gain is not None and gain <= 0)
+    assert ("Warning" in dict(facts(card))) == bool(shortfall(card))

@@ -253,24 +253,23 @@ def test_a_wrong_dtype_is_refused_with_those_that_are_possible(dtype: str, model
 
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
-@pytest.mark.parametrize("kind", [np.ma.masked_array, np.matrix])
-def test_an_array_that_would_lose_what_it_is_is_refused(kind: Any, model: Model) -> None:
-    with pytest.raises(UsageError, match=r"A picture cannot be a (MaskedArray|matrix).*plain array"):
-        model.denoise(kind(np.zeros((20, 30), np.float32)), sigma=0.1)
+def test_a_matrix_is_refused(model: Model) -> None:
+    with pytest.raises(UsageError, match=r"got matrix.*NumPy array"):
+        model.denoise(np.matrix(np.zeros((20, 30), np.float32)), sigma=0.1)
 
 
 def test_what_is_no_array_is_refused(model: Model) -> None:
-    with pytest.raises(UsageError, match=r"cannot be list.*NumPy array"):
+    with pytest.raises(UsageError, match=r"got list.*NumPy array"):
         model.denoise([[0, 1], [1, 0]], sigma=0.1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("channel", [0, 3])
-def test_a_value_that_is_not_finite_is_refused(dtype: str, value: float, channel: int, model: Model) -> None:
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("channel", [0, 2])
+def test_an_infinite_value_is_refused(dtype: str, value: float, channel: int, model: Model) -> None:
     pixels = picture((20, 30, 4), dtype)
     pixels[19, 29, channel] = value
-    with pytest.raises(InputError, match=r"NaN, infinity.*nan_to_num"):
+    with pytest.raises(InputError, match=r"infinity.*nan_to_num"):
         model.denoise(pixels, sigma=0.1)
 
 
@@ -304,7 +303,7 @@ def test_a_file_that_training_wrote_can_stand_where_a_name_stands(grey_file: Pat
         np.testing.assert_array_equal(load_model(name).denoise(pixels, sigma=0.1).pixels, expected)
 
 
-@pytest.mark.parametrize("name", ["gaussian-fst", "", "photo.png", "sigma"])
+@pytest.mark.parametrize("name", ["gaussian-fst", "", "photo.png", "noise"])
 def test_an_unknown_model_is_refused_with_the_list(name: str) -> None:
     with pytest.raises(UsageError, match=r"no model.*Name an \.onnx file, .* or one of") as caught:
         load_model(name)
@@ -344,8 +343,8 @@ def test_an_autoencoder_denoises_pictures_of_its_size_and_refuses_others(latent_
         model.denoise(picture((16, 20), "uint8"))
 
 
-def test_an_autoencoder_cannot_be_told_sigma(latent_file: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be told sigma"):
+def test_an_autoencoder_takes_no_sigma(latent_file: Path) -> None:
+    with pytest.raises(UsageError, match="takes no sigma"):
         load_model(latent_file).denoise(picture((16, 16), "uint8"), sigma=0.1)
 
 

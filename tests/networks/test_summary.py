@@ -11,7 +11,7 @@ from pellucid.networks.autoencoder import (
     Dense,
     DenseSettings,
 )
-from pellucid.networks.sigma import SigmaEstimator
+from pellucid.networks.noise import NoiseEstimator
 from pellucid.networks.summary import layers
 from pellucid.networks.unet import UNet, UNetSettings
 
@@ -24,7 +24,7 @@ NETWORKS: list[tuple[nn.Module, tuple[int, int, int]]] = [
     (ConvPool(ConvPoolSettings(up="bilinear"), 1, (28, 28)), DIGIT),
     (ConvPool(ConvPoolSettings(up="unpool", widths=(3, 4, 5)), 3, (32, 32)), (3, 64, 16)),
     (UNet(U_NET), (3, 16, 24)),
-    (SigmaEstimator(1, 4), (1, 32, 32)),
+    (NoiseEstimator(1, 4), (1, 32, 32)),
 ]
 every_network = pytest.mark.parametrize(("network", "shape"), NETWORKS, ids=lambda x: type(x).__name__)
 
@@ -41,7 +41,7 @@ def test_the_first_row_is_the_picture_and_the_last_what_the_network_gives(
 ) -> None:
     first, *_, last = layers(network, shape)
     assert (first.name, first.shape, first.parameters) == ("input", shape, 0)
-    assert last.name == "output" if isinstance(network, SigmaEstimator) else last.shape == shape
+    assert last.name == "output" if isinstance(network, NoiseEstimator) else last.shape == shape
 
 
 @every_network

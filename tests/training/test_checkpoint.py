@@ -11,8 +11,8 @@ from torch import Tensor
 
 from pellucid.errors import UsageError
 from pellucid.networks.autoencoder import ConvLatent, ConvPool, Dense
+from pellucid.networks.noise import NoiseEstimator
 from pellucid.networks.photo import PhotoUNet
-from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import Network, make_network, picture_size, resume, take_over
 from pellucid.training.export import example, export_network
@@ -46,7 +46,7 @@ def small(network: Any) -> Recipe:
     [
         (crops(UNET), UNet),
         (crops(PHOTO), PhotoUNet),
-        (crops(EstimatorTable(4)), SigmaEstimator),
+        (crops(EstimatorTable(4)), NoiseEstimator),
         (small(DENSE), Dense),
         (small(LATENT), ConvLatent),
         (small(POOL), ConvPool),

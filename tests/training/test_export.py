@@ -15,8 +15,8 @@ from pellucid.errors import PellucidError
 from pellucid.inference.card import Card
 from pellucid.inference.session import Session
 from pellucid.networks.autoencoder import Autoencoder
+from pellucid.networks.noise import NoiseEstimator
 from pellucid.networks.photo import PhotoUNet
-from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.unet import UNet, UNetSettings
 from pellucid.training.export import cost, export_network, receptive_radius
 from pellucid.training.recipe import (
@@ -112,19 +112,19 @@ def test_a_network_that_does_not_survive_half_precision_is_never_written(tmp_pat
     assert not (tmp_path / "broken.onnx").exists()
 
 
-def test_an_estimator_takes_any_number_of_crops(tmp_path: Path) -> None:
+def test_an_estimator_takes_any_number_of_tiles_of_any_size(tmp_path: Path) -> None:
     recipe = tiny_recipe(channels=3, network=EstimatorTable(4))
     network = lively_network(recipe)
-    card = export_network(network, recipe, tmp_path / "sigma.onnx", steps=0, figures={})
-    assert card.radius == 0
-    session = Session(tmp_path / "sigma.onnx")
-    crops = np.random.default_rng(0).random((7, 3, 96, 96), dtype=np.float32)
-    with torch.no_grad():
-        expected = copy.deepcopy(network).half().float()(torch.from_numpy(crops)).numpy()
-    for count in (1, 7):
-        assert np.abs(session.call(noisy=crops[:count]) - expected[:count]).max() <= 1e-5
-    assert (session.inputs, session.outputs) == (["noisy"], ["levels"])
-    assert card.sigma is None
+    card = export_network(network, recipe, tmp_path / "noise.onnx", steps=0, figures={})
+    assert (card.radius, card.stride, card.sigma) == (0, 4, None)
+    session, rounded = Session(tmp_path / "noise.onnx"), copy.deepcopy(network).half().float()
+    assert (session.inputs, session.outputs) == (["noisy"], ["levels", "log_spread", "independent"])
+    for shape in ((1, 3, 4, 4), (1, 3, 64, 64), (7, 3, 16, 100)):
+        tiles = np.random.default_rng(0).random(shape, dtype=np.float32)
+        with torch.no_grad():
+            expected = rounded(torch.from_numpy(tiles))
+        for given, wanted in zip(session.call_all(noisy=tiles), expected, strict=True):
+            assert np.abs(given - wanted.numpy()).max() <= 1e-5
 
 
 # ---- photographs ---------------------------------------------------------------------------------
@@ -276,4 +276,4 @@ def test_the_radius_is_that_of_the_graph(settings: UNetSettings, radius: int) ->
 
 
 def test_an_estimator_costs_little() -> None:
-    assert cost(SigmaEstimator(3, 16), 3)[0] < 5000
+    assert cost(NoiseEstimator(3, 16), 3)[0] < 5000

@@ -13,10 +13,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pellucid.cpus import usable_cpus
 from pellucid.datasets.folder import read_samples
 from pellucid.errors import DeviceError, InputError, UsageError
 from pellucid.images.metrics import psnr
 from pellucid.images.noise import Gaussian, NumpyRandom
+from pellucid.inference.card import psnr_gain, shortfall
 from pellucid.inference.model import load_model
 from pellucid.inference.session import Session
 from pellucid.training.checkpoint import PLAIN, Network, State, resume
@@ -71,13 +73,11 @@ def test_the_run_folder_stands_for_its_network(run_folder: Path) -> None:
 def test_the_log_has_one_line_a_measurement_and_one_for_the_end(run_folder: Path) -> None:
     lines = log_lines(run_folder)
     assert [line["step"] for line in lines] == [6, 12, 12]
-    for line in lines:
-        assert set(line) - {"loss"} == {
-            "step",
-            "seconds",
-            "learning_rate",
-            *(f"tune PSNR at sigma {sigma}" for sigma in (15, 25, 50)),
-        }
+    names = [f"PSNR at sigma {sigma}" for sigma in (15, 25, 50)]
+    expected = {"step", "seconds", "learning_rate", *(f"tune {name}" for name in names)}
+    for line in lines[:-1]:
+        assert set(line) - {"loss"} == expected
+    assert set(lines[-1]) == expected | {f"input {name}" for name in names}
     assert ["loss" in line for line in lines] == [True, True, False]
     card = Session(run_folder / "tiny.onnx").card
     assert card.figures.items() <= lines[-1].items()
@@ -210,6 +210,58 @@ def test_a_short_training_takes_noise_out_of_a_picture_that_it_has_not_seen(
     figures = [line["tune PSNR at sigma 25"] for line in log_lines(folder)]
     assert figures[0] < figures[-1]
     assert figures[-1] == pytest.approx(psnr(denoised, clean, data_range=1.0), abs=0.05)
+    card = Session(folder / "tiny.onnx").card
+    assert card.figures["input PSNR at sigma 25"] == pytest.approx(
+        psnr(noisy, clean, data_range=1.0), abs=0.05
+    )
+    assert (psnr_gain(card) or 0) > 4
+    assert not shortfall(card)
+
+
+@pytest.mark.parametrize("network", [LATENT, UNET])
+def test_a_network_that_makes_images_noisier_is_named_as_such_once(
+    network: Any, trained: Trained, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = trained(set_recipe(network=network, steps=1, learning_rate=1.0)) / "tiny.onnx"
+    card = Session(path).card
+    assert card.figures["input_psnr"] > card.figures["validation_psnr"]
+    assert card.figures["input_mse"] < card.figures["validation_mse"]
+    assert "does not denoise" in shortfall(card)
+    for _ in range(2):
+        load_model(path)
+    assert caplog.text.count(f"{path}: {shortfall(card)}") == 1
+
+
+@pytest.mark.parametrize("network", [DENSE, LATENT])
+def test_a_dense_network_is_trained_in_one_thread_unless_the_user_says_otherwise(
+    network: Any, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(2)
+    used = []
+    try:
+        for name, chosen in (("default", None), ("chosen", "2")):
+            monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+            if chosen:
+                monkeypatch.setenv("OMP_NUM_THREADS", chosen)
+            recipe = set_recipe(network=network, steps=1)
+            train(
+                recipe,
+                tmp_path / name,
+                data_dir=data_dir,
+                device="cpu",
+                show=lambda share, loss: used.append(torch.get_num_threads()),
+            )
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    most = min(2, usable_cpus())
+    assert used == [1 if network is DENSE else most, most]
+
+
+def test_a_network_that_rebuilds_clean_images_has_no_noisy_input(trained: Trained) -> None:
+    card = Session(trained(set_recipe(noise=None, steps=1)) / "tiny.onnx").card
+    assert psnr_gain(card) is None
+    assert not shortfall(card)
 
 
 def test_a_short_training_rebuilds_pictures_that_it_has_not_seen(trained: Trained) -> None:
@@ -221,8 +273,8 @@ def test_an_estimator_is_trained_by_the_same_loop(trained: Trained) -> None:
     folder = trained(tiny_recipe(channels=3, network=EstimatorTable(4), steps=4, check_every=2))
     card = Session(folder / "tiny.onnx").card
     assert (card.channels, card.radius) == (3, 0)
-    kinds = [*(f"sigma {sigma}" for sigma in (0, 5, 15, 25, 50)), *(f"ISO {k}" for k in (800, 3200, 12800))]
-    assert set(card.figures) == {f"tune error at {kind}" for kind in kinds}
+    errors = {f"tune error at sigma {sigma}" for sigma in (5, 15, 25, 50)}
+    assert set(card.figures) == errors | {"tune share of wrong kinds"}
 
 
 def test_minutes_end_a_run_whatever_the_number_of_steps(data_dir: Path, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ SET_OF_UNET = SET.replace('\nkind = "conv-latent"\ncode = 16\n', U_NET)
 NO_UNET = [f"network.{key}=none" for key in ("widths", "encoder", "body", "decoder")]
 OTHER_NETWORKS = {  # what makes the network of a U-Net's recipe another one
     "photo": ["network.kind=photo"],
-    "estimator": ["network.kind=estimator", "network.width=4", "loss=pinball", *NO_UNET],
+    "estimator": ["network.kind=estimator", "network.width=4", *NO_UNET],
     "dense": ["network.kind=dense", *NO_UNET],
 }
 
@@ -149,7 +149,7 @@ def test_a_misspelt_key_is_an_error_that_names_those_of_nearly_that_name(
         ('kind = "crops"\n', "", "kind.*data"),
         ('noise = "gaussian:0-75"', "", "The noise of .degrade. is None, and no gaussian noise"),
         ("name", 'loss = "bce"\nname', "bce is no loss for this network.*charbonnier or l1 or mse"),
-        ("name", 'loss = "pinball"\nname', "pinball is no loss for this network"),
+        ("name", 'loss = "pinball"\nname', "pinball.*loss"),
         ("channels = 1", "channels = 1\nvivid = 0.5", "Grey crops have no colours to make vivid"),
         ("channels = 1", "channels = 3\nshrunk = 0\nvivid = 0.5", "Only shrunk crops are made vivid"),
     ],
@@ -166,6 +166,12 @@ def test_noise_that_has_no_sigma_to_tell_the_network_is_refused(noise: str) -> N
             parse_recipe(text)
     with pytest.raises(UsageError, match="gaussian"):
         parse_recipe(SET_OF_UNET, changes=["degrade.noise=none"])
+
+
+def test_an_estimator_takes_no_other_loss_than_its_own() -> None:
+    changes = [*OTHER_NETWORKS["estimator"], "degrade.camera=camera:iso=800", "loss=mse"]
+    with pytest.raises(UsageError, match="estimator has a loss of its own"):
+        parse_recipe(TEXT, changes=changes)
 
 
 def test_photographs_and_estimators_need_a_camera() -> None:
@@ -330,7 +336,7 @@ def test_a_file_that_cannot_be_read_as_text_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gaussian-fest", "missing.toml", ""])
 def test_an_unknown_recipe_is_refused_with_the_list(name: str) -> None:
-    with pytest.raises(UsageError, match=r"no recipe.*gaussian-best-colour, .*sigma-grey"):
+    with pytest.raises(UsageError, match=r"no recipe.*gaussian-best-colour, .*photo-fast-colour"):
         load_recipe(name)
 
 

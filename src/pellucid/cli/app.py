@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 
 from pellucid import __version__
-from pellucid.cli import compare, decode, denoise, doctor, encode, evaluate, models, noise, recipes, train
+from pellucid.cli import (
+    compare,
+    decode,
+    denoise,
+    doctor,
+    encode,
+    evaluate,
+    inspect,
+    models,
+    noise,
+    recipes,
+    train,
+)
 from pellucid.cli.output import forward_warnings, say
 from pellucid.errors import UsageError
 
@@ -15,6 +27,7 @@ app = typer.Typer(
 )
 
 app.command("denoise", epilog=denoise.EXAMPLES)(denoise.denoise)
+app.command("inspect", epilog=inspect.EXAMPLES)(inspect.inspect)
 app.command("noise", epilog=noise.EXAMPLES)(noise.noise)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(models.app, name="models")

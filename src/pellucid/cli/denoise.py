@@ -64,6 +64,13 @@ def denoise(
         str,
         typer.Option(metavar="auto|N", help="How much noise: its standard deviation. 25 means 25/255."),
     ] = "auto",
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NOISE",
+            help="The noise itself: poisson:100,read=1.6, rician:12, rician:auto. See: noise --help.",
+        ),
+    ] = None,
     strength: Annotated[
         float,
         typer.Option(
@@ -113,13 +120,14 @@ def denoise(
         denoise_file,
         model=network,
         sigma=level,
+        noise=noise,
         strength=strength,
         luma=luma,
         chroma=chroma,
         overwrite=overwrite or in_place,
         max_pixels=max_pixels,
     )
-    network.check(level, strength, luma, chroma)
+    network.check(level, noise, strength, luma, chroma)
     began = time.perf_counter()
     files: list[dict[str, Any]] = []
     try:

@@ -4,7 +4,6 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,8 @@ import typer
 from pellucid import __version__
 from pellucid.cli.options import MAX_PIXELS, Json
 from pellucid.cli.output import error_document, explain, say, say_json, table
-from pellucid.errors import LimitError, PellucidError
+from pellucid.cpus import usable_cpus
+from pellucid.errors import DeviceError, LimitError, PellucidError
 
 EXAMPLES = """\b
 Examples:
@@ -111,20 +111,30 @@ def _formats() -> str:
 
 
 def _devices() -> str:
+    """Run a network on each device that ONNX Runtime lists."""
+    import numpy as np
+
+    from pellucid.inference.model import load_model
     from pellucid.inference.session import PROVIDERS, runtime
 
-    here = runtime().get_available_providers()
-    return ", ".join(name for name, provider in PROVIDERS.items() if provider in here)
+    found = []
+    for name in (name for name, each in PROVIDERS.items() if each in runtime().get_available_providers()):
+        try:
+            load_model("gaussian-instant", device=name).denoise(np.zeros((64, 64), np.uint8), sigma=0.1)
+            found.append(name)
+        except DeviceError as exc:
+            found.append(exc.problem)
+    return "; ".join(found)
 
 
 def _weights(problems: list[str]) -> list[tuple[str, Callable[[], str]]]:
     """One check for each file of weights: its SHA-256, and whether it can be loaded."""
     from pellucid.inference import index
-    from pellucid.inference.session import Session
+    from pellucid.inference.session import RunOptions, Session
 
     def check(entry: index.Entry) -> str:
         index.verify(entry)
-        Session(entry.path, device="cpu", threads=1)
+        Session(entry.path, RunOptions("cpu", threads=1))
         return f"SHA-256 {entry.sha256[:12]}... is right, and it loads"
 
     try:
@@ -136,7 +146,8 @@ def _weights(problems: list[str]) -> list[tuple[str, Callable[[], str]]]:
 
 def _limits() -> dict[str, int | None]:
     return {
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "CPUs": os.cpu_count(),
+        "CPUs that may be used (default of --threads)": usable_cpus(),
         "memory": _pages("SC_PHYS_PAGES"),
         "memory free": _pages("SC_AVPHYS_PAGES"),
         "disk free here": shutil.disk_usage(Path.cwd()).free,

@@ -15,8 +15,8 @@ Examples:
   pellucid noise photo.png --add poisson:30 --add jpeg:50 -o noisy.png
 
 \b
-Kinds: gaussian:SIGMA, poisson:PEAK, poisson-gaussian:PEAK,SIGMA,
-speckle:SIGMA, salt-and-pepper:SHARE, uniform:SHARE, rician:SIGMA,
+Kinds: gaussian:SIGMA, poisson:PHOTONS[,read=PHOTONS][,black=LEVEL],
+poisson-gaussian:PEAK,SIGMA, speckle:SIGMA, salt-and-pepper:SHARE, uniform:SHARE, rician:SIGMA,
 jpeg:QUALITY, camera:iso=ISO. A range such as gaussian:0-50 draws a
 value from it.
 """
@@ -46,20 +46,26 @@ def noise(
 
     from pellucid.images.files import check_target, read_image, write_image
     from pellucid.images.noise import NumpyRandom, parse_noise
-    from pellucid.images.picture import from_float
+    from pellucid.images.picture import from_float, to_float
     from pellucid.inference.denoise import about
+    from pellucid.inference.masked import fill, valid_pixels
 
     noises = [parse_noise(text) for text in add]
     picture = read_image(source, max_pixels=max_pixels)
     target = output or source.with_name(f"{source.stem}-noisy{source.suffix}")
     check_target(target, picture, overwrite=overwrite)
-    pixels, random = picture.pixels, NumpyRandom(seed)
+    valid = valid_pixels(picture.samples, picture.nodata)
+    pixels = to_float(picture.samples if valid is None else fill(picture.samples, valid))
+    random = NumpyRandom(seed)
     if not np.isfinite(pixels).all():
-        raise InputError(f"{source} holds NaN or infinity", "Replace them")
+        raise InputError(f"{source} holds infinity", "Replace it")
     with about(source):
         for each in noises:
             pixels = each.apply(pixels, random)
-    write_image(target, picture.with_samples(from_float(pixels, picture.samples.dtype)), overwrite=overwrite)
+    samples = from_float(pixels, picture.samples.dtype)
+    if valid is not None:
+        samples[~valid] = picture.samples[~valid]
+    write_image(target, picture.with_samples(samples), overwrite=overwrite)
     names = [str(each) for each in noises]
     if as_json:
         say_json({"input": str(source), "output": str(target), "noise": names, "seed": seed})

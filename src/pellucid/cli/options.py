@@ -11,7 +11,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Threads = Annotated[
-    int | None, typer.Option("--threads", metavar="N", help="Processor threads. Default: all cores.")
+    int | None,
+    typer.Option("--threads", metavar="N", help="Processor threads. Default: all CPUs that it may use."),
 ]
 MaxPixels = Annotated[
     int,

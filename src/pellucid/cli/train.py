@@ -134,21 +134,35 @@ def _finish(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Print what was reached and where it lies."""
+    """Print what was reached, compared with the noisy input, and where it lies."""
+    from pellucid.inference.card import psnr_gain, psnr_pairs, shortfall, warn_of, words
+    from pellucid.inference.session import RunOptions, Session
     from pellucid.training.recipe import EstimatorTable
 
-    networks = [str(folder / f"{plan.name}.onnx") for folder in folders]
+    networks = [folder / f"{plan.name}.onnx" for folder in folders]
+    cards = [Session(path, RunOptions("cpu", threads=1)).card for path in networks]
+    gains = {str(path): psnr_gain(card) for path, card in zip(networks, cards, strict=True)}
     if as_json:
-        say_json({"networks": networks, "folder": str(output), "metrics": metrics})
+        say_json({"networks": [*gains], "folder": str(output), "metrics": metrics, "psnr_gain": gains})
     elif not quiet:
         if metrics:
-            rows = [[name, *(f"{value:g}" for value in each.values())] for name, each in metrics.items()]
+            rows = [
+                [name, f"{each['test_mse']:g}", f"{each['test_psnr']:g}"] for name, each in metrics.items()
+            ]
+            noisy = next(iter(metrics.values()))
+            if "input_mse" in noisy:
+                rows.insert(0, ["noisy input", f"{noisy['input_mse']:g}", f"{noisy['input_psnr']:g}"])
             say("\n" + table([["RUN", "TEST MSE", "TEST PSNR"], *rows]))
             say(f"\n{output / 'report.html'}")
-        say("\n".join(networks))
+        elif found := psnr_pairs(cards[-1]):
+            rows = [[words(name), f"{noisy:g}", f"{value:g}"] for name, noisy, value in found]
+            say("\n" + table([["HELD-OUT IMAGES", "NOISY INPUT", "NETWORK"], *rows]) + "\n")
+        say("\n".join(gains))
         example = "picture.png" if metrics else "photo.jpg"  # figures are those of small pictures
-        if not isinstance(plan.network, EstimatorTable):
+        if not (isinstance(plan.network, EstimatorTable) or shortfall(cards[-1])):
             say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
+    for path, card in zip(networks, cards, strict=True):
+        warn_of(str(path), shortfall(card))
 
 
 def layer_table(layers: "Sequence[Layer]") -> str:

@@ -10,10 +10,11 @@ import numpy as np
 from pellucid.errors import UsageError
 from pellucid.evaluation.pictures import LARGEST_BATCH, Batch
 from pellucid.inference import index
+from pellucid.inference.analysis import MIN_WHITE_SIGMA
+from pellucid.inference.auto import estimate_sigma
 from pellucid.inference.card import Card
 from pellucid.inference.model import Model, load_model
-from pellucid.inference.session import Session
-from pellucid.inference.sigma import CLEAN, estimate_sigma
+from pellucid.inference.session import RunOptions, Session
 
 MEMORY = 2**28  # bytes that one batch may need, by the card
 
@@ -83,7 +84,7 @@ def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) 
     names : sequence of str or Path
         Names as in ``pellucid models``, ``.onnx`` files, and folders that ``pellucid train`` wrote.
     threads : int, optional
-        By default as many as the machine has cores.
+        By default as many as the process may use CPUs.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def _open(text: str, label: str, threads: int | None) -> Contender:
     run = Path(text) if Path(text).is_dir() else None
     path = index.network_in(run) if run else text
     if str(path).endswith(".onnx") and Path(path).is_file():
-        session = Session(Path(path), threads=threads)
+        session = Session(Path(path), RunOptions(threads=threads))
         if session.inputs == ["noisy"] and "denoised" in session.outputs:
             denoise = partial(_untold, session)
             return Contender(label, {session.card.channels: session.card}, denoise, run, Path(path))
@@ -214,4 +215,4 @@ def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
 
 def _level(pixels: Batch) -> float:
     level = estimate_sigma(pixels)
-    return level if level >= CLEAN else 0.0
+    return level if level >= MIN_WHITE_SIGMA else 0.0

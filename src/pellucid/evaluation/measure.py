@@ -6,7 +6,6 @@ pictures' PSNR, as the field has it; the PSNR of the mean MSE, which tutorials m
 
 import datetime
 import math
-import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pellucid
+from pellucid.cpus import usable_cpus
 from pellucid.errors import InputError
 from pellucid.evaluation.baselines import choose_parameter, usable_baselines
 from pellucid.evaluation.contender import Contender
@@ -115,7 +115,7 @@ def evaluate(
     return Evaluation(
         pellucid=pellucid.__version__,
         date=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
-        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        machine=f"{platform.system()} {platform.machine()}, {usable_cpus()} cores",
         seed=seed,
         clipped=clip,
         networks=tuple(_network(each, {pictures.channels for pictures in sets}) for each in contenders),

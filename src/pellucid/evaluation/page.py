@@ -218,7 +218,9 @@ def learning_plots(networks: Sequence[Network]) -> list[Plot]:
     lines = [line for _, _, log in logs for line in log]
     x = "epoch" if lines and all("epoch" in line for line in lines) else "step"
     panels: dict[str, list[Series]] = {}
-    for key in dict.fromkeys(key for line in lines for key in line if key not in NO_FIGURES):
+    for key in dict.fromkeys(
+        key for line in lines for key in line if key not in NO_FIGURES and key[:5] != "input"
+    ):
         figure, part = _split(key)
         for number, name, log in logs:
             points = [

@@ -14,7 +14,7 @@ import msgspec
 from pellucid.evaluation import page
 from pellucid.evaluation.results import Evaluation
 from pellucid.images.writing import whole_or_nothing
-from pellucid.inference.card import facts
+from pellucid.inference.card import facts, shortfall
 
 FILES = ("results.json", "results.csv", "report.html")
 
@@ -118,4 +118,5 @@ def report_html(evaluation: Evaluation) -> str:
         },
         page=page,
         facts=facts,
+        shortfalls=[text for each in evaluation.networks for card in each.cards if (text := shortfall(card))],
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.cpus import usable_cpus
 from pellucid.errors import InputError
 from pellucid.images import containers
 from pellucid.images.exif import add_to_tiff, resolution_of, upright, upright_xmp
@@ -59,6 +60,7 @@ def vips() -> Any:
     first = "pyvips" not in sys.modules
     if first:
         os.environ.setdefault("VIPS_WARNING", "0")  # any value means: no warnings
+        os.environ.setdefault("VIPS_CONCURRENCY", str(usable_cpus()))  # libvips does not see quotas
     import pyvips
 
     if first:

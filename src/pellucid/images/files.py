@@ -223,5 +223,7 @@ def _warn_of_lost_texts(file: Path, kind: str, picture: Picture) -> None:
         lost.append("PNG text")
     if kind != "jpeg" and "jpeg" in metadata:
         lost.append("JPEG comments")
+    if kind != "tiff" and picture.nodata is not None:
+        lost.append('value that means "no data"')
     if lost:
         log.warning("%s: %s cannot hold the %s of the original", file, NAMES[kind], " and ".join(lost))

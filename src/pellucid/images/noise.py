@@ -4,7 +4,7 @@
 (sigma) in Python. In text, a sigma of 1 or more counts grey levels of 255 and one below 1 is in units of
 1, so that ``gaussian:25`` and ``gaussian:0.1`` mean what their readers expect; a range is read by its
 upper end. Any parameter may be a range, ``gaussian:0-50``: each picture then draws its own value. One that
-has a default may be left out and is named when it is not, ``gaussian:0.5,mean=0.5``.
+has a default may be left out and is named when it is not, ``poisson:100,read=1.6``.
 
 Each formula is written once, with operators that NumPy arrays and torch tensors share. What differs is the
 source of random numbers (`NumpyRandom` here, ``TorchRandom`` beside the training loop). No noise clips or
@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -98,6 +98,7 @@ class Limits(NamedTuple):
 SIGMA = MEAN = {"limits": Limits(0.0, 1.0, levels=True)}
 SHARE = SPREAD = {"limits": Limits(0.0, 1.0)}
 PEAK = {"limits": Limits(1e-3, 1e9)}  # CUDA draws Poisson counts in 32 bits
+READ = {"limits": Limits(0.0, 1e9)}
 QUALITY = {"limits": Limits(1.0, 100.0)}
 
 
@@ -208,27 +209,38 @@ class Gaussian(Noise):
 
 @dataclass(frozen=True)
 class Poisson(Noise):
-    """Photon (shot) noise; peak is the mean count at white."""
+    """Photon (shot) noise, and the read noise and black level that a detector adds to it.
+
+    Photons is the mean count for a step of 1 in pixel value: the electrons of one grey level times the
+    largest level, 255 or 65,535. Read is the standard deviation of the read noise in photons; black is the
+    pixel value of no light. The variance is ``(pixel - black) / photons + (read / photons)^2``.
+    """
 
     kind = "poisson"
-    peak: Parameter = field(metadata=PEAK)
+    photons: Parameter = field(metadata=PEAK)
+    read: Parameter = field(default=0.0, metadata=READ)
+    black: Parameter = field(default=0.0, metadata=MEAN)
 
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
-        """``y = k / peak``, with k a Poisson count of mean peak x; below black there is no light."""
-        return random.poisson(pixels.clip(0, None) * self.peak) / self.peak
+        """``y = black + (k + read n) / photons``, with k a Poisson count of mean photons (x - black)."""
+        counts = random.poisson((pixels - self.black).clip(0, None) * self.photons)
+        return self.black + (counts + self.read * random.normal(pixels)) / self.photons
 
 
 @dataclass(frozen=True)
 class PoissonGaussian(Noise):
-    """Shot noise and then read noise, the usual model of a sensor (Foi and others 2008)."""
+    """Shot noise and then read noise, the usual model of a sensor (Foi and others 2008).
+
+    The same as `Poisson` with a read noise of ``sigma * peak`` photons, and no black level.
+    """
 
     kind = "poisson-gaussian"
     peak: Parameter = field(metadata=PEAK)
     sigma: Parameter = field(metadata=SIGMA)
 
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
-        """``y = k / peak + sigma n``: `Poisson`, then `Gaussian`."""
-        return Gaussian(self.sigma).formula(Poisson(self.peak).formula(pixels, random), random)
+        """``y = k / peak + sigma n``: a Poisson count k of mean peak x, then `Gaussian`."""
+        return Poisson(self.peak, self.sigma * self.peak).formula(pixels, random)
 
 
 @dataclass(frozen=True)
@@ -325,10 +337,10 @@ def parse_noise(text: str) -> Noise:
     Parameters
     ----------
     text : str
-        ``kind:value`` or ``kind:value,value``, such as ``gaussian:25``, ``gaussian:0-50``, ``poisson:30``,
+        ``kind:value`` or ``kind:value,value``, such as ``gaussian:25``, ``gaussian:0-50``, ``poisson:100``,
         ``poisson-gaussian:30,5``, ``uniform:0.11``, ``camera:iso=3200``. A sigma of 1 or more counts grey
         levels of 255. The parameter's name may stand before its value, and must where the parameter may be
-        left out: ``gaussian:0.5,mean=0.5``.
+        left out: ``gaussian:0.5,mean=0.5``, ``poisson:100,read=1.6,black=0.02``.
 
     Raises
     ------
@@ -347,23 +359,27 @@ def parse_noise(text: str) -> Noise:
     if name not in kinds:
         raise UsageError(f"Unknown noise {text!r}", f"Choose among {', '.join(kinds)}, as in gaussian:25")
     kind = kinds[name]
-    parts, limits, defaults = rest.split(","), kind.limits(), kind.defaults()
-    given = islice(limits, max(len(parts), len(limits) - len(defaults)))
+    limits = kind.limits()
     try:
-        pairs = [
-            (each, _value(part, each, each in defaults)) for part, each in zip(parts, given, strict=True)
-        ]
-        return kind(**{each: _read(value, limits[each].levels) for each, value in pairs})
-    except (ValueError, ArithmeticError) as exc:  # decimal's errors are arithmetic ones
+        return kind(**{each: _read(value, limits[each].levels) for each, value in _named(rest, kind).items()})
+    except (LookupError, TypeError, ValueError, ArithmeticError) as exc:  # decimal's errors are arithmetic
         raise UsageError(f"{text!r} cannot be read as {name} noise", kind.usage()) from exc
 
 
-def _value(part: str, name: str, must_be_named: bool) -> str:
-    """The value of ``value`` or ``name=value``; ``gaussian:2,5`` may mean 2.5, so it is no mean of 5."""
-    value = part.strip().removeprefix(f"{name}=")
-    if must_be_named and value == part.strip():
-        raise ValueError(part)
-    return value
+def _named(values: str, kind: type[Noise]) -> dict[str, str]:
+    """The text of each parameter's value.
+
+    A parameter with a default must be named: ``gaussian:2,5`` may mean 2.5, so it is no mean of 5.
+    """
+    needed = [name for name in kind.limits() if name not in kind.defaults()]
+    named: dict[str, str] = {}
+    for place, part in enumerate(values.split(",")):
+        name, equals, value = map(str.strip, part.rpartition("="))
+        name = name if equals else needed[place]
+        if name in named:
+            raise ValueError(name)
+        named[name] = value
+    return named
 
 
 def _numbers(value: Parameter) -> tuple[Any, ...]:

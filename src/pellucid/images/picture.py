@@ -124,6 +124,8 @@ class Picture:
         Whether a JPEG's colour was stored at half of the height and width (4:2:0).
     compression : str, optional
         The name of a TIFF's compression.
+    nodata : float, optional
+        The value of samples that are no data, as geographic TIFF files have it (NaN is no data in any case).
 
     Raises
     ------
@@ -142,6 +144,7 @@ class Picture:
     quality: int = 95
     subsampled: bool = False
     compression: str | None = None
+    nodata: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that no file could hold; take others in the machine's own byte order."""

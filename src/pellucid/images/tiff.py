@@ -12,6 +12,7 @@ log = logging.getLogger("pellucid")
 # Tag numbers of TIFF 6.0.
 _SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 254, 258, 259, 262, 277
 _EXTRA, _SAMPLE_FORMAT, _DNG = 338, 339, 50706
+_GDAL_NODATA = 42113  # a number as text (gdal.org/drivers/raster/gtiff.html)
 
 # How many samples a pixel has, without alpha, by the photometric interpretation.
 _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
@@ -58,12 +59,27 @@ def tiff_facts(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         "compression": _COMPRESSIONS.get(compression, "deflate"),
         "lossy": compression in _LOSSY,
         "resolution": resolution_in(first),
+        "nodata": _nodata(first),
     }
     return fields, {name: data for name, data in found.items() if data}
 
 
 def _number(page: dict[int, Entry], tag: int, default: int) -> int:
     return page[tag].numbers[0] if tag in page and page[tag].numbers else default
+
+
+def _nodata(page: dict[int, Entry]) -> float | None:
+    """The value that means "no data"; None where samples are not stored as they are read, as in a palette."""
+    if (
+        _GDAL_NODATA not in page
+        or _number(page, _PHOTOMETRIC, 1) not in (1, 2)
+        or _number(page, _BITS, 1) < 8
+    ):
+        return None
+    try:
+        return float(page[_GDAL_NODATA].data.split(b"\0")[0])
+    except ValueError:
+        return None
 
 
 def _whole_pages(path: Path) -> list[dict[int, Entry]]:

@@ -1,11 +1,16 @@
 """The card of a network: what it is, how to run it, what it can do. It travels inside the ``.onnx`` file."""
 
+import functools
+import logging
 import math
+import re
 from collections.abc import Mapping
 
 import msgspec
 
 from pellucid.errors import InputError
+
+log = logging.getLogger("pellucid")
 
 KEY = "pellucid.card"
 KINDS = {1: "grey", 3: "colour"}
@@ -72,6 +77,53 @@ def write_card(card: Card) -> dict[str, str]:
     return {KEY: msgspec.json.encode(card).decode()}
 
 
+def input_figure(figure: str) -> str:
+    """The name under which a card has a figure of the noisy input, given that of the network's figure."""
+    return re.sub("^(tune|validation)", "input", figure)
+
+
+def psnr_pairs(card: Card) -> list[tuple[str, float, float]]:
+    """The figures of PSNR that a card has of the network and of its noisy input.
+
+    Returns
+    -------
+    list of (name of the network's figure, PSNR of the noisy input, PSNR of the network), dB
+        On images that did not train. Empty where the network does not denoise, or where its card is older
+        than these figures.
+    """
+    figures = card.figures
+    inputs = {name: input_figure(name) for name in figures if "psnr" in name.lower()}
+    return [
+        (name, figures[noisy], figures[name])
+        for name, noisy in inputs.items()
+        if noisy != name and noisy in figures
+    ]
+
+
+def psnr_gain(card: Card) -> float | None:
+    """How much a network improves noisy images, in the mean of `psnr_pairs`, dB; None without any."""
+    gains = [value - noisy for _, noisy, value in psnr_pairs(card)]
+    return sum(gains) / len(gains) if gains else None
+
+
+def shortfall(card: Card) -> str:
+    """Say by how much a network falls short of its noisy input, and the remedy; empty when it does not."""
+    gain = psnr_gain(card)
+    if gain is None or gain > 0:
+        return ""
+    return (
+        f"{card.name} does not denoise: on images held out from training its PSNR is {-gain:.2f} dB"
+        " below that of the noisy input. Train it for more steps, on more images, or at a lower learning rate"
+    )
+
+
+@functools.cache
+def warn_of(path: str, text: str) -> None:
+    """Log once a process that the network in a file makes images noisier."""
+    if text:
+        log.warning("%s: %s", path, text)
+
+
 def facts(card: Card) -> list[tuple[str, str]]:
     """A card in words: terms and what is said of each."""
     size = f", {card.size[1]} × {card.size[0]} pixels" if card.size else ""
@@ -85,6 +137,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
         ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
         ("Licence", card.licence),
         *([("Fails on", card.limits)] if card.limits else []),
+        *([("Warning", text)] if (text := shortfall(card)) else []),
         ("Parameters", f"{card.parameters:,}"),
         ("Multiply-adds", f"{card.multiply_adds:,} a pixel"),
         ("Memory", f"{card.bytes_per_pixel:,} bytes for each pixel of a tile"),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.images.containers import SUFFIXES
 from pellucid.images.files import check_name, check_target, copy_file, find_format, read_image, write_image
+from pellucid.images.noise import Noise
 from pellucid.inference.model import Model, Progress, load_model
 
 MODEL = "auto"
@@ -30,9 +31,11 @@ def denoise(
     *,
     model: str | Path | Model = MODEL,
     sigma: float | None = None,
+    noise: str | Noise | None = None,
     strength: float = 1.0,
     luma: float | None = None,
     chroma: float | None = None,
+    nodata: float | None = None,
 ) -> NDArray[Any]:
     """Take the noise out of an array.
 
@@ -41,16 +44,23 @@ def denoise(
     pixels : array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)
         uint8, uint16, float32 or float64. The largest value of an integer type is white; floats run from 0
         to 1 and are clipped neither on the way in nor out. A fourth channel is alpha and stays as it is.
+        Where a sample is NaN, or masked in a masked array, the pixel stays as it is and influences no other.
     model : str, Path or Model
         A name that ``pellucid models`` lists, an ``.onnx`` file, or what `load_model` gave. By default the
         network for photographs or that for white noise, whichever fits the picture.
     sigma : float, optional
         Standard deviation of the noise, 0 to 1, such as 25 / 255. By default it is estimated, and a picture
         without noise comes back as it was.
+    noise : str or Noise, optional
+        The noise itself instead of its sigma: ``poisson:...`` for photon noise, ``rician:...`` or
+        ``rician:auto`` for magnitude images of MRI, as `parse_noise` reads them. The variance is stabilised
+        before a network for white noise runs, and what is returned has no bias.
     strength : float
         From 0 (the picture as it is) over 1 (all the noise that the network finds) to 2 (more).
     luma, chroma : float, optional
         Other strengths for brightness and for colour: chroma=1 and luma=0.4 keep the grain.
+    nodata : float, optional
+        The value of a sample that means "no data", such as -9999.
 
     Returns
     -------
@@ -62,7 +72,7 @@ def denoise(
     UsageError
         When an argument makes no sense; the message says what is possible.
     InputError
-        When the array holds NaN or infinity.
+        When the array holds infinity, or no pixel holds data.
     LimitError
         When the memory does not suffice, or weights that ship are missing or have changed.
 
@@ -74,7 +84,9 @@ def denoise(
     True
     """
     network = _model(model)
-    return network.denoise(pixels, sigma=sigma, strength=strength, luma=luma, chroma=chroma).pixels
+    return network.denoise(
+        pixels, sigma=sigma, noise=noise, strength=strength, luma=luma, chroma=chroma, nodata=nodata
+    ).pixels
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,7 @@ def denoise_file(
     *,
     model: str | Path | Model = MODEL,
     sigma: float | None = None,
+    noise: str | Noise | None = None,
     strength: float = 1.0,
     luma: float | None = None,
     chroma: float | None = None,
@@ -119,7 +132,8 @@ def denoise_file(
 ) -> FileResult:
     """Take the noise out of a picture file and write the result to another.
 
-    Everything else that the file holds stays: size, bit depth, alpha, colour profile, metadata.
+    Everything else that the file holds stays: size, bit depth, alpha, colour profile, metadata. Pixels that
+    are no data (NaN, or the value of a TIFF's tag GDAL_NODATA) stay as they are and influence no other.
 
     Parameters
     ----------
@@ -128,8 +142,9 @@ def denoise_file(
     output : path, optional
         Its suffix says the format. By default ``photo-denoised.jpg`` beside ``photo.jpg``.
     model : str, Path or Model
-        As for `denoise`, and so are sigma, strength, luma and chroma.
+        As for `denoise`, and so are sigma, noise, strength, luma and chroma.
     sigma : float, optional
+    noise : str or Noise, optional
     strength : float
     luma, chroma : float, optional
     overwrite : bool
@@ -165,7 +180,15 @@ def denoise_file(
         )
     with about(source):
         result = _model(model).denoise(
-            picture.samples, sigma=sigma, strength=strength, luma=luma, chroma=chroma, progress=progress
+            picture.samples,
+            sigma=sigma,
+            noise=noise,
+            strength=strength,
+            luma=luma,
+            chroma=chroma,
+            nodata=picture.nodata,
+            alpha=picture.alpha,
+            progress=progress,
         )
     if result.changed:
         write_image(target, picture.with_samples(result.pixels), overwrite=overwrite)

@@ -36,7 +36,7 @@ def shipped() -> tuple[Entry, ...]:
 
 def names() -> list[str]:
     """The names that denoise, each once."""
-    return list(dict.fromkeys(entry.name for entry in shipped() if entry.name != "sigma"))
+    return list(dict.fromkeys(entry.name for entry in shipped() if entry.name != "noise"))
 
 
 def entries(name: str) -> list[Entry]:

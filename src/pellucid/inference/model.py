@@ -6,23 +6,37 @@ import math
 import numbers
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
+from pellucid.images.noise import Gaussian, Noise, parse_noise
 from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
-from pellucid.inference.card import Card
-from pellucid.inference.pixels import blend, check_pixels, is_grey, luma_of
-from pellucid.inference.session import Session, check_options
-from pellucid.inference.sigma import CLEAN, FAINT, camera_noise_level, noise_level
+from pellucid.inference.analysis import MIN_WHITE_SIGMA, analyse_pixels
+from pellucid.inference.card import Card, shortfall, warn_of
+from pellucid.inference.coarse import denoise_coarse
+from pellucid.inference.pixels import Planes, blend, luma_of
+from pellucid.inference.session import RunOptions, Session
+from pellucid.inference.stabilise import Rice, Stabiliser, rice_sigma, stabiliser_of
 from pellucid.inference.tiling import Tiles, plan, run_tiled
+from pellucid.inference.trial import removed_level
 
 log = logging.getLogger("pellucid")
+
+MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
+"""Grey and colour photographs from which less would be removed stay unchanged (docs/decisions/auto.md)."""
+
+HIGHEST_SIGMA = 75 / 255
+"""Networks for white noise know no more. They have no biases, so that a smaller scale of an image changes
+nothing but its scale."""
+
+RICIAN_AUTO = "rician:auto"
+"""Noise of magnitude images whose level is estimated."""
 
 LARGEST_TILE = 1088  # pixels a side; larger ones win little for their memory (benchmarks/overlap.py)
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
@@ -56,6 +70,77 @@ class Result:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Treatment:
+    """The noise that a network removes.
+
+    Parameters
+    ----------
+    level : float
+        Standard deviation, 0 to 1; of signal-dependent noise, a typical one.
+    stabiliser : Stabiliser, optional
+        For noise that depends on the signal: the network sees the transformed image.
+    """
+
+    level: float
+    stabiliser: Stabiliser | None = None
+
+    def scale(self, colour: NDArray[Any]) -> "Scale | None":
+        """How the transformed image is scaled for a network."""
+        return Scale.of(self.stabiliser, colour) if self.stabiliser else None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A stabiliser, and the range of the transformed image, which a network sees as 0 to 1."""
+
+    stabiliser: Stabiliser
+    low: float
+    sigma: float  # of the noise on that scale
+
+    @classmethod
+    def of(cls, stabiliser: Stabiliser, colour: NDArray[Any]) -> Self:
+        """Find the range of an image (h, w, c): transforms are monotone, so their ends are the image's."""
+        ends = np.stack([colour.min(axis=(0, 1)), colour.max(axis=(0, 1))])[None]  # (1, 2, c)
+        stable = stabiliser.forward(to_float(ends))
+        low, high = float(stable.min()), float(stable.max())
+        return cls(stabiliser, low, min(1 / max(high - low, 1e-6), HIGHEST_SIGMA))
+
+    def forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pixels (h, w, c) to what the network sees."""
+        return (self.stabiliser.forward(pixels) - np.float32(self.low)) * np.float32(self.sigma)
+
+    def inverse(self, denoised: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network gives to pixels (h, w, c)."""
+        return self.stabiliser.inverse(denoised / np.float32(self.sigma) + np.float32(self.low))
+
+
+def deviation_at(stabiliser: Stabiliser, brightness: float) -> float:
+    """The standard deviation of the noise there: one over the slope of the transform."""
+    low, high = stabiliser.forward(np.array([[[brightness - 0.005]], [[brightness + 0.005]]], np.float32))
+    return float(abs(0.01 / (high - low)[0, 0]))
+
+
+def treatment_for(noise: str | Noise) -> Treatment:
+    """The treatment for a noise whose parameters are given.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be read, or is no noise of a sensor or of MRI.
+    """
+    noise = parse_noise(noise) if isinstance(noise, str) else noise
+    stabiliser = stabiliser_of(noise)
+    if stabiliser is not None:
+        return Treatment(deviation_at(stabiliser, 0.5), stabiliser)
+    if isinstance(noise, Gaussian) and not noise.ranges:
+        return Treatment(noise.sigma)
+    raise UsageError(
+        f"{noise} cannot be given to a network",
+        "Give gaussian, poisson, poisson-gaussian or rician noise with one value for each parameter",
+    )
+
+
 class Model:
     """A denoiser: one network for grey pictures, one for colour, or both under one name.
 
@@ -67,7 +152,7 @@ class Model:
     device : str
         ``auto``, ``cpu``, ``cuda``, ``coreml`` or ``directml``.
     threads : int, optional
-        By default all cores.
+        By default as many as the process may use CPUs.
     memory : number, optional
         Bytes that the process may take; tiles become as small as that needs.
     exact : bool, optional
@@ -93,39 +178,39 @@ class Model:
         exact: bool | None = None,
     ) -> None:
         self.name = name
-        self._files, self._device, self._threads = files, device, threads
+        self._files, self._run_options = files, RunOptions(device, threads)
         self._exact = exact
-        check_options(device, threads)  # now, and not when the first picture comes
+        _ = self._run_options.provider  # a device that is not there is an error now, not at the first picture
         if memory is not None and not (_is_number(memory) and 0 <= memory < math.inf):
             raise UsageError(f"memory is {memory!r}", "Give a number of bytes")
         self._memory = None if memory is None else int(memory)  # 1e9 is a number, too
-        self._open = functools.cache(
-            lambda channels: Session(files[channels], device=device, threads=threads)
-        )
+        self._open = functools.cache(lambda channels: Session(files[channels], self._run_options))
         self.channels = tuple(sorted(files))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for another process, it opens its files anew there."""
-        make = functools.partial(
-            Model, device=self._device, threads=self._threads, memory=self._memory, exact=self._exact
-        )
+        options = {**asdict(self._run_options), "memory": self._memory, "exact": self._exact}
+        make = functools.partial(Model, **options)
         return make, (self.name, self._files)
 
     def card(self, channels: int) -> Card:
         """The card of the network for grey (1) or colour (3) pictures."""
-        return self._session_for(channels).card
+        return self.session_for(channels).card
 
     def denoise(
         self,
         pixels: NDArray[Any],
         *,
         sigma: float | None = None,
+        noise: str | Noise | None = None,
         strength: float = 1.0,
         luma: float | None = None,
         chroma: float | None = None,
+        nodata: float | None = None,
+        alpha: NDArray[Any] | None = None,
         progress: Progress | None = None,
     ) -> Result:
-        """Take the noise out of a picture.
+        """Remove the noise from an image.
 
         Parameters
         ----------
@@ -133,13 +218,19 @@ class Model:
             uint8, uint16, float32 or float64. The largest value of an integer type is white; floats run from
             0 to 1 and are not clipped. A fourth channel is alpha and comes back untouched.
         sigma : float, optional
-            Standard deviation of the noise, 0 to 1 (25 / 255, not 25). By default it is estimated, and a
-            picture without noise comes back as it was. Networks for photographs find it for themselves.
+            Standard deviation of the noise, 0 to 1 (25 / 255, not 25). By default the noise is analysed, and
+            an image without noise comes back unchanged. Networks for photographs estimate it themselves.
+        noise : str or Noise, optional
+            The noise instead of its sigma; signal-dependent noise is stabilised.
         strength : float
-            0 gives the picture back, 1 what the network says, and values between a blend. Above 1, up to 2,
-            the network is told that there is so many times more noise than there seems to be.
+            0 gives the image back, 1 what the network gives, and values between a blend. Above 1, up to 2,
+            the network is given so many times the level of the noise.
         luma, chroma : float, optional
             Other strengths for brightness and for colour.
+        nodata : float, optional
+            The value of a sample that means "no data".
+        alpha : array (h, w), optional
+            Where it is 0, there is no image.
         progress : function of (done, total), optional
             Called after each tile.
 
@@ -156,59 +247,102 @@ class Model:
         LimitError
             When the memory does not suffice.
         """
-        view = check_pixels(pixels)
-        strengths = self.check(sigma, strength, luma, chroma)
-        colour = view[..., :3]
-        if is_grey(colour):
-            colour = colour[..., :1]
-        level = self.level(colour) if sigma is None else sigma
-        least = 1e-6 if sigma is not None else CLEAN if self.is_told else FAINT[colour.shape[2]]
-        # A network with one input is an autoencoder, which makes its picture whatever it sees.
-        if level < least and len(self._session_for(colour.shape[2]).inputs) > 1:
-            return Result(pixels.copy(), level, changed=False, model=self.name)
-        return self.take_away(pixels, colour, level, strengths, progress)
+        strengths = self.check(sigma, noise, strength, luma, chroma)
+        image = Planes.of(pixels, nodata, alpha)
+        treatment = self.treat(image, sigma, noise)
+        if treatment is None:
+            return Result(pixels.copy(), 0.0, changed=False, model=self.name)
+        return self.remove_noise(image, treatment, strengths, progress)
 
-    def take_away(
+    def treat(self, image: Planes, sigma: float | None, noise: str | Noise | None) -> Treatment | None:
+        """What noise to remove: as given, or as found; None where there is none."""
+        if noise == RICIAN_AUTO:
+            level = rice_sigma(to_float(image.colour[..., 0]))
+            return Treatment(level, Rice(level)) if level > 0 else None
+        if noise is not None:
+            return treatment_for(noise)
+        if sigma is not None:
+            return Treatment(sigma) if sigma >= 1e-6 else None
+        session = self.session_for(image.colour.shape[2])
+        if len(session.inputs) == 1:  # an autoencoder, which makes its image whatever it sees
+            return Treatment(0.0)
+        if not self.takes_sigma:
+            level = self.try_on(image, Treatment(0.0))
+            return Treatment(level) if level >= MIN_CAMERA_SIGMA[image.colour.shape[2]] else None
+        found = analyse_pixels(image.colour, image.valid, self._run_options)
+        return Treatment(found.level, found.stabiliser) if found.visible >= MIN_WHITE_SIGMA else None
+
+    def try_on(self, image: Planes, treatment: Treatment) -> float:
+        """The level of what this network would remove, tried on a few crops."""
+
+        def denoise(crop: NDArray[np.float32]) -> NDArray[np.float32]:
+            return self.remove_noise(Planes(crop, crop, crop), treatment, (1.0, 1.0), None).pixels
+
+        return removed_level(image.colour, denoise)
+
+    def remove_noise(
         self,
-        pixels: NDArray[Any],
-        colour: NDArray[Any],
-        level: float,
+        image: Planes,
+        treatment: Treatment,
         strengths: tuple[float, float],
         progress: Progress | None,
     ) -> Result:
-        """Do what `denoise` does once `colour`, the picture (h, w, 1 or 3), has been looked at."""
-        if colour.shape[2] == 1:
+        """Do what `denoise` does once it is known what noise to remove."""
+        pixels, level = image.pixels, treatment.level
+        if image.colour.shape[2] == 1:
             strengths = strengths[:1] * 2  # there is no chroma
         if max(strengths) == 0:
             return Result(pixels.copy(), level, changed=False, model=self.name)
-        session = self._session_for(colour.shape[2])
-        view = pixels[..., None] if pixels.ndim == 2 else pixels
-        out = view.copy()
-        self._run(colour, out, self._told(session, level, strengths, view), strengths, progress)
-        return Result(out.reshape(pixels.shape), level, changed=True, model=self.name)
+        out = image.view.copy()
+        self._run(image, out, treatment, strengths, progress)
+        return Result(image.like(out), level, changed=True, model=self.name)
 
-    def level(self, colour: NDArray[Any]) -> float:
-        """How much noise is in a picture (h, w, 1 or 3), as this network sees it: 0 to 1."""
-        session = self._session_for(colour.shape[2])
-        return camera_noise_level(colour, session) if "gain" in session.inputs else noise_level(colour)
+    def remove_scaled(
+        self,
+        image: Planes,
+        treatment: Treatment,
+        halvings: int,
+        strengths: tuple[float, float],
+        progress: Progress | None,
+        white: float = 1.0,
+    ) -> Result:
+        """Remove noise from an image that a network sees halved so often, and divided by its white."""
+
+        def denoise(half: NDArray[np.float32]) -> NDArray[np.float32]:
+            return self.remove_noise(Planes(half, half, half), treatment, (1.0, 1.0), progress).pixels
+
+        noisy = to_float(image.colour)
+        clean = denoise_coarse(noisy / np.float32(white), halvings, denoise) * np.float32(white)
+        out = image.view.copy()
+        out[..., : min(out.shape[2], 3)] = from_float(blend(noisy, clean, *strengths), out.dtype)
+        return Result(image.like(out), treatment.level, changed=True, model=self.name)
 
     def check(
-        self, sigma: float | None, strength: float, luma: float | None, chroma: float | None
+        self,
+        sigma: float | None,
+        noise: str | Noise | None,
+        strength: float,
+        luma: float | None,
+        chroma: float | None,
     ) -> tuple[float, float]:
         """Give the strengths for luma and chroma.
 
         Raises
         ------
         UsageError
-            When a number is out of its range, or the network cannot be told sigma.
+            When a number is out of its range, or the network takes neither sigma nor noise.
         """
+        if sigma is not None and noise is not None:
+            raise UsageError("Both sigma and noise are given", "Give one of them")
         if sigma is not None and not (_is_number(sigma) and 0 <= sigma <= 1):
             raise UsageError(f"sigma is {sigma}", "Give a standard deviation from 0 to 1, such as 25 / 255")
-        if sigma is not None and not self.is_told:
+        if (sigma is not None or noise is not None) and not self.takes_sigma:
             raise UsageError(
-                f"{self.name} finds the noise for itself and cannot be told sigma",
-                "Leave sigma out, or set the strength",
+                f"{self.name} estimates the noise itself and takes no sigma or noise",
+                "Leave it out, set the strength, or name a gaussian model",
             )
+        if noise is not None and noise != RICIAN_AUTO:
+            treatment_for(noise)
         luma, chroma = (strength if each is None else each for each in (luma, chroma))
         for name, value in {"strength": strength, "luma": luma, "chroma": chroma}.items():
             if not (_is_number(value) and 0 <= value <= 2):
@@ -218,22 +352,21 @@ class Model:
         return luma, chroma
 
     @property
-    def is_told(self) -> bool:
-        """Whether a noise level can be told."""
+    def takes_sigma(self) -> bool:
+        """Whether the network is conditioned on a noise level."""
         return self.card(self.channels[-1]).sigma is not None
 
-    def _told(
-        self, session: Session, level: float, strengths: tuple[float, float], view: NDArray[Any]
+    def _given(
+        self, session: Session, level: float, strengths: tuple[float, float], white: float
     ) -> list[tuple[float, ...]]:
-        """What the network is told beside the picture: gains for its own levels, or a level.
+        """What the network is given beside the image: gains for its own levels, or a level.
 
         Where the levels for luma and for chroma differ, the network runs twice.
         """
         more = tuple(max(1.0, each) for each in strengths)
         if session.card.sigma is None:
-            return [more[: session.card.channels]]  # luma alone for grey pictures
+            return [more[: session.card.channels]]  # luma alone for grey images
         levels = [level * each for each in dict.fromkeys(more)]
-        white = max(1.0, float(view.max())) if view.dtype.kind == "f" else 1.0
         highest = white * session.card.sigma[1]
         if max(levels) > highest:
             # Far outside its training a network tints and blurs; a lower level only leaves some noise.
@@ -244,26 +377,35 @@ class Model:
 
     def _run(
         self,
-        colour: NDArray[Any],
+        image: Planes,
         out: NDArray[Any],
-        told: list[tuple[float, ...]],
+        treatment: Treatment,
         strengths: tuple[float, float],
         progress: Progress | None,
     ) -> None:
-        """Denoise `colour` (h, w, 1 or 3) tile by tile into the colour channels of `out`."""
-        session = self._session_for(colour.shape[2])
-        channels = min(out.shape[2], 3)
+        """Denoise tile by tile into the colour channels of `out`."""
+        colour, channels = image.colour, min(out.shape[2], 3)
+        session = self.session_for(colour.shape[2])
         as_colour = session.card.channels > colour.shape[2]
+        scale = treatment.scale(colour)
+        level, white = treatment.level, 1.0
+        if scale is not None:
+            level = scale.sigma
+        elif image.view.dtype.kind == "f":
+            white = max(white, float(image.view.max()))
+        given = self._given(session, level, strengths, white)
 
         def read(rows: slice, columns: slice) -> NDArray[np.float32]:
             return to_float(colour[rows, columns])
 
         def run(tile: NDArray[np.float32]) -> NDArray[np.float32]:
-            noisy = tile.repeat(3, axis=2) if as_colour else tile
-            clean = session.run(noisy, told[-1])
-            if len(told) == 2:
-                clean += luma_of(session.run(noisy, told[0]) - clean)
-            return np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
+            noisy = tile if scale is None else scale.forward(tile)
+            noisy = noisy.repeat(3, axis=2) if as_colour else noisy
+            clean = session.run(noisy, given[-1])
+            if len(given) == 2:
+                clean += luma_of(session.run(noisy, given[0]) - clean)
+            clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
+            return clean if scale is None else scale.inverse(clean)
 
         def write(
             rows: slice, columns: slice, noisy: NDArray[np.float32], clean: NDArray[np.float32]
@@ -298,7 +440,7 @@ class Model:
         halo = -(-card.radius // card.stride) * card.stride
         return (LARGEST_TILE / (LARGEST_TILE - 2 * halo)) ** 2 < 1.3
 
-    def _session_for(self, channels: int) -> Session:
+    def session_for(self, channels: int) -> Session:
         """The network for pictures of so many channels; a colour network serves grey pictures too."""
         if channels == 3 and 3 not in self.channels:
             raise UsageError(
@@ -364,11 +506,12 @@ def load_model(
             raise InputError(
                 f"There is no file {path}", f"Check the path, or name one of {', '.join(index.names())}"
             )
-        session = Session(path, device=device, threads=threads)
+        session = Session(path, RunOptions(device, threads))
         if "denoised" not in session.outputs:
             raise InputError(
                 f"{path} estimates noise and does not denoise", f"Name one of {', '.join(index.names())}"
             )
+        warn_of(str(path), shortfall(session.card))
         return Model(str(path), {session.card.channels: path}, **options)
     files = {}
     for entry in index.entries(str(name_or_path)):

@@ -1,7 +1,7 @@
 """Which arrays are pictures, and how two of them blend."""
 
-import logging
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,47 +9,117 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, UsageError
 from pellucid.images.jpeg import YCBCR
 from pellucid.images.picture import SAMPLE_TYPES
-
-log = logging.getLogger("pellucid")
-
-_TWELVE_BITS = 4096  # levels of what many cameras for science write into files of 16 bits
+from pellucid.inference.masked import Mask, fill, valid_pixels
 
 
-def check_pixels(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Give the picture as (h, w, channels), or say why it is none.
+def check_array(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Give an array that is an image as (h, w, channels).
 
     Raises
     ------
     UsageError
-        For a wrong shape or dtype.
-    InputError
-        For values that are not finite.
+        For a wrong type, shape or dtype.
     """
-    if isinstance(pixels, (np.ma.MaskedArray, np.matrix)):  # they would lose their mask, or stay flat
+    if not isinstance(pixels, np.ndarray) or isinstance(pixels, np.matrix):  # which stays flat
         raise UsageError(
-            f"A picture cannot be a {type(pixels).__name__}", "Give a plain array, such as numpy.asarray(it)"
+            f"Expected an image array, got {type(pixels).__name__}",
+            "Give a NumPy array, as numpy.asarray makes",
         )
-    if not isinstance(pixels, np.ndarray) or pixels.dtype.name not in SAMPLE_TYPES:
-        found = pixels.dtype.name if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        raise UsageError(f"A picture cannot be {found}", f"Give a NumPy array of {', '.join(SAMPLE_TYPES)}")
+    if pixels.dtype.name not in SAMPLE_TYPES:
+        raise UsageError(
+            f"Expected an image array, got one of {pixels.dtype.name}", f"Give {', '.join(SAMPLE_TYPES)}"
+        )
     view = pixels[..., None] if pixels.ndim == 2 else pixels
     if view.ndim != 3 or view.shape[2] not in (1, 3, 4) or 0 in view.shape:
         raise UsageError(
-            f"A picture cannot have shape {pixels.shape}",
+            f"Expected an image array, got one of shape {pixels.shape}",
             "Give (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), with at least one pixel",
         )
-    if view.dtype.kind == "f":
-        largest = float(np.abs(view).max())  # NaN and infinity included
+    return view
+
+
+def check_values(colour: NDArray[Any]) -> None:
+    """Refuse values that no image has.
+
+    Raises
+    ------
+    InputError
+        For values that are not finite, or too large.
+    """
+    if colour.dtype.kind == "f":
+        largest = float(np.abs(colour).max())  # NaN and infinity included
         if not largest < 1e30:
             raise InputError(
-                "The picture holds NaN, infinity or values beyond 1e30",
-                "Replace those values first, for instance with numpy.nan_to_num",
+                "The image has infinity or values beyond 1e30",
+                "Replace them first, for instance with numpy.nan_to_num",
             )
-        if largest > 16:
-            log.warning("the picture holds values up to %g; in floats, white should be 1", largest)
-    elif view.dtype == np.uint16 and 0 < (top := int(view.max())) < _TWELVE_BITS:
-        log.warning("the picture uses %d of the 65,535 levels by which noise is judged", top)
-    return view
+
+
+@dataclass(frozen=True)
+class Planes:
+    """An array that is an image, and its parts.
+
+    Parameters
+    ----------
+    pixels : array
+        As it was given.
+    view : array (h, w, c)
+        The same, with an axis for the channels and without a mask.
+    colour : array (h, w, 1 or 3)
+        What a network sees: without alpha, as grey where red, green and blue are equal, and with what is no
+        image filled smoothly.
+    valid : bool array (h, w), optional
+        Where there is image; None: everywhere. Elsewhere it is transparent, masked, NaN or no data.
+    """
+
+    pixels: NDArray[Any]
+    view: NDArray[Any]
+    colour: NDArray[Any]
+    valid: Mask | None = None
+
+    @classmethod
+    def of(cls, pixels: NDArray[Any], nodata: float | None = None, alpha: NDArray[Any] | None = None) -> Self:
+        """Check an array, and take it apart.
+
+        Parameters
+        ----------
+        pixels : array or masked array
+            See `pellucid.denoise`.
+        nodata : float, optional
+            The value that means "no data".
+        alpha : array (h, w), optional
+            Where it is 0, there is no image.
+
+        Raises
+        ------
+        UsageError
+            For a wrong type, shape or dtype.
+        InputError
+            For infinite values, or where no pixel has data.
+        """
+        view = check_array(np.ma.getdata(pixels) if np.ma.isMaskedArray(pixels) else pixels)
+        valid = valid_pixels(pixels, nodata)
+        if valid is not None and not valid.any():
+            raise InputError(
+                "No pixel holds data: all are NaN, masked, or the no-data value", "Give an image"
+            )
+        alpha = view[..., 3] if view.shape[2] == 4 else alpha
+        if alpha is not None and not alpha.all() and alpha.any():
+            valid = alpha > 0 if valid is None else valid & (alpha > 0)
+        colour = view[..., :3]
+        if valid is not None:
+            colour = fill(colour, valid)
+        check_values(colour)
+        return cls(pixels, view, colour[..., :1] if is_grey(colour) else colour, valid)
+
+    def like(self, view: NDArray[Any]) -> NDArray[Any]:
+        """Give an array (h, w, c) the shape of the one that was given, and what is no image as it was."""
+        if self.valid is not None:
+            np.copyto(view, self.view, where=~self.valid[..., None])
+        result = view.reshape(self.pixels.shape)
+        if np.ma.isMaskedArray(self.pixels):
+            return np.ma.array(result, mask=np.ma.getmask(self.pixels))
+        return result
 
 
 def is_grey(colour: NDArray[Any]) -> bool:

@@ -1,16 +1,22 @@
 """ONNX Runtime: one network, loaded and ready to run."""
 
+import logging
 import numbers
 import os
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.cpus import usable_cpus
 from pellucid.errors import DeviceError, InputError, LimitError, UsageError
 from pellucid.inference.card import Card, read_card
+
+log = logging.getLogger("pellucid")
 
 PROVIDERS: Mapping[str, str] = {
     "cpu": "CPUExecutionProvider",
@@ -18,6 +24,10 @@ PROVIDERS: Mapping[str, str] = {
     "coreml": "CoreMLExecutionProvider",
     "directml": "DmlExecutionProvider",
 }
+CPU = PROVIDERS["cpu"]
+
+_failed: set[str] = set()  # providers that `auto` no longer tries in this process
+_lock = threading.Lock()
 
 
 def runtime() -> Any:
@@ -32,6 +42,57 @@ def runtime() -> Any:
     return onnxruntime
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """Where networks run. One value serves all sessions of a caller, those that estimate noise included.
+
+    Parameters
+    ----------
+    device : str
+        ``cpu``, ``cuda``, ``coreml`` or ``directml``. ``auto`` is CUDA where it works, and else the CPU: when
+        CUDA fails, a warning is logged once a process, and the CPU takes over.
+    threads : int, optional
+        By default as many as the process may use CPUs, which is also the most that are used.
+
+    Raises
+    ------
+    UsageError
+        When there is no such kind of device, or the number of threads is not a whole number from 1.
+    """
+
+    device: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.device != "auto" and self.device not in PROVIDERS:
+            raise UsageError(f"Unknown device {self.device!r}", f"Choose among auto, {', '.join(PROVIDERS)}")
+        if self.threads is not None and not (
+            isinstance(self.threads, numbers.Integral) and self.threads >= 1
+        ):
+            raise UsageError(f"{self.threads} threads cannot run a network", "Give a whole number from 1")
+
+    @property
+    def provider(self) -> str:
+        """ONNX Runtime's name for the device.
+
+        Raises
+        ------
+        DeviceError
+            When this installation does not list the device.
+        """
+        listed = runtime().get_available_providers()
+        if self.device == "auto":
+            cuda = PROVIDERS["cuda"]
+            return cuda if cuda in listed and cuda not in _failed else CPU
+        if PROVIDERS[self.device] not in listed:
+            here = [name for name, provider in PROVIDERS.items() if provider in listed]
+            raise DeviceError(
+                f"No device {self.device!r} is there",
+                f"Use one of: {', '.join(here)}; for a GPU, install the onnxruntime that serves it",
+            )
+        return PROVIDERS[self.device]
+
+
 class Session:
     """A network that runs.
 
@@ -39,41 +100,57 @@ class Session:
     ----------
     path : Path
         An ``.onnx`` file that ``pellucid train`` wrote.
-    device : str
-        ``cpu``, ``cuda``, ``coreml`` or ``directml``; ``auto`` is CUDA where it is there, and else the CPU.
-    threads : int, optional
-        By default as many as the machine has cores.
+    options : RunOptions, optional
 
     Raises
     ------
-    UsageError
-        When the device or the number of threads makes no sense.
     InputError
         When the file is no network, or none that ``pellucid train`` wrote.
     DeviceError
-        When the device is not there, or the network cannot run on it.
+        When the device that was named is not there, or the network cannot run on it.
     """
 
-    def __init__(self, path: Path, *, device: str = "auto", threads: int | None = None) -> None:
-        ort = runtime()
-        provider = check_options(device, threads)
-        options = ort.SessionOptions()
-        cores = os.cpu_count() or 1
-        options.intra_op_num_threads = min(threads or cores, cores)  # more than cores wait for each other
-        options.enable_mem_pattern = False  # it holds a quarter more memory and saves no time
-        options.log_severity_level = 4  # errors reach the user as exceptions, not as lines on the terminal
+    def __init__(self, path: Path, options: RunOptions | None = None) -> None:
+        self._path, self._options = path, options or RunOptions()
+        provider = self._options.provider
         try:
-            self._session = ort.InferenceSession(path, options, providers=[provider])
-        except Exception as exc:
-            raise InputError(
-                f"{path} cannot be loaded as a network: {_first_line(exc)}",
-                "Name an .onnx file that pellucid train wrote",
-            ) from exc
-        if self._session.get_providers()[0] != provider:
-            raise DeviceError(f"The network does not run on {device!r} here", "Use --device cpu")
+            self._session = self._load(provider)
+        except DeviceError as exc:
+            if self._options.device != "auto":
+                raise
+            self._session = self._load(CPU)
+            _leave_out(provider, exc.problem)
         self.inputs = [each.name for each in self._session.get_inputs()]
         self.outputs = [each.name for each in self._session.get_outputs()]
         self.card: Card = read_card(self._session.get_modelmeta().custom_metadata_map, str(path))
+
+    def _load(self, provider: str) -> Any:
+        ort = runtime()
+        options = ort.SessionOptions()
+        cpus = usable_cpus()
+        options.intra_op_num_threads = min(self._options.threads or cpus, cpus)  # more wait for each other
+        options.enable_mem_pattern = False  # it holds a quarter more memory and saves no time
+        options.log_severity_level = 4  # errors reach the user as exceptions, not as lines on the terminal
+        silent = provider != CPU and self._options.device == "auto"
+        if silent:  # in C++, what is missing for a GPU goes to the terminal; wanted where one is named
+            ort.set_default_logger_severity(4)
+        try:
+            # The runtime's own fallback to the CPU would print to standard output.
+            session = ort.InferenceSession(self._path, options, providers=[provider], enable_fallback=0)
+            if session.get_providers()[0] != provider:
+                raise RuntimeError("its libraries or its driver are missing, or of another version")
+        except Exception as exc:
+            if provider == CPU:
+                raise InputError(
+                    f"{self._path} cannot be loaded as a network: {_first_line(exc)}",
+                    "Name an .onnx file that pellucid train wrote",
+                ) from exc
+            self._load(CPU)  # so that a file that is no network is not taken for a device that fails
+            raise _does_not_work(provider, exc) from exc
+        finally:
+            if silent:
+                ort.set_default_logger_severity(2)  # the default
+        return session
 
     def run(self, noisy: NDArray[np.float32], told: float | tuple[float, ...]) -> NDArray[np.float32]:
         """Denoise one tile.
@@ -96,59 +173,63 @@ class Session:
         return denoised
 
     def call(self, output: str | None = None, /, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run the network on named inputs; give one output, by default the first.
+        """Run the network on named inputs; give one output, by default the first. Raises as `call_all`."""
+        return self.call_all(output or self.outputs[0], **inputs)[0]
+
+    def call_all(self, *outputs: str, **inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run the network on named inputs; give the named outputs, by default all.
 
         Raises
         ------
         LimitError
             When the runtime stops, mostly for want of memory.
+        DeviceError
+            When the device that was named fails where the CPU does not.
         """
         try:
             feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
-            result: NDArray[np.float32] = self._session.run([output or self.outputs[0]], feeds)[0]
+            results: list[NDArray[np.float32]] = self._compute(list(outputs) or self.outputs, feeds)
+        except DeviceError:
+            raise
         except Exception as exc:
             raise LimitError(
                 f"The network stopped: {_first_line(exc)}", "Give it less at a time, as with --memory 500M"
             ) from exc
+        return results
+
+    def _compute(self, outputs: list[str], feeds: dict[str, NDArray[np.float32]]) -> Any:
+        """Run on the device; where it fails and the CPU does not, the device is at fault."""
+        provider = self._session.get_providers()[0]
+        try:
+            return self._session.run(outputs, feeds)
+        except Exception as exc:
+            if provider == CPU:
+                raise
+            session = self._load(CPU)
+            result = session.run(outputs, feeds)
+            failure = _does_not_work(provider, exc)
+            if self._options.device != "auto":
+                raise failure from exc
+        self._session = session
+        _leave_out(provider, failure.problem)
         return result
 
 
-def check_options(device: str, threads: int | None) -> str:
-    """Find ONNX Runtime's name for a device, and check the number of threads.
-
-    Raises
-    ------
-    UsageError
-        When the device or the number of threads makes no sense.
-    DeviceError
-        When the device is not there.
-    """
-    if threads is not None and not (isinstance(threads, numbers.Integral) and threads >= 1):
-        raise UsageError(f"{threads} threads cannot run a network", "Give a whole number from 1")
-    return choose_provider(device, runtime().get_available_providers())
+def _does_not_work(provider: str, exc: Exception) -> DeviceError:
+    device = next(name for name, each in PROVIDERS.items() if each == provider)
+    return DeviceError(
+        f"Device {device!r} is listed by ONNX Runtime but does not work here: {_first_line(exc)}",
+        "Install what it needs, or use --device cpu",
+    )
 
 
-def choose_provider(device: str, available: list[str]) -> str:
-    """Find ONNX Runtime's name for a device.
-
-    Raises
-    ------
-    UsageError
-        When there is no such kind of device.
-    DeviceError
-        When this installation has none.
-    """
-    if device == "auto":
-        device = "cuda" if PROVIDERS["cuda"] in available else "cpu"
-    if device not in PROVIDERS:
-        raise UsageError(f"Unknown device {device!r}", f"Choose among auto, {', '.join(PROVIDERS)}")
-    if PROVIDERS[device] not in available:
-        here = [name for name, provider in PROVIDERS.items() if provider in available]
-        raise DeviceError(
-            f"No device {device!r} is there",
-            f"Use one of: {', '.join(here)}; for a GPU, install the onnxruntime that serves it",
-        )
-    return PROVIDERS[device]
+def _leave_out(provider: str, problem: str) -> None:
+    """Let `auto` try a provider no more, and say so once a process."""
+    with _lock:
+        if provider in _failed:
+            return
+        _failed.add(provider)
+    log.warning("%s. The CPU is used; pellucid doctor shows more", problem)
 
 
 def _first_line(exc: Exception) -> str:

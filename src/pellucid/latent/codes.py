@@ -25,7 +25,7 @@ from pellucid.images.picture import SAMPLE_TYPES, to_float
 from pellucid.images.writing import refuse_existing, whole_or_nothing
 from pellucid.inference import index
 from pellucid.inference.card import Card, write_card
-from pellucid.inference.session import Session
+from pellucid.inference.session import RunOptions, Session
 
 FORMAT = "pellucid codes 1"
 
@@ -44,7 +44,7 @@ class Codec:
     path : Path
         An ``.onnx`` file that ``pellucid train`` wrote.
     threads : int, optional
-        By default as many as the machine has cores.
+        By default as many as the process may use CPUs.
 
     Attributes
     ----------
@@ -64,7 +64,8 @@ class Codec:
         onnx = require("onnx", "lab", "to cut a network at its code")
         if not path.is_file():
             raise InputError(f"There is no file {path}", "Check the path")
-        self.card = Session(path, device="cpu", threads=threads).card  # says in words what is no network
+        self._options = RunOptions("cpu", threads)
+        self.card = Session(path, self._options).card  # says in words what is no network
         if self.card.code is None:
             raise InputError(
                 f"{path} has no code: a U-Net has skips, which lead past its narrowest place",
@@ -72,7 +73,7 @@ class Codec:
             )
         content = path.read_bytes()
         self.hash = hashlib.sha256(content).hexdigest()
-        self._name, self._threads = str(path), threads
+        self._name = str(path)
         self._model = onnx.load_from_string(content)
         self._encoder = self._half("noisy", "code")
         self._decoder: Session | None = None  # a network with unpooling has none
@@ -161,7 +162,7 @@ class Codec:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "half.onnx")
             path.write_bytes(half.SerializeToString())
-            return Session(path, device="cpu", threads=self._threads)
+            return Session(path, self._options)
 
     def _run(self, session: Session, pixels: int, **inputs: Floats) -> Floats:
         """Run so many pictures at a time as memory allows; `pixels` are those of one."""

@@ -30,8 +30,8 @@ from pellucid.networks.autoencoder import (
     Dense,
     DenseSettings,
 )
+from pellucid.networks.noise import NoiseEstimator
 from pellucid.networks.photo import PhotoUNet, maps_for
-from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.unet import Residual, UNet, UNetSettings
 from pellucid.training.optimizer import make_optimizers
 from pellucid.training.recipe import (
@@ -49,7 +49,7 @@ from pellucid.training.recipe import (
 )
 from pellucid.training.weights import stored_weights
 
-Network = UNet | PhotoUNet | SigmaEstimator | Autoencoder
+Network = UNet | PhotoUNet | NoiseEstimator | Autoencoder
 
 PLAIN = ("step", "seconds", "best", "stale", "slower", "kept")  # of a state, written as they are
 
@@ -89,7 +89,7 @@ def make_network(recipe: Recipe) -> Network:
     """The untrained network that a recipe describes."""
     table, channels = recipe.network, recipe.data.channels
     if isinstance(table, EstimatorTable):
-        return SigmaEstimator(channels, table.width)
+        return NoiseEstimator(channels, table.width)
     settings = msgspec.structs.asdict(table)
     if isinstance(table, AutoencoderTable):
         size = picture_size(recipe)

@@ -16,11 +16,10 @@ from pellucid.errors import PellucidError
 from pellucid.images.noise import Gaussian, parse_noise
 from pellucid.images.writing import whole_or_nothing
 from pellucid.inference.card import Card, write_card
-from pellucid.inference.session import runtime
-from pellucid.inference.sigma import CROP
+from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.autoencoder import Autoencoder, ConvPool
+from pellucid.networks.noise import NoiseEstimator
 from pellucid.networks.photo import PhotoUNet, maps_for
-from pellucid.networks.sigma import SigmaEstimator
 from pellucid.networks.summary import layers
 from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import Network
@@ -39,7 +38,7 @@ def export_network(
 
     Parameters
     ----------
-    network : UNet, PhotoUNet, SigmaEstimator or Autoencoder
+    network : UNet, PhotoUNet, NoiseEstimator or Autoencoder
         Its weights are not changed.
     recipe : Recipe
     path : Path
@@ -109,7 +108,7 @@ def picture_sides(network: Network) -> tuple[int, int]:
 def example(network: Network, channels: int, height: int, width: int) -> tuple[Tensor, ...]:
     """A random picture (1, c, h, w) and, for a denoiser, a noise level or the gains (1, n, 1, 1)."""
     noisy = torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(0))
-    if isinstance(network, (SigmaEstimator, Autoencoder)):
+    if isinstance(network, (NoiseEstimator, Autoencoder)):
         return (noisy,)
     if isinstance(network, PhotoUNet):
         return noisy, torch.full((1, maps_for(channels), 1, 1), 1.5)
@@ -118,8 +117,8 @@ def example(network: Network, channels: int, height: int, width: int) -> tuple[T
 
 def names(network: Network) -> tuple[list[str], list[str]]:
     """What the inputs and the outputs are called."""
-    if isinstance(network, SigmaEstimator):
-        return ["noisy"], ["levels"]
+    if isinstance(network, NoiseEstimator):
+        return ["noisy"], ["levels", "log_spread", "independent"]
     if isinstance(network, Autoencoder):
         return ["noisy"], ["denoised", "code"]
     if isinstance(network, PhotoUNet):
@@ -136,12 +135,12 @@ def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
     """Trace a denoiser for all sizes that its stride divides, the others for any number of pictures."""
     shapes: tuple[Any, ...]
     extent = picture_sides(network)
-    if isinstance(network, (SigmaEstimator, Autoencoder)):
+    if isinstance(network, (NoiseEstimator, Autoencoder)):
         strides = {}
-        if isinstance(network, ConvPool):
+        if isinstance(network, (NoiseEstimator, ConvPool)):
             strides = sides_of(network.stride)
+            extent = extent[0], extent[1] + network.stride
         shapes = ({0: torch.export.Dim("pictures"), **strides},)
-        extent = (CROP, CROP) if isinstance(network, SigmaEstimator) else extent
     else:
         shapes = (sides_of(network.stride), None)
         extent = extent[0], extent[1] + network.stride  # unequal, so that the sides are seen to be free
@@ -180,18 +179,18 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
     PellucidError
         When they differ by more than `PARITY`.
     """
-    session = runtime().InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = Session(path, RunOptions("cpu"))
     stride = network.stride
     sizes = [(stride, 3 * stride), (9 * stride, 5 * stride)]
-    if isinstance(network, (SigmaEstimator, Autoencoder)):
-        sizes = [(CROP, CROP) if isinstance(network, SigmaEstimator) else network.size]
+    if isinstance(network, Autoencoder):
+        sizes = [network.size]
     for height, width in sizes:
         inputs = example(network, channels, height, width)
         with torch.no_grad():
             result = network(*inputs)
         expected = result if isinstance(result, tuple) else (result,)
         feeds = {name: each.numpy() for name, each in zip(names(network)[0], inputs, strict=True)}
-        got = session.run(None, feeds)
+        got = [session.call(name, **feeds) for name in names(network)[1]]
         wanted = [each.numpy() for each in expected]
         differences = [
             np.abs(a - b).max() / max(1, np.abs(b).max()) for a, b in zip(got, wanted, strict=True)

@@ -28,14 +28,18 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from pellucid.cpus import usable_cpus
 from pellucid.errors import DeviceError, UsageError
-from pellucid.training.checkpoint import State, begin_log, resume, save, write_log
+from pellucid.inference.card import input_figure
+from pellucid.networks.unet import UNet
+from pellucid.training.checkpoint import Network, State, begin_log, resume, save, write_log
 from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
 from pellucid.training.photographs import Photographs
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import (
+    DenseTable,
     EstimatorTable,
     PhotoTable,
     Recipe,
@@ -156,7 +160,7 @@ def train(
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
 
-    with whole_steps() as interrupted:
+    with whole_steps() as interrupted, suitable_threads(recipe.network):
         while (
             not gave_up(state, schedule)
             and (progress := share_done(state, steps, minutes, where, processes)) < 1
@@ -195,7 +199,7 @@ def train(
     if state.kept is not None:
         state.average.load_state_dict(state.kept)
     if rank == 0:
-        figures = task.judge(state.average)
+        figures = task.judge(state.average) | input_figures(task, state.average, recipe)
         save(state, recipe, folder)
         write_log(folder, state, None, figures, epoch=task.epoch)
         export_network(state.average, recipe, target, steps=state.step, figures=figures)
@@ -203,6 +207,43 @@ def train(
         dist.barrier()
         dist.destroy_process_group()
     return target
+
+
+@contextmanager
+def suitable_threads(network: Table) -> Iterator[None]:
+    """Compute in as many threads as the process may use CPUs: OpenMP does not see the quota of a container.
+
+    The layers of a dense network are so small that a second thread saves nothing, and costs much as soon as
+    other processes want its CPU; it gets a second one only by OMP_NUM_THREADS.
+    """
+    usual = torch.get_num_threads()
+    small = isinstance(network, DenseTable) and "OMP_NUM_THREADS" not in os.environ
+    torch.set_num_threads(1 if small else min(usual, usable_cpus()))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
+
+
+class Unchanged(nn.Module):
+    """Stands where a network is judged, for one that gives its noisy input back."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.stride, self.alone = network.stride, isinstance(network, UNet)
+
+    def forward(self, noisy: Tensor, *_: Tensor) -> Any:
+        """Give the images where a `UNet` gives them, or where others do, who give levels or a code too."""
+        return noisy if self.alone else (noisy, None)
+
+
+def input_figures(task: Task, network: Network, recipe: Recipe) -> dict[str, float]:
+    """The figures of the noisy input, by which those of a network that denoises are to be compared."""
+    noisy = recipe.degrade.noise or recipe.degrade.camera
+    if not noisy or isinstance(recipe.network, EstimatorTable):
+        return {}
+    figures = task.judge(Unchanged(network)).items()
+    return {input_figure(name): value for name, value in figures if "clean" not in name}
 
 
 def keep_memory() -> None:
@@ -216,7 +257,7 @@ def keep_memory() -> None:
 def join_processes(device: str) -> tuple[int, int, torch.device]:
     """How many processes train together, which of them this is, and its device."""
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if cuda_works() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise DeviceError(f"There is no device {device!r}", "Choose auto, cpu, cuda or cuda:1")
     if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
@@ -228,6 +269,15 @@ def join_processes(device: str) -> tuple[int, int, torch.device]:
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     where = torch.device("cuda", local) if device.startswith("cuda") else torch.device("cpu")
     return processes, dist.get_rank(), where
+
+
+def cuda_works() -> bool:
+    """Whether CUDA is there and computes; torch also lists GPUs for which it has no kernels."""
+    try:
+        return torch.cuda.is_available() and float(torch.ones(1, device="cuda") + 1) == 2
+    except RuntimeError as exc:
+        log.warning("CUDA is listed by torch but does not work here: %s. The CPU is used", exc)
+        return False
 
 
 def own_generator(device: torch.device) -> torch.Generator:

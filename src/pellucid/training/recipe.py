@@ -126,14 +126,14 @@ class PhotoTable(UNetTable, frozen=True, tag_field="kind", tag="photo"):
 
 
 class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
-    """A noise estimator: `pellucid.networks.sigma.SigmaEstimator`."""
+    """A noise estimator: `pellucid.networks.noise.NoiseEstimator`."""
 
     width: Count
 
     @property
     def stride(self) -> int:
-        """Patches may have any size."""
-        return 1
+        """What patches must be multiples of."""
+        return 4
 
 
 class AutoencoderTable(Table, frozen=True):
@@ -210,7 +210,7 @@ class Recipe(Table, frozen=True):
     degrade: Degrade
     network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
     schedule: Schedule
-    loss: Literal["charbonnier", "l1", "mse", "rmse", "bce", "pinball"] = "charbonnier"  # estimators: pinball
+    loss: Literal["charbonnier", "l1", "mse", "rmse", "bce"] = "charbonnier"
     loss_floor: NotNegative | None = None  # divide each picture's loss by its noise level plus this
     variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
     limits: str = ""  # where the network fails, in words
@@ -272,16 +272,18 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
         raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
     if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
         raise UsageError("Crops have no epochs and no plateaus", "Set steps, and no plateau or stop_after")
-    losses = ("pinball",) if isinstance(network, EstimatorTable) else ("charbonnier", "l1", "mse", "rmse")
+    if isinstance(network, EstimatorTable) and recipe.loss != "charbonnier":
+        raise UsageError("An estimator has a loss of its own", "Leave loss out")
+    losses = ("charbonnier", "l1", "mse", "rmse")
     if recipe.loss not in losses:
         raise UsageError(f"{recipe.loss} is no loss for this network", f"Choose {' or '.join(losses)}")
-    needed: list[tuple[str | None, type[Noise], str]]
-    needed = [(degrade.noise, Gaussian, "noise"), (degrade.camera, Camera, "camera")]
-    if isinstance(network, UNetTable):
-        needed = needed[1:] if isinstance(network, PhotoTable) else needed[:1]
-    for text, kind, name in needed:
-        if text is None or not isinstance(parse_noise(text), kind):
-            raise UsageError(f"The {name} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
+    text: str | None
+    kind: type[Noise]
+    text, kind, name = degrade.camera, Camera, "camera"
+    if isinstance(network, UNetTable) and not isinstance(network, PhotoTable):
+        text, kind, name = degrade.noise, Gaussian, "noise"
+    if text is None or not isinstance(parse_noise(text), kind):
+        raise UsageError(f"The {name} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
     if data.vivid and data.channels == 1:
         raise UsageError("Grey crops have no colours to make vivid", "Set channels = 3, or leave out vivid")
     if data.vivid and not data.shrunk:

@@ -14,7 +14,7 @@ from pellucid.evaluation.contender import Contender, open_contenders
 from pellucid.evaluation.measure import evaluate
 from pellucid.evaluation.pictures import PictureSet
 from pellucid.evaluation.report import write_results, write_text
-from pellucid.evaluation.results import CodeFacts
+from pellucid.evaluation.results import CodeFacts, Row
 from pellucid.images.noise import parse_noise
 from pellucid.inference.card import Layer
 from pellucid.networks.summary import layers
@@ -85,7 +85,7 @@ def report(
     -------
     dict of str to dict
         For each run ``test_mse``, in units of white squared, and ``test_psnr``, the mean of the pictures'
-        PSNR in dB.
+        PSNR in dB; ``input_mse`` and ``input_psnr`` of the noisy input, unless it has no noise.
     """
     if not isinstance(recipe.data, SetData):
         return {}
@@ -96,8 +96,13 @@ def report(
     evaluation = msgspec.structs.replace(evaluation, codes=judge_codes(contenders, [pictures]))
     write_results(folder, evaluation)
     rows = [row for row in evaluation.rows if row.kind == "network"]
+    (noisy,) = (row for row in evaluation.rows if row.kind == "noisy")
     metrics = {}
     for run, row in zip(runs, rows, strict=True):
-        metrics[run.name] = {"test_mse": round(row.mse.mean, 6), "test_psnr": round(row.psnr.mean, 3)}
+        metrics[run.name] = _figures("test", row) | (_figures("input", noisy) if noise else {})
         write_text(run / "metrics.json", json.dumps(metrics[run.name], indent=1) + "\n")
     return metrics
+
+
+def _figures(name: str, row: Row) -> dict[str, float]:
+    return {f"{name}_mse": round(row.mse.mean, 6), f"{name}_psnr": round(row.psnr.mean, 3)}

@@ -1,0 +1,122 @@
+"""``pellucid inspect``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.cli.options import MAX_PIXELS, Json, MaxPixels, Overwrite
+from pellucid.cli.output import say, say_json
+from pellucid.errors import UsageError, require
+
+if TYPE_CHECKING:
+    from pellucid.images.picture import Picture
+    from pellucid.inference.analysis import Analysis
+
+EXAMPLES = """\b
+Examples:
+  pellucid inspect photo.jpg                   the noise, and what denoise would do
+  pellucid inspect cells.tif --json            the same for programs
+  pellucid inspect cells.tif --plot noise.svg  a chart of noise against brightness
+"""
+
+
+def inspect(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", hidden=True, readable=False)],
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw noise against brightness, as SVG, PNG or PDF."),
+    ] = None,
+    overwrite: Overwrite = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    as_json: Json = False,
+) -> None:
+    """Analyse the noise of an image.
+
+    Says how strong the noise is, how it depends on brightness, whether neighbouring pixels and channels are
+    correlated, what was clipped, and what denoise would do, and why. Levels are standard deviations in grey
+    levels of 255.
+    """
+    from pellucid.images.files import read_image
+    from pellucid.inference.auto import analyse
+    from pellucid.inference.denoise import about
+
+    if plot is not None and plot.exists() and not overwrite:
+        raise UsageError(f"{plot} exists", "Give another name, or --overwrite")
+    picture = read_image(source, max_pixels=max_pixels)
+    with about(source):
+        found = analyse(picture.samples, nodata=picture.nodata, alpha=picture.alpha)
+    if plot is not None:
+        require("matplotlib", "lab", "to draw a chart")
+        from pellucid.evaluation.figures import save_figure
+        from pellucid.evaluation.noise import draw_noise
+
+        save_figure(draw_noise(found, source.name), plot)
+    if as_json:
+        say_json(document(source, picture, found))
+        return
+    height, width, channels = picture.samples.shape
+    colours = "grey" if channels == 1 else "colour"
+    say(f"{source}: {width} x {height}, {colours}, {picture.samples.dtype}, {found.content}")
+    for name, words in facts(found):
+        say(f"  {name:<14}{words}")
+
+
+def facts(found: "Analysis") -> list[tuple[str, str]]:
+    """An analysis in words: terms and what is said of each."""
+    rows = [("Noise", f"{255 * found.level:.1f} of 255" if found.measured else "not measured")]
+    if found.measured:
+        low, high = found.brightness
+        ends = [
+            (sum(max(g * b + o, 0) for g, o in zip(found.gain, found.offset, strict=True)) / len(found.gain))
+            ** 0.5
+            for b in (low, high)
+        ]
+        rows += [
+            ("By brightness", f"{255 * ends[0]:.1f} at {low:.2f}, {255 * ends[1]:.1f} at {high:.2f}"),
+            ("Gain, offset", f"{_numbers(found.gain)}; {_numbers(found.offset)}"),
+            ("Kind", _kind(found)),
+        ]
+    if found.correlation == found.correlation:
+        words = f"{found.correlation:.2f} between neighbours"
+        if found.channel_correlation == found.channel_correlation:
+            words += f", {found.channel_correlation:.2f} between channels"
+            rows.append(("Luma, chroma", f"{255 * found.luma:.1f}, {255 * found.chroma:.1f} in flat places"))
+        rows.append(("Correlation", words))
+    black, white = found.clipped
+    rows.append(("Clipped", f"{black:.1%} black, {white:.1%} white"))
+    rows.append(("Measured on", f"{found.measured:.0%} of the sampled area"))
+    rows.append(("Denoise would", f"{_action(found)} ({found.kind}): {found.why}"))
+    return rows
+
+
+def document(source: Path, picture: "Picture", found: "Analysis") -> dict[str, Any]:
+    """An analysis for programs; numbers that are unknown are null."""
+    from dataclasses import asdict
+
+    height, width, channels = picture.samples.shape
+    values = {
+        name: None if value != value else value
+        for name, value in asdict(found).items()  # NaN
+    }
+    return {"input": str(source), "width": width, "height": height, "channels": channels} | values
+
+
+def _kind(found: "Analysis") -> str:
+    sure = "" if abs(found.log_odds) >= 3 else "probably "
+    words = "independent" if found.log_odds >= 0 else "correlated"
+    return f"{sure}{words} from pixel to pixel"
+
+
+def _action(found: "Analysis") -> str:
+    return {
+        "clean": "leave it unchanged",
+        "white": "use a gaussian model",
+        "signal-dependent": "stabilise the variance and use a gaussian model",
+        "camera": "use a photo model",
+        "smooth": "use a gaussian model at a fraction of the size",
+    }[found.kind]
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.3g}" for value in values)

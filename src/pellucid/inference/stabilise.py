@@ -1,0 +1,275 @@
+"""Variance stabilisation: signal-dependent noise becomes noise of standard deviation 1, and back.
+
+A network for white Gaussian noise can then remove it. Each stabiliser has a forward transform, which is a
+formula, and its exact unbiased inverse: given the mean of the transform of noisy pixels, it returns the mean
+of the pixels themselves. The means have no formula; they are integrated numerically once and tabulated.
+
+References
+----------
+M. Makitalo, A. Foi: Optimal inversion of the generalized Anscombe transformation for Poisson-Gaussian noise.
+IEEE Transactions on Image Processing 22 (2013). A. Foi: Noise estimation and removal in MR imaging: the
+variance-stabilization approach. IEEE International Symposium on Biomedical Imaging (2011).
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from pellucid.errors import UsageError
+from pellucid.images.noise import Noise, Poisson, PoissonGaussian, Rician
+from pellucid.images.sigma import HIGH_PASS, NORMAL_MEDIAN
+
+Array = NDArray[np.float64]
+
+SHIFT = 0.3  # photons; Anscombe's 3/8 leaves a variance of 0.92 at 2 photons, this one stays in 0.97 to 1.03
+MANY = 64  # photons from which their distribution is as good as normal
+NOISY = 5.0  # photons of read noise that hide that photons are counted
+
+STEEPER, KNEE = 0.9, 1.25  # of the Rician transform: variance in 0.9 to 1.06 where signal exceeds sigma
+BLOCK = 16  # pixels a side, of one mean in the estimate of Rician noise
+
+
+class Stabiliser(Protocol):
+    """A transform of pixels to noise of standard deviation 1, and its exact unbiased inverse."""
+
+    def forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Transform noisy pixels (h, w, c), 0 to 1, so that their noise has standard deviation 1."""
+
+    def inverse(self, stabilised: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the clean pixels (h, w, c) whose noisy versions have transforms with these means."""
+
+
+@dataclass(frozen=True)
+class Anscombe:
+    """The generalised Anscombe transform, for photon noise and read noise.
+
+    Parameters
+    ----------
+    gain, offset : tuple of float
+        For each channel, or one for all: the variance of the noise is ``gain * pixel + offset``, with pixels
+        from 0 to 1.
+    black : tuple of float
+        Likewise the pixel value of no light, which read noise surrounds. Where it is not known, 0 stands for
+        the lowest that leaves the variance positive: with a negative offset ``-offset / gain``.
+
+    Raises
+    ------
+    UsageError
+        When a number is not finite, a gain is negative, or a channel has no noise.
+    """
+
+    gain: tuple[float, ...]
+    offset: tuple[float, ...]
+    black: tuple[float, ...] = (0.0,)
+
+    def __post_init__(self) -> None:
+        if not all(
+            np.isfinite([gain, offset]).all() and gain >= 0 and (gain > 0 or offset > 0)
+            for gain, offset in zip(self.gain, self.offset, strict=True)
+        ):
+            raise UsageError(
+                f"A noise variance of gain * pixel + offset cannot have {self.gain=} and {self.offset=}",
+                "Give finite numbers, a gain from 0, and above 0 where the offset is not",
+            )
+
+    def forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Transform noisy pixels (h, w, c), 0 to 1, so that their noise has standard deviation 1.
+
+        In photons u above the black level, with read noise s: ``2 sqrt(u + c) - 2 sqrt(c)``, c = s^2 + 0.3,
+        and below the black level its tangent, so that negative values keep their information.
+        """
+        gain, black, read = self._terms.astype(np.float32)
+        floor = SHIFT * gain**2 + read**2
+        light = pixels - black
+        stable: NDArray[np.float32] = 2 * light / (np.sqrt(gain * light.clip(0) + floor) + np.sqrt(floor))
+        return stable
+
+    def inverse(self, stabilised: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the clean pixels (h, w, c) whose noisy versions have transforms with these means."""
+        gain, black, read = self._terms.astype(np.float32)
+        light: NDArray[np.float32] = stabilised * np.sqrt(SHIFT * gain**2 + read**2)
+        light += gain * stabilised.clip(0) ** 2 / 4
+        channels = np.broadcast_to(self._terms.T, (stabilised.shape[-1], 3))
+        for channel, (one, _, noise) in enumerate(channels):
+            photons = float(noise / max(one, 1e-12))
+            light[..., channel] += one * np.interp(stabilised[..., channel], *_bias(photons))
+        light += black
+        return light
+
+    @property
+    def _terms(self) -> Array:
+        """Gain, black level and deviation of the read noise: (3, channels), or (3, 1) for all channels."""
+        gain, offset, black = np.broadcast_arrays(self.gain, self.offset, self.black)
+        black = np.maximum(black, -offset / np.maximum(gain, 1e-12))
+        return np.stack([gain, black, np.sqrt(np.maximum(offset + gain * black, 0))])
+
+
+@functools.lru_cache(maxsize=64)
+def _bias(read: float) -> tuple[Array, Array]:
+    """What the plain inverse of the transform of a mean lacks, in photons.
+
+    Parameters
+    ----------
+    read : float
+        Standard deviation of the read noise, photons.
+
+    Returns
+    -------
+    array (n,), array (n,)
+        Means of the transform, rising, and the photons to add there.
+    """
+    floor = SHIFT + read**2
+
+    def root(light: Array) -> Array:
+        return np.asarray(2 * light / (np.sqrt(light.clip(0) + floor) + np.sqrt(floor)))
+
+    nodes, weights = _normal_nodes()
+    spread = max(read, 1.0)
+    light = np.concatenate(
+        [np.linspace(-4, 0, 41)[:-1] * read, np.linspace(0, 1, 101)[1:] ** 2 * 100 * spread]
+    )
+    means = root(light[:, None] + np.sqrt(light.clip(0) + read**2)[:, None] * nodes) @ weights
+    if read < NOISY:
+        few = (light > 0) & (light < MANY)
+        counts = np.arange(3 * MANY)
+        logs = counts * np.log(light[few, None]) - light[few, None] - np.cumsum(np.log(counts.clip(1)))
+        means[few] = np.exp(logs) @ (root(counts[:, None] + read * nodes) @ weights)
+    return means, light - (means * np.sqrt(floor) + means.clip(0) ** 2 / 4)
+
+
+@dataclass(frozen=True)
+class Rice:
+    """The transform for magnitude images of MRI, whose two parts have Gaussian noise.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation of the noise in each part, in units of the pixels.
+
+    Raises
+    ------
+    UsageError
+        When sigma is not a positive number.
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma < np.inf:
+            raise UsageError(f"The sigma of Rician noise is {self.sigma}", "Give a number above 0")
+
+    def forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Transform noisy pixels (h, w, c) so that their noise has standard deviation 1.
+
+        The transform falls: black becomes bright. Networks trained on photographs leave less of the noise of
+        a large background there (docs/decisions/stabilisation.md).
+        """
+        return -_steepen(pixels / np.float32(self.sigma))
+
+    def inverse(self, stabilised: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the clean pixels (h, w, c) whose noisy versions have transforms with these means.
+
+        What is no brighter than the mean of noise alone becomes 0.
+        """
+        means, signal, _ = _magnitudes()
+        clean = (np.interp(-stabilised, means, signal - means) - stabilised).clip(0) * self.sigma
+        return clean.astype(np.float32)
+
+
+def _steepen(ratio: NDArray[Any]) -> NDArray[Any]:
+    """Magnitude over sigma, with more weight where the signal is weak and the spread below sigma."""
+    return ratio + STEEPER * np.tanh(ratio / KNEE)
+
+
+@functools.cache
+def _magnitudes() -> tuple[Array, Array, Array]:
+    """Means of transformed magnitudes (n,), signals (n,), means and deviations of plain magnitudes (2, n).
+
+    Everything is in units of sigma.
+    """
+    nodes, weights = _normal_nodes()
+    signal = np.linspace(0, 1, 201) ** 2 * 40
+    magnitude = np.hypot(signal[:, None, None] + nodes, nodes[:, None])  # (signals, nodes, nodes)
+
+    def mean(values: Array) -> Array:
+        return np.asarray(values @ weights @ weights)
+
+    first = mean(magnitude)
+    return mean(_steepen(magnitude)), signal, np.stack([first, np.sqrt(mean(magnitude**2) - first**2)])
+
+
+@functools.cache
+def _normal_nodes() -> tuple[Array, Array]:
+    """Nodes and weights of the mean of a function of a standard normal number (Gauss and Hermite)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    return nodes, weights / weights.sum()
+
+
+def stabiliser_of(noise: Noise) -> Stabiliser | None:
+    """The stabiliser for a noise whose deviation depends on the pixel; None for any other noise.
+
+    Raises
+    ------
+    UsageError
+        When a parameter is a range, or the noise is none at all.
+    """
+    if noise.ranges:
+        raise UsageError(f"{noise} has a range", "Give one value for each parameter of the noise")
+    if isinstance(noise, Poisson):
+        gain, read = 1 / noise.photons, noise.read / noise.photons
+        return Anscombe((gain,), (read**2 - gain * noise.black,), (noise.black,))
+    if isinstance(noise, PoissonGaussian):
+        return Anscombe((1 / noise.peak,), (noise.sigma**2,))
+    if isinstance(noise, Rician):
+        return Rice(noise.sigma)
+    return None
+
+
+def rice_sigma(image: NDArray[Any]) -> float:
+    """Estimate the sigma of Rician noise in a magnitude image.
+
+    The usual estimate of the field, from the median of the finest diagonal wavelet coefficients, with each
+    coefficient divided by the deviation that Rician noise of sigma 1 has at the mean of its block.
+
+    Parameters
+    ----------
+    image : array (h, w)
+        Any real numbers, at least 8 x 8. Constant areas, such as a masked background, are left out.
+
+    Returns
+    -------
+    float
+        In the units of the pixels; 0 where the image is constant.
+
+    Raises
+    ------
+    UsageError
+        When the array has another shape.
+    """
+    if image.ndim != 2 or min(image.shape) < 8:
+        raise UsageError(
+            f"Expected a magnitude image (h, w) of at least 8 x 8, got an array of shape {image.shape}",
+            "Give one channel of one slice",
+        )
+    side = min(BLOCK, *image.shape)
+    rows, columns = (extent // side for extent in image.shape)
+    inside = np.asarray(image[: rows * side, : columns * side], np.float64)
+    blocks = inside.reshape(rows, side, columns, side).swapaxes(1, 2)
+    windows = sliding_window_view(blocks, (4, 4), axis=(2, 3))[:, :, ::2, ::2]  # (rows, columns, y, x, 4, 4)
+    filled = np.ptp(windows, axis=(4, 5)) > 0
+    if not filled.any():
+        return 0.0
+    details = np.abs(np.einsum("rcyxij,i,j->rcyx", windows, HIGH_PASS, HIGH_PASS))[filled]
+    means = np.broadcast_to(blocks.mean(axis=(2, 3))[..., None, None], filled.shape)[filled]
+    _, _, (mean, deviation) = _magnitudes()
+    # Of blocks with little signal the mean says little: up to 1.35 sigma they count as without.
+    bright = mean > 1.6
+    mean, deviation = np.append(1.35, mean[bright]), np.append(deviation[0], deviation[bright])
+    sigma = float(np.median(details)) / NORMAL_MEDIAN
+    for _ in range(15):  # a fixed point; the deviation depends on the ratio of mean and sigma
+        sigma = float(np.median(details / np.interp(means / sigma, mean, deviation))) / NORMAL_MEDIAN
+    return sigma

@@ -1,0 +1,71 @@
+"""Trying a network on a few crops of an image, before all of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from pellucid.images.picture import to_float
+
+CROP = 64  # pixels a side of a crop
+SHARE = 0.08  # of the image's area that a trial sees ...
+GRID = 3  # ... in at most so many crops across and down
+BLOCK = 8  # pixels a side of the blocks whose flatness is looked at
+
+Crop = NDArray[np.float32]
+
+
+def removed_level(colour: NDArray[Any], denoise: Callable[[Crop], Crop]) -> float:
+    """How much noise a network would remove from an image.
+
+    Parameters
+    ----------
+    colour : array (h, w, 1 or 3)
+    denoise : function of a float32 array (h, w, 1 or 3) to the same
+        The network.
+
+    Returns
+    -------
+    float
+        Root mean square of what it removes from a few crops, where they are not flat, 0 to 1.
+    """
+    crops = informative_crops(colour)
+    if not len(crops):
+        return 0.0
+    removed = np.stack([denoise(crop) - crop for crop in crops])  # (n, h, w, c)
+    squares = _blocks(removed**2).mean(axis=(2, 4, 5))
+    squares = squares[_textured(crops)]
+    return float(np.sqrt(squares.mean())) if squares.size else 0.0
+
+
+def informative_crops(colour: NDArray[Any]) -> NDArray[np.float32]:
+    """Crops (n, 64, 64, c) of an image (h, w, c), float32, on an even grid; none of one colour."""
+    small = [(0, max(0, CROP - extent)) for extent in colour.shape[:2]]
+    if any(after for _, after in small):
+        colour = np.pad(colour, (*small, (0, 0)), mode="symmetric")
+    count = min(GRID, round((SHARE * colour[..., 0].size) ** 0.5 / CROP)) or 1
+    places = np.linspace(0, 1, count + 2)[1:-1]  # not the borders, where frames and vignettes are
+    rows, columns = (np.unique((places * (extent - CROP)).round().astype(int)) for extent in colour.shape[:2])
+    crops = [colour[row : row + CROP, column : column + CROP] for row in rows for column in columns]
+    pixels = to_float(np.stack(crops))
+    informative: NDArray[np.float32] = pixels[np.ptp(pixels, axis=(1, 2, 3)) > 0]
+    return informative
+
+
+def _textured(crops: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which blocks of crops are neither of one colour nor next to such a block: (n, rows, columns).
+
+    Letterboxes and burnt-out skies have no noise whatever the rest of the image has.
+    """
+    spread: NDArray[np.float32] = np.ptp(_blocks(crops), axis=(2, 4)).max(axis=-1)
+    alive = np.pad(spread > 0, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    near = sliding_window_view(alive, (3, 3), axis=(1, 2))
+    return np.asarray(near.all(axis=(3, 4)))
+
+
+def _blocks(crops: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Crops (n, h, w, c) as blocks of 8 x 8 pixels: (n, rows, 8, columns, 8, c)."""
+    n, height, width, channels = crops.shape
+    return crops.reshape(n, height // BLOCK, BLOCK, width // BLOCK, BLOCK, channels)

@@ -1,0 +1,93 @@
+"""`pellucid inspect`, from the outside."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import pellucid as package
+from tests.cli.conftest import Run, tree
+
+Save = Callable[[str], Path]
+
+
+@pytest.fixture
+def shot(tmp_path: Path, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photograph with white noise of 25, saved as shot.png."""
+    noise = np.random.default_rng(0).normal(0, 25, photo.shape)
+    pixels = np.clip(photo + noise, 0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "shot.png")
+    return pixels
+
+
+def test_the_noise_and_what_denoise_would_do_are_printed(
+    pellucid: Run, shot: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    done = pellucid("inspect", "shot.png")
+    head, *rows = done.out.splitlines()
+    assert head.startswith("shot.png: 128 x 96, colour, uint8")
+    assert any("(white)" in row for row in rows)
+    assert max(map(len, rows)) <= 100
+    assert done.err == ""
+    assert tree(tmp_path) == {"shot.png"}
+
+
+def test_json_is_the_analysis_in_python(pellucid: Run, shot: NDArray[np.uint8]) -> None:
+    done = pellucid("inspect", "shot.png", "--json")
+    found, expected = done.json, package.analyse(shot)
+    assert (found["input"], found["width"], found["height"], found["channels"]) == ("shot.png", 128, 96, 3)
+    assert (found["kind"], found["why"], found["content"]) == (expected.kind, expected.why, expected.content)
+    assert found["level"] == pytest.approx(expected.level, rel=1e-3)
+    assert found["gain"] == pytest.approx(list(expected.gain), rel=1e-2, abs=1e-4)
+
+
+def test_what_inspect_says_denoise_does(pellucid: Run, shot: NDArray[np.uint8]) -> None:
+    found = pellucid("inspect", "shot.png", "--json").json
+    (row,) = pellucid("denoise", "shot.png", "--json").json["files"]
+    assert (row["why"], row["sigma"]) == (found["why"], found["level"])
+
+
+def test_numbers_that_are_unknown_are_null(pellucid: Run, tmp_path: Path) -> None:
+    Image.fromarray(np.full((40, 50), 77, np.uint8)).save(tmp_path / "even.png")
+    done = pellucid("inspect", "even.png", "--json")
+    found = json.loads(done.out, parse_constant=pytest.fail)  # NaN is no JSON
+    assert (found["kind"], found["level"]) == ("clean", 0)
+    assert found["correlation"] is None
+    assert "(clean)" in pellucid("inspect", "even.png").out
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_noise_against_brightness_is_drawn(
+    suffix: str, magic: bytes, pellucid: Run, shot: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    pellucid("inspect", "shot.png", "--plot", f"noise.{suffix}")
+    assert (tmp_path / f"noise.{suffix}").read_bytes().startswith(magic)
+
+
+def test_a_chart_that_exists_stays_unless_overwriting_is_allowed(
+    pellucid: Run, shot: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    (tmp_path / "noise.svg").write_text("precious")
+    assert "noise.svg exists" in pellucid("inspect", "shot.png", "--plot", "noise.svg", code=2).err
+    assert (tmp_path / "noise.svg").read_text() == "precious"
+    pellucid("inspect", "shot.png", "--plot", "noise.svg", "--overwrite")
+    assert (tmp_path / "noise.svg").read_text() != "precious"
+
+
+@pytest.mark.parametrize(("name", "content"), [("gone.png", None), ("text.png", b"words")])
+def test_an_input_that_cannot_be_used_ends_with_3(
+    name: str, content: bytes | None, pellucid: Run, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    done = pellucid("inspect", name, "--plot", "noise.svg", code=3)
+    assert done.err.startswith(f"error: {name} ")
+    assert not (tmp_path / "noise.svg").exists()
+
+
+def test_a_limit_ends_with_5(pellucid: Run, shot: NDArray[np.uint8]) -> None:
+    pellucid("inspect", "shot.png", "--max-pixels", "100", code=5)
