@@ -175,7 +175,8 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
     where = survey(tiles, masks)
     blocks, weight = measure(tiles, where, session)
     clipped = (float((tiles <= 0).mean()), float((tiles >= 1).mean()))
-    if not blocks.weight.size:
+    image = tiles[0, 0].size * len(tiles) if masks is None else masks.sum()
+    if where.keep.sum() * BLOCK**2 <= FEWEST_BLOCKS * image:
         none = (0.0,) * colour.shape[2]
         why = "there is nothing to measure noise on"
         return Analysis(CLEAN, why, content_of(tiles), 0.0, none, none, clipped=clipped)
@@ -244,6 +245,9 @@ def advise(found: Analysis, *, independent: bool) -> Analysis:
         return replace(found, kind=SIGNAL_DEPENDENT, why=f"its noise depends on brightness, {level}")
     return replace(found, kind=WHITE, why=f"its noise is white, {level}")
 
+
+FEWEST_BLOCKS = 0.04
+"""Where no larger share of an image can be measured, the rest is of one colour: text, or a drawing."""
 
 SHADES, SHADE_BLOCKS = 3, 4
 """How many colours must have how many flat blocks, to show that there is no independent noise."""

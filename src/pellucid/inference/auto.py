@@ -9,8 +9,8 @@
 Images up to a megapixel get the best networks, larger ones the fast ones.
 """
 
+import functools
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Auto(Model):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for another process, it opens its files anew there."""
-        return partial(Auto, **self._options), ()
+        return functools.partial(Auto, **self._options), ()
 
     @property
     def takes_sigma(self) -> bool:
@@ -166,9 +166,12 @@ def analyse(
     >>> found.kind, round(found.level, 1)
     ('white', 0.1)
     """
-    auto = load_model()
-    assert isinstance(auto, Auto)
-    return auto.analyse(Planes.of(pixels, nodata, alpha))
+    return _default().analyse(Planes.of(pixels, nodata, alpha))
+
+
+@functools.cache
+def _default() -> Auto:
+    return Auto()
 
 
 def estimate_sigma(pixels: NDArray[Any]) -> float:
