@@ -21,10 +21,12 @@ from pellucid.images.jpeg import YCBCR
 from pellucid.images.noise import NumpyRandom, parse_noise
 from pellucid.images.picture import to_float
 from pellucid.images.resize import resample
-from pellucid.inference.analysis import CAMERA, CLEAN, SIGNAL_DEPENDENT, WHITE
+from pellucid.inference.analysis import CAMERA, CLEAN, SIGNAL_DEPENDENT, SMOOTH, WHITE
 
 Pixels: TypeAlias = NDArray[np.float32]
 Make: TypeAlias = Callable[[Pixels, int], "Case"]
+
+CORRELATED = CAMERA, SMOOTH
 
 PAGES, FIRST_PAGE = 24, 1000  # of each kind, and the seed of the first: no training draws these
 READ = 1.6  # electrons of read noise, as of a scientific camera
@@ -244,7 +246,9 @@ def _clean() -> list[Cell]:
         for kind in ("page", "screenshot", "drawing")
     ]
     for quality, grey in ((60, False), (75, False), (85, False), (95, False), (75, True)):
-        cells.append(Cell(f"JPEG alone: {quality}", (CLEAN, CAMERA), partial(jpeg, quality=quality), grey))
+        cells.append(
+            Cell(f"JPEG alone: {quality}", (CLEAN, *CORRELATED), partial(jpeg, quality=quality), grey)
+        )
     return cells
 
 
@@ -271,10 +275,10 @@ def _dependent() -> list[Cell]:
 
 def _cameras() -> list[Cell]:
     isos = ((800, False), (3200, False), (12800, False), (51200, False), (3200, True), (12800, True))
-    cells = [Cell(f"camera: ISO {iso}", (CAMERA,), partial(camera, iso=iso), grey) for iso, grey in isos]
+    cells = [Cell(f"camera: ISO {iso}", CORRELATED, partial(camera, iso=iso), grey) for iso, grey in isos]
     for psnr, grey in ((30, False), (24, False), (20, False), (17, False), (15, False), (20, True)):
-        cells.append(Cell(f"phone: {psnr} dB", (CAMERA,), partial(phone_shot, psnr=psnr), grey))
-    return [*cells, Cell("camera: ISO 3200, page", (CAMERA,), partial(camera, iso=3200), source="page")]
+        cells.append(Cell(f"phone: {psnr} dB", CORRELATED, partial(phone_shot, psnr=psnr), grey))
+    return [*cells, Cell("camera: ISO 3200, page", CORRELATED, partial(camera, iso=3200), source="page")]
 
 
 def _processed() -> list[Cell]:
@@ -283,18 +287,18 @@ def _processed() -> list[Cell]:
     for name, before, factors in (("white 25", white25, (0.5, 0.75, 1.5, 2)), ("ISO 12800", night, (0.5, 2))):
         for factor in factors:
             make = partial(resized, factor=factor, before=before)
-            cells.append(Cell(f"resized: {name}, by {factor}", (CAMERA,), make))
+            cells.append(Cell(f"resized: {name}, by {factor}", CORRELATED, make))
     cells.append(
-        Cell("resized: white 25, by 0.75", (CAMERA,), partial(resized, factor=0.75, before=white25), True)
+        Cell("resized: white 25, by 0.75", CORRELATED, partial(resized, factor=0.75, before=white25), True)
     )
     for level, quality, grey in (
         (15, 60, False), (15, 75, False), (15, 85, False), (15, 95, False), (30, 75, True),
     ):  # fmt: skip
-        right = (WHITE, CAMERA) if quality == 95 else (CAMERA,)
+        right = (WHITE, *CORRELATED) if quality == 95 else CORRELATED
         make = partial(jpeg, quality=quality, before=partial(white, level=level))
         cells.append(Cell(f"JPEG {quality} of white {level}", right, make, grey))
     for level, grey in ((5, False), (12, False), (12, True)):
-        cells.append(Cell(f"film grain: {level}", (CAMERA,), partial(grain, level=level), grey))
+        cells.append(Cell(f"film grain: {level}", CORRELATED, partial(grain, level=level), grey))
     return cells
 
 
@@ -306,19 +310,19 @@ def _frames() -> list[Cell]:
     return [
         Cell("bars: no noise", (CLEAN,), partial(black, before=clean_image)),
         Cell("bars: white 25", (WHITE,), partial(black, before=white25)),
-        Cell("bars: phone, 20 dB", (CAMERA,), partial(black, before=night)),
+        Cell("bars: phone, 20 dB", CORRELATED, partial(black, before=night)),
         Cell("bars: 30 photons", (SIGNAL_DEPENDENT,), partial(black, before=light), True),
         Cell("margins: white 25", (WHITE,), partial(margin, before=white25)),
-        Cell("margins: phone, 20 dB", (CAMERA,), partial(margin, before=night)),
+        Cell("margins: phone, 20 dB", CORRELATED, partial(margin, before=night)),
         Cell("alpha: no noise", (CLEAN,), partial(cut_out, before=clean_image)),
         Cell("alpha: white 25", (WHITE,), partial(cut_out, before=white25)),
-        Cell("alpha: phone, 20 dB", (CAMERA,), partial(cut_out, before=night)),
+        Cell("alpha: phone, 20 dB", CORRELATED, partial(cut_out, before=night)),
         Cell("no data: white 25", (WHITE,), partial(masked, before=white25)),
         Cell("no data: 30 photons", (SIGNAL_DEPENDENT,), partial(masked, before=light), True),
         Cell("vignette: white 25", (WHITE,), partial(vignetted, before=white25)),
         Cell("vignette: 30 photons", (SIGNAL_DEPENDENT,), partial(vignetted, before=light), True),
         Cell("burnt out: white 25", (WHITE,), partial(burnt_out, before=white25)),
-        Cell("burnt out: phone, 20 dB", (CAMERA,), partial(burnt_out, before=night)),
+        Cell("burnt out: phone, 20 dB", CORRELATED, partial(burnt_out, before=night)),
     ]
 
 
@@ -332,11 +336,11 @@ def _sizes() -> list[Cell]:
             Cell(f"{name}, no noise", (CLEAN,), partial(cropped, before=clean_image, size=size)),
             Cell(f"{name}, white 25", (WHITE,), partial(cropped, before=white25, size=size)),
             Cell(f"{name}, 30 photons", (SIGNAL_DEPENDENT,), partial(cropped, before=shot, size=size), True),
-            Cell(f"{name}, phone, 24 dB", (CAMERA,), partial(cropped, before=night, size=size)),
+            Cell(f"{name}, phone, 24 dB", CORRELATED, partial(cropped, before=night, size=size)),
         ]  # fmt: skip
     for source in TILES:
         cells.append(Cell(f"size: {source}, white 25", (WHITE,), white25, source=source))
-        cells.append(Cell(f"size: {source}, phone, 24 dB", (CAMERA,), night, source=source))
+        cells.append(Cell(f"size: {source}, phone, 24 dB", CORRELATED, night, source=source))
     return cells
 
 

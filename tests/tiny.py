@@ -53,7 +53,8 @@ WORDS: dict[str, Any] = {
 
 def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedule: Any) -> Recipe:
     """A recipe for `training_pictures`, in float32; `schedule` names what differs from a short one."""
-    short = {"steps": 12, "batch": 4, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
+    batch = 8 if isinstance(network, EstimatorTable) else 4
+    short = {"steps": 12, "batch": batch, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
     plain = not isinstance(network, (PhotoTable, EstimatorTable))
     camera = None if plain else "camera:iso=800-12800"
     return Recipe(

@@ -124,7 +124,7 @@ def test_a_network_that_makes_images_noisier_is_not_offered_to_denoise(pellucid:
 
 def test_what_estimates_noise_is_not_offered_to_denoise(pellucid: Run, pictures: Path) -> None:
     changes = ["network.kind=estimator", "network.width=4", "degrade.camera=camera:iso=800"]
-    changes += ["data.pairs=8", "data.renew=8", "schedule.batch=4"]
+    changes += ["data.pairs=8", "data.renew=8", "schedule.batch=8"]
     changes += [f"network.{key}=none" for key in ("widths", "encoder", "body", "decoder")]
     arguments = [word for change in changes for word in ("--set", change)]
     done = pellucid(

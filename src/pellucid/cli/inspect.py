@@ -25,7 +25,7 @@ def inspect(
     source: Annotated[Path, typer.Argument(metavar="INPUT", hidden=True, readable=False)],
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE", help="Draw noise against brightness, as SVG, PNG or PDF."),
+        typer.Option("--plot", metavar="FILE", help="Draw noise against brightness, as SVG or PNG."),
     ] = None,
     overwrite: Overwrite = False,
     max_pixels: MaxPixels = MAX_PIXELS,

@@ -148,7 +148,7 @@ class Survey(NamedTuple):
 
     keep: Mask  # (n, r, k): the blocks that count
     flat: Mask  # (n, r, k): blocks of one colour
-    trust: Array  # (n, r, k): 1 where no sample around a block was clipped, 0 where half were
+    trust: Array  # (n, r, k): 1 where up to a tenth of the samples were clipped, 0 from a half on
     brightness: Array  # (n, c, r, k), around each block
 
 
@@ -175,7 +175,8 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
     where = survey(tiles, masks)
     blocks, weight = measure(tiles, where, session)
     clipped = (float((tiles <= 0).mean()), float((tiles >= 1).mean()))
-    if not blocks.weight.size:
+    image = tiles[0, 0].size * len(tiles) if masks is None else masks.sum()
+    if where.keep.sum() * BLOCK**2 <= FEWEST_BLOCKS * image:
         none = (0.0,) * colour.shape[2]
         why = "there is nothing to measure noise on"
         return Analysis(CLEAN, why, content_of(tiles), 0.0, none, none, clipped=clipped)
@@ -244,6 +245,9 @@ def advise(found: Analysis, *, independent: bool) -> Analysis:
         return replace(found, kind=SIGNAL_DEPENDENT, why=f"its noise depends on brightness, {level}")
     return replace(found, kind=WHITE, why=f"its noise is white, {level}")
 
+
+FEWEST_BLOCKS = 0.04
+"""Where no larger share of an image can be measured, the rest is of one colour: text, or a drawing."""
 
 SHADES, SHADE_BLOCKS = 3, 4
 """How many colours must have how many flat blocks, to show that there is no independent noise."""
@@ -332,7 +336,7 @@ def survey(tiles: Array, masks: Mask | None) -> Survey:
         out, flat = out | gaps, flat & ~gaps
     size = np.float32(BLOCK**2)
     clipped = ((tiles <= 0) | (tiles >= 1)).mean(axis=1, keepdims=True, dtype=np.float32)
-    trust = (1 - 2 * _smoothed(_over_blocks(np.add, clipped)) / size).clip(0, 1)[:, 0]
+    trust = (1.25 - 2.5 * _smoothed(_over_blocks(np.add, clipped)) / size).clip(0, 1)[:, 0]
     if (trust * ~out).sum() < 0.05 * (~out).sum():
         trust = np.ones_like(trust)  # all is clipped, and must do
     return Survey(~out, flat, trust, _smoothed(_over_blocks(np.add, tiles)) / size)

@@ -9,8 +9,8 @@
 Images up to a megapixel get the best networks, larger ones the fast ones.
 """
 
+import functools
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Auto(Model):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for another process, it opens its files anew there."""
-        return partial(Auto, **self._options), ()
+        return functools.partial(Auto, **self._options), ()
 
     @property
     def takes_sigma(self) -> bool:
@@ -120,12 +120,12 @@ class Auto(Model):
             return Result(pixels.copy(), found.level, changed=False, model="none", why=found.why)
         family = "photo" if found.kind == CAMERA else "gaussian"
         model = self._models.get(f"{family}-{speed}", self._models[f"{family}-fast"])
-        if found.coarse is not None:
-            treatment = Treatment(found.coarse.level, found.coarse.stabiliser)
-            if max(strengths) > 0:
-                result = model.remove_coarse(image, treatment, found.halvings, strengths, progress)
-                return replace(result, sigma=found.level, why=found.why)
-        treatment = Treatment(found.level, found.stabiliser)
+        inner = found.coarse or found
+        treatment = Treatment(inner.level, inner.stabiliser)
+        unit = found.white if found.kind == CAMERA else 1.0  # the others work at any scale
+        if max(strengths) > 0 and (found.halvings or unit != 1):
+            result = model.remove_scaled(image, treatment, found.halvings, strengths, progress, unit)
+            return replace(result, sigma=found.level, why=found.why)
         return replace(model.remove_noise(image, treatment, strengths, progress), why=found.why)
 
 
@@ -166,9 +166,12 @@ def analyse(
     >>> found.kind, round(found.level, 1)
     ('white', 0.1)
     """
-    auto = load_model()
-    assert isinstance(auto, Auto)
-    return auto.analyse(Planes.of(pixels, nodata, alpha))
+    return _default().analyse(Planes.of(pixels, nodata, alpha))
+
+
+@functools.cache
+def _default() -> Auto:
+    return Auto()
 
 
 def estimate_sigma(pixels: NDArray[Any]) -> float:

@@ -297,21 +297,22 @@ class Model:
         self._run(image, out, treatment, strengths, progress)
         return Result(image.like(out), level, changed=True, model=self.name)
 
-    def remove_coarse(
+    def remove_scaled(
         self,
         image: Planes,
         treatment: Treatment,
         halvings: int,
         strengths: tuple[float, float],
         progress: Progress | None,
+        white: float = 1.0,
     ) -> Result:
-        """Remove noise that is wider than a pixel: what is given holds for the image halved so often."""
+        """Remove noise from an image that a network sees halved so often, and divided by its white."""
 
         def denoise(half: NDArray[np.float32]) -> NDArray[np.float32]:
             return self.remove_noise(Planes(half, half, half), treatment, (1.0, 1.0), progress).pixels
 
         noisy = to_float(image.colour)
-        clean = denoise_coarse(noisy, halvings, denoise)
+        clean = denoise_coarse(noisy / np.float32(white), halvings, denoise) * np.float32(white)
         out = image.view.copy()
         out[..., : min(out.shape[2], 3)] = from_float(blend(noisy, clean, *strengths), out.dtype)
         return Result(image.like(out), treatment.level, changed=True, model=self.name)

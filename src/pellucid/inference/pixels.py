@@ -1,6 +1,5 @@
 """Which arrays are pictures, and how two of them blend."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,10 +10,6 @@ from pellucid.errors import InputError, UsageError
 from pellucid.images.jpeg import YCBCR
 from pellucid.images.picture import SAMPLE_TYPES
 from pellucid.inference.masked import Mask, fill, valid_pixels
-
-log = logging.getLogger("pellucid")
-
-_TWELVE_BITS = 4096  # levels of what many cameras for science write into files of 16 bits
 
 
 def check_array(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -44,7 +39,7 @@ def check_array(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def check_values(colour: NDArray[Any]) -> None:
-    """Refuse values that no image has, and warn of unlikely ones.
+    """Refuse values that no image has.
 
     Raises
     ------
@@ -58,10 +53,6 @@ def check_values(colour: NDArray[Any]) -> None:
                 "The image has infinity or values beyond 1e30",
                 "Replace them first, for instance with numpy.nan_to_num",
             )
-        if largest > 16:
-            log.warning("the image has values up to %g; in floats, white should be 1", largest)
-    elif colour.dtype == np.uint16 and 0 < (top := int(colour.max())) < _TWELVE_BITS:
-        log.warning("the image uses %d of the 65,535 levels by which noise is estimated", top)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from pellucid.networks.unet import UNet, UNetSettings, folded
 FOLD = 8
 """The levels are estimated at an eighth of the picture's size: noise changes more slowly than content."""
 
-HEAVY = 6 / 255
-"""Luma noise, as a standard deviation, that moves tones itself."""
+HEAVY = (10 / 255, 7 / 255)
+"""Luma and chroma noise, as standard deviations, from which on noise itself moves the tones."""
 
 
 class LevelEstimator(nn.Module):
@@ -92,7 +92,7 @@ class PhotoUNet(nn.Module):
         levels = self.estimator(detail)
         told = F.interpolate(levels * gain, scale_factor=FOLD / 2, mode="bilinear")
         denoised = self.unet(noisy, told, detail)
-        return denoised - tones(denoised - noisy, kept_share(levels[:, :1])), levels
+        return denoised - tones(denoised - noisy, kept_share(levels)), levels
 
     @torch.no_grad()
     def amplify(self, gains: tuple[float, float]) -> None:
@@ -101,14 +101,15 @@ class PhotoUNet(nn.Module):
         told.mul_(torch.tensor(gains[: told.shape[1]]).view(1, -1, 1, 1))
 
 
-def kept_share(luma: Tensor) -> Tensor:
-    """The share of the tones that is put back, where luma noise has these levels: half of it at `HEAVY`.
+def kept_share(levels: Tensor) -> Tensor:
+    """The share of the tones that is put back where there is so much noise (n, maps, h, w): half at `HEAVY`.
 
     Noise so heavy that many pixels are clipped at black or bent by the tone curve has itself moved the tones,
-    by up to 15 of 255. There it is for the U-Net to find them.
+    by up to 16 of 255, and it is for the U-Net to find them. Texture has no such noise in chroma.
     """
-    ratio = (luma / HEAVY).square()
-    return 1 / (1 + ratio * ratio)
+    heavy = levels.new_tensor(HEAVY[: levels.shape[1]]).view(1, -1, 1, 1)
+    ratio = (levels / heavy).amin(1, keepdim=True).square().square()  # -> (n, 1, h, w)
+    return 1 / (1 + ratio.square())
 
 
 def tones(difference: Tensor, share: Tensor) -> Tensor:
