@@ -7,10 +7,12 @@ Blocks of another kind, such as `sh` for installing, are not run.
 
 import doctest
 import json
+import math
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +24,6 @@ from skimage import data
 ANYTHING = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-METHODS = {  # what the README calls them, and what the benchmarks do
-    "as the camera wrote them": "noisy",
-    "median, 3 x 3 (OpenCV)": "opencv-median",
-    "non-local means, h 5 (OpenCV)": "opencv-nlm-5",
-    "bilateral (OpenCV, tuned on the 26)": "opencv-bilateral",
-    "`gaussian-fast`, which finds no white noise there": "gaussian-fast",
-    "wavelet (scikit-image)": "skimage-wavelet",
-    "total variation (scikit-image)": "skimage-tv",
-    "non-local means (OpenCV)": "opencv-nlm",
-    "non-local means (scikit-image)": "skimage-nlm",
-}
 
 
 def blocks(language: str) -> list[str]:
@@ -78,45 +69,50 @@ def test_the_readme_shows_both_doors(language: str) -> None:
 # ---- figures -------------------------------------------------------------------------------------
 
 
-def rows(heading: str) -> dict[str, list[str]]:
-    """The cells of the README's table with this heading, by the benchmarks' names of the methods."""
-    lines = README[README.index(heading) :].partition("\n\n")[0].splitlines()[2:]
-    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
-    return {METHODS.get(name, name.partition(",")[0].strip("*`")): rest for name, *rest in cells}
+def results(name: str) -> Any:
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
 
 
-def like(shown: str, value: float) -> str:
-    """The value with as many digits."""
-    return f"{value:.{len(shown.partition('.')[2])}f}"
+def cameras() -> list[float]:
+    measured = results("photos")["real"]
+    return [np.mean(measured[name]["psnr"]) for name in ("noisy", "opencv-bilateral", "photo-fast")]
 
 
-def results(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
-    return found
+def shots(name: str) -> list[float]:
+    """Noisy and denoised by the default; no peer ran."""
+    images = results(name)["images"].values()
+    return [
+        np.mean([each["paths"]["unchanged"] for each in images]),
+        np.mean([each["default"] for each in images]),
+    ]
 
 
-def test_the_figures_of_photographs_are_those_that_were_measured() -> None:
-    measured, noisy = results("photos")["real"], None
-    for name, cells in rows("| | PSNR | SSIM | made worse | CPU s |").items():
-        entry = measured[name]
-        noisy = noisy or entry["psnr"]
-        worse = sum(value < before for value, before in zip(entry["psnr"], noisy, strict=True))
-        expected = [f"{np.mean(entry['psnr']):.2f}", f"{np.mean(entry['ssim']):.3f}"]
-        assert cells[:2] == expected
-        if name != "noisy":
-            assert cells[2] == str(worse)
-            assert cells[3] == like(cells[3], entry["cpu"]), name
+def slices() -> list[float]:
+    measured = results("mri")["psnr"]
+    methods = ("noisy", "dipy, classic, of a volume", "`gaussian-best`, level estimated")
+    return [measured[name]["0.09"][0] for name in methods]
 
 
-def test_the_figures_of_white_noise_are_those_that_were_measured() -> None:
-    found = results("quality")
-    for name, cells in rows("| | Set12 grey, 15 / 25 / 50 |").items():
-        for folder, kind, psnr, seconds in (
-            ("set12", "grey", *cells[::2]),
-            ("cbsd68", "colour", *cells[1::2]),
-        ):
-            if not psnr:  # gaussian-best may serve one of them only
-                continue
-            entries = [found["quality"][f"float/{folder}/{sigma}/{name}"]["psnr"] for sigma in (15, 25, 50)]
-            assert psnr == " / ".join(f"{np.mean(entry):.2f}" for entry in entries)
-            assert seconds == like(seconds, found["timing"]["seconds"][kind][name]), name
+def white_noise() -> list[float]:
+    measured = results("quality")["quality"]
+    methods = ("skimage-nlm", "gaussian-best")
+    scores = [np.mean(measured[f"float/set12/25/{name}"]["psnr"]) for name in methods]
+    return [20 * math.log10(255 / 25), *scores]
+
+
+MEASURED: dict[str, Callable[[], list[float]]] = {
+    "five cameras": cameras,
+    "phones": lambda: shots("phones"),
+    "microscopes": lambda: shots("microscopes"),
+    "MRI": slices,
+    "white noise": white_noise,
+}
+
+
+def test_the_figures_are_those_that_were_measured() -> None:
+    table = README.partition("| noise | noisy | classical peer | Pellucid |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in table.strip().splitlines()[1:]]
+    assert len(rows) >= 4
+    for name, *cells in rows:
+        (measure,) = (each for start, each in MEASURED.items() if name.startswith(start))
+        assert [cell for cell in cells if cell != "–"] == [f"{value:.2f}" for value in measure()], name
