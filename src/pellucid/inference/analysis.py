@@ -181,7 +181,7 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
         why = "there is nothing to measure noise on"
         return Analysis(CLEAN, why, content_of(tiles), 0.0, none, none, clipped=clipped)
     levels = [_mean_level(each, blocks.weight**2) for each in blocks.levels]
-    lines = [fit(bright, each, blocks.weight**2) for bright, each in zip(*blocks[:2], strict=True)]
+    lines = fit_channels(blocks.brightness, blocks.levels, blocks.weight**2)
     bright = np.mean(blocks.brightness, axis=0)
     correlation, between, luma, chroma = residuals(tiles, weight)
     found = Analysis(
@@ -289,10 +289,9 @@ def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Sess
     low, high = float(stable.min()), float(stable.max())
     scale = min(1 / (high - low), 0.25)  # the network knows levels up to 0.35
     again, _ = measure((stable - low) * np.float32(scale), where, session)
-    lines = []
-    for bright, levels, gain, offset in zip(*again[:2], found.gain, found.offset, strict=True):
-        before = np.sqrt(np.maximum(gain * bright + offset, 1e-9))
-        lines.append(fit(bright, levels / np.float32(scale) * before, again.weight**2))
+    line = np.array(found.gain)[:, None] * again.brightness + np.array(found.offset)[:, None]
+    levels = again.levels / np.float32(scale) * np.sqrt(np.maximum(line, 1e-9))
+    lines = fit_channels(again.brightness, levels, again.weight**2)
     return replace(found, gain=tuple(gain for gain, _ in lines), offset=tuple(offset for _, offset in lines))
 
 
@@ -426,6 +425,27 @@ def _range(values: Array, weight: Array) -> tuple[float, float]:
 
 
 BINS = 24
+
+
+ALIKE = 1.15
+"""Channels whose levels are within this factor of those of all together have one line."""
+
+
+def fit_channels(brightness: Array, levels: Array, weight: Array) -> list[tuple[float, float]]:
+    """Gain and offset of each channel, for blocks (c, n): of all channels together where these are alike.
+
+    The channels of an image cover different ranges of brightness, so that one line is surer than three.
+    """
+    channels = len(levels)
+    lines = [fit(bright, each, weight) for bright, each in zip(brightness, levels, strict=True)]
+    if channels == 1:
+        return lines
+    gain, offset = fit(brightness.ravel(), levels.ravel(), np.tile(weight, channels))
+    for bright, each in zip(brightness, levels, strict=True):
+        shift = np.log(each + EPSILON) - 0.5 * np.log(np.maximum(gain * bright + offset, EPSILON**2))
+        if abs(float((shift * weight).sum() / weight.sum())) > np.log(ALIKE):
+            return lines
+    return [(gain, offset)] * channels
 
 
 def fit(brightness: Array, levels: Array, weight: Array) -> tuple[float, float]:
