@@ -35,7 +35,7 @@ def inspect(
 
     Says how strong the noise is, how it depends on brightness, whether neighbouring pixels and channels are
     correlated, what was clipped, and what denoise would do, and why. Levels are standard deviations in grey
-    levels of 255.
+    levels of 255, which is white, or the brightest value of an image of more than 8 bits that is darker.
     """
     from pellucid.images.files import read_image
     from pellucid.inference.auto import analyse
@@ -64,7 +64,8 @@ def inspect(
 
 def facts(found: "Analysis") -> list[tuple[str, str]]:
     """An analysis in words: terms and what is said of each."""
-    rows = [("Noise", f"{255 * found.level:.1f} of 255" if found.measured else "not measured")]
+    unit = 255 / found.white
+    rows = [("Noise", f"{unit * found.level:.1f} of 255" if found.measured else "not measured")]
     if found.measured:
         low, high = found.brightness
         ends = [
@@ -73,7 +74,10 @@ def facts(found: "Analysis") -> list[tuple[str, str]]:
             for b in (low, high)
         ]
         rows += [
-            ("By brightness", f"{255 * ends[0]:.1f} at {low:.2f}, {255 * ends[1]:.1f} at {high:.2f}"),
+            (
+                "By brightness",
+                f"{unit * ends[0]:.1f} at {low:.2f}, {unit * ends[1]:.1f} at {high:.2f}",
+            ),
             ("Gain, offset", f"{_numbers(found.gain)}; {_numbers(found.offset)}"),
             ("Kind", _kind(found)),
         ]
@@ -81,7 +85,12 @@ def facts(found: "Analysis") -> list[tuple[str, str]]:
         words = f"{found.correlation:.2f} between neighbours"
         if found.channel_correlation == found.channel_correlation:
             words += f", {found.channel_correlation:.2f} between channels"
-            rows.append(("Luma, chroma", f"{255 * found.luma:.1f}, {255 * found.chroma:.1f} in flat places"))
+            rows.append(
+                (
+                    "Luma, chroma",
+                    f"{unit * found.luma:.1f}, {unit * found.chroma:.1f} in flat places",
+                )
+            )
         rows.append(("Correlation", words))
     black, white = found.clipped
     rows.append(("Clipped", f"{black:.1%} black, {white:.1%} white"))
