@@ -139,7 +139,9 @@ def train(
             f"Start another number of processes, or set a batch that {processes} divides",
         )
     keep_memory()
-    torch.set_flush_denormal(True)  # what a dead unit leaves in Muon's momentum made a step three times as slow
+    torch.set_flush_denormal(
+        True
+    )  # what a dead unit leaves in Muon's momentum made a step three times as slow
     state = resume(recipe, folder, where)
     make_task: Callable[..., Task]
     make_task = Reconstruction if isinstance(recipe.data, SetData) else TASKS[type(recipe.network)]
