@@ -112,14 +112,14 @@ def test_pixels_and_levels_are_in_single_precision_under_bfloat16() -> None:
 
 
 @pytest.mark.parametrize(
-    ("luma", "chroma", "kept"), [(1, 1, 1.0), (6, 5, 0.98), (10, 7, 0.5), (30, 20, 0.0), (30, 3, 1.0)]
+    ("luma", "chroma", "kept"), [(1, 1, 1.0), (10, 9, 1.0), (14, 12, 0.5), (30, 20, 0.0), (30, 3, 1.0)]
 )
 def test_tones_are_put_back_unless_luma_and_chroma_noise_are_heavy(
     luma: float, chroma: float, kept: float
 ) -> None:
     levels = torch.tensor([luma / 255, chroma / 255]).reshape(1, 2, 1, 1)
     assert kept_share(levels).item() == pytest.approx(kept, abs=0.02)
-    assert kept_share(levels[:, :1]).item() == pytest.approx(1 / (1 + (luma / 10) ** 8), abs=0.01)
+    assert kept_share(levels[:, :1]).item() == pytest.approx(1 / (1 + (luma / 14) ** 16), abs=0.01)
 
 
 def test_the_tones_of_the_noisy_picture_stay() -> None:

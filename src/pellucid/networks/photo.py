@@ -22,7 +22,7 @@ from pellucid.networks.unet import UNet, UNetSettings, folded
 FOLD = 8
 """The levels are estimated at an eighth of the picture's size: noise changes more slowly than content."""
 
-HEAVY = (10 / 255, 7 / 255)
+HEAVY = (14 / 255, 12 / 255)
 """Luma and chroma noise, as standard deviations, from which on noise itself moves the tones."""
 
 
@@ -108,8 +108,8 @@ def kept_share(levels: Tensor) -> Tensor:
     by up to 16 of 255, and it is for the U-Net to find them. Texture has no such noise in chroma.
     """
     heavy = levels.new_tensor(HEAVY[: levels.shape[1]]).view(1, -1, 1, 1)
-    ratio = (levels / heavy).amin(1, keepdim=True).square().square()  # -> (n, 1, h, w)
-    return 1 / (1 + ratio.square())
+    ratio = (levels / heavy).amin(1, keepdim=True)  # -> (n, 1, h, w)
+    return 1 / (1 + ratio.clip(0, 10) ** 16)
 
 
 def tones(difference: Tensor, share: Tensor) -> Tensor:
