@@ -236,7 +236,7 @@ def test_the_estimate_for_nan_or_a_wrong_dtype_is_refused() -> None:
 
 def test_alpha_and_the_two_further_channels_of_grey_do_not_change_the_estimate() -> None:
     noisy = from_float(colours(100, 120), "uint8")
-    alpha = np.arange(120, dtype=np.uint8) + np.zeros((100, 1), np.uint8)
+    alpha = np.arange(1, 121, dtype=np.uint8) + np.zeros((100, 1), np.uint8)
     assert estimate_sigma(np.dstack([noisy, alpha])) == estimate_sigma(noisy)
     assert estimate_sigma(np.repeat(noisy[..., :1], 3, 2)) == estimate_sigma(noisy[..., 0])
 

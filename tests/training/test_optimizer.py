@@ -29,7 +29,9 @@ def learn(made: nn.Module, optimizers: list[torch.optim.Optimizer], steps: int =
         made.zero_grad(set_to_none=True)
         noisy = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))
         inputs = (noisy, torch.full((1, 1, 1, 1), 0.1)) if isinstance(made, UNet) else (noisy,)
-        (made(*inputs) - 0.3).square().mean().backward()
+        out = made(*inputs)
+        parts = out if isinstance(out, tuple) else (out,)
+        torch.stack([(part - 0.3).square().mean() for part in parts]).sum().backward()
         for optimizer in optimizers:
             optimizer.step()
 

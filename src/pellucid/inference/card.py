@@ -112,7 +112,7 @@ def shortfall(card: Card) -> str:
     if gain is None or gain > 0:
         return ""
     return (
-        f"{card.name} does not denoise: on images held out from training its PSNR is {-gain:.2f} dB"
+        f"{card.name} does not denoise: on held-out images its PSNR is {-gain:.2f} dB"
         " below that of the noisy input. Train it for more steps, on more images, or at a lower learning rate"
     )
 

@@ -139,7 +139,6 @@ def train(
             f"Start another number of processes, or set a batch that {processes} divides",
         )
     keep_memory()
-    torch.set_flush_denormal(True)  # remains of dead units in Muon's momentum made steps three times as long
     state = resume(recipe, folder, where)
     make_task: Callable[..., Task]
     make_task = Reconstruction if isinstance(recipe.data, SetData) else TASKS[type(recipe.network)]
@@ -160,7 +159,7 @@ def train(
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
 
-    with whole_steps() as interrupted, suitable_threads(recipe.network):
+    with whole_steps() as interrupted, suitable_threads(recipe.network), without_subnormals():
         while (
             not gave_up(state, schedule)
             and (progress := share_done(state, steps, minutes, where, processes)) < 1
@@ -244,6 +243,16 @@ def input_figures(task: Task, network: Network, recipe: Recipe) -> dict[str, flo
         return {}
     figures = task.judge(Unchanged(network)).items()
     return {input_figure(name): value for name, value in figures if "clean" not in name}
+
+
+@contextmanager
+def without_subnormals() -> Iterator[None]:
+    """Round numbers below 1e-38 to 0: dead units leave such in Muon's momentum, and they slow a step."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)  # Python's own floats share the setting
 
 
 def keep_memory() -> None:
