@@ -75,7 +75,7 @@ def results(name: str) -> Any:
 
 def cameras() -> list[float]:
     measured = results("photos")["real"]
-    return [np.mean(measured[name]["psnr"]) for name in ("noisy", "opencv-bilateral", "photo-fast")]
+    return [np.mean(measured[name]["psnr"]) for name in ("noisy", "opencv-bilateral", "auto")]
 
 
 def shots(name: str) -> list[float]:
