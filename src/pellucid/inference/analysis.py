@@ -255,8 +255,8 @@ SHADES, SHADE_BLOCKS = 3, 4
 MIN_SMOOTH_SIGMA = 3 / 255
 """Smooth noise below this level is left to the networks for photographs."""
 
-NO_DETAIL = (1.3, 1.15)
-"""An image is halved, and once more, where its finest band has less than so many times the noise's power."""
+NO_DETAIL = (1.4, 1.2)
+"""An image is halved, and once more, where `fine_detail` is below these."""
 
 
 def analyse_coarse(found: Analysis, colour: NDArray[Any], options: RunOptions) -> Analysis:

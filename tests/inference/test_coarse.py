@@ -1,0 +1,62 @@
+"""Noise that is wider than a pixel is removed at a fraction of an image's size."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from skimage import data
+
+import pellucid
+from pellucid.inference.coarse import denoise_coarse, enlarge, fine_detail, halve
+
+
+def enlarged(sigma: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A micrograph (256, 256) that was enlarged twofold together with its noise, and the clean one."""
+    clean = data.cell()[100:356:2, 100:356:2].astype(np.float32)[..., None] / 255
+    noise = np.random.default_rng(0).normal(0, sigma, clean.shape).astype(np.float32)
+    large = enlarge(clean, 256, 256)
+    return (large + enlarge(noise, 256, 256))[..., 0], large[..., 0]
+
+
+def rms(error: NDArray[np.floating]) -> float:
+    return float(np.sqrt(np.mean(np.square(error))))
+
+
+def test_an_enlarged_image_loses_the_noise_that_was_enlarged_with_it() -> None:
+    noisy, clean = enlarged(0.12)
+    found = pellucid.analyse(noisy)
+    assert found.kind == "smooth"
+    assert found.halvings >= 1
+    denoised = pellucid.denoise(noisy)
+    assert rms(denoised - clean) < 0.6 * rms(noisy - clean)
+    as_bytes = np.rint(noisy.clip(0, 1) * 255).astype(np.uint8)
+    assert rms(pellucid.denoise(as_bytes) / 255 - clean) < 0.7 * rms(noisy - clean)
+
+
+def test_detail_as_fine_as_a_pixel_is_seen() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (256, 256, 1)).astype(np.float32)
+    assert fine_detail(0.5 + noise) == pytest.approx(1.1, abs=0.1)
+    stripes = np.zeros_like(noise)
+    stripes[:, 128::2] = 1
+    assert fine_detail(stripes + noise) > 3
+
+
+@given(st.integers(2, 40), st.integers(2, 40), st.sampled_from([1, 3]))
+def test_an_image_halved_and_enlarged_keeps_its_size_and_its_mean(
+    height: int, width: int, channels: int
+) -> None:
+    pixels = np.random.default_rng(height).random((height, width, channels), dtype=np.float32)
+    half = halve(pixels)
+    assert half.shape == (-(-height // 2), -(-width // 2), channels)
+    back = enlarge(half, height, width)
+    assert back.shape == pixels.shape
+    flat = np.full_like(pixels, 0.25)
+    np.testing.assert_allclose(enlarge(halve(flat), height, width), flat, atol=1e-6)
+
+
+def test_a_denoiser_that_changes_nothing_leaves_what_stands_out_and_removes_fine_noise() -> None:
+    noisy, clean = enlarged(0.05)
+    kept = denoise_coarse(noisy[..., None], 1, lambda half: half)[..., 0]
+    assert rms(kept - clean) < rms(noisy - clean)
+    np.testing.assert_array_equal(denoise_coarse(noisy[..., None], 0, lambda half: half)[..., 0], noisy)
