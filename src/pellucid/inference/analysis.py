@@ -198,7 +198,7 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
         chroma=chroma,
         clipped=clipped,
         measured=float(where.keep.mean()),
-        brightness=_range(bright, blocks.weight),
+        brightness=_range(blocks.brightness.ravel(), np.tile(blocks.weight, len(levels))),
         curve=_curve(bright, np.mean(blocks.levels, axis=0), blocks.weight**2),
     )
     if has_flat_shades(tiles, where.flat, found.gain, found.offset):
