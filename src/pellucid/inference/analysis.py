@@ -43,8 +43,9 @@ FAINT_SIGMA, FAINT_ODDS = 3 / 255, 2.0
 FEW_PHOTONS = 0.25
 """Above this level photons are so few that a stabilised image is far from normal noise."""
 
-STEEP = 1.2
-"""Noise is signal-dependent where its level changes by this factor over the brightness of the image."""
+STEEP, STRONG = 1.2, 0.1
+"""Noise is signal-dependent where its level changes by this factor over the brightness of the image, and by
+more above a level of 0.1, where clipping at black and white flattens the noise."""
 
 NO_NOISE = "there is no noise to remove"
 CLEAN, WHITE, SIGNAL_DEPENDENT = "clean", "white", "signal-dependent"
@@ -129,6 +130,11 @@ class Analysis:
         return float(np.median(ratios))
 
     @property
+    def is_steep(self) -> bool:
+        """Whether the level changes with brightness, by more than clipping makes it seem in strong noise."""
+        return self.steepness > STEEP + 2 * max(0.0, self.visible - STRONG)
+
+    @property
     def stabiliser(self) -> Anscombe | None:
         """The transform that makes the noise white; None where it is white, or not independent."""
         return Anscombe(self.gain, self.offset) if self.kind == SIGNAL_DEPENDENT else None
@@ -204,7 +210,7 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
     if has_flat_shades(tiles, where.flat, found.gain, found.offset):
         found = replace(found, log_odds=min(found.log_odds, -SURE))
     worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
-    if worth and found.steepness > STEEP:
+    if worth and found.is_steep:
         found = stabilised_twice(found, tiles, where, session)
     found = advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
     return scaled(found, white) if white != 1 else found
@@ -241,7 +247,7 @@ def advise(found: Analysis, *, independent: bool) -> Analysis:
         return replace(found, kind=CAMERA, why=f"its noise is correlated, as a camera leaves it, {level}")
     if found.visible < MIN_WHITE_SIGMA:
         return replace(found, kind=CLEAN, why=NO_NOISE)
-    if found.steepness > STEEP:
+    if found.is_steep:
         return replace(found, kind=SIGNAL_DEPENDENT, why=f"its noise depends on brightness, {level}")
     return replace(found, kind=WHITE, why=f"its noise is white, {level}")
 
