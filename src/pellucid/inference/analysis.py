@@ -132,7 +132,8 @@ class Analysis:
     @property
     def is_steep(self) -> bool:
         """Whether the level changes with brightness, by more than clipping makes it seem in strong noise."""
-        return self.steepness > STEEP + 2 * max(0.0, self.visible - STRONG)
+        flattened = min(1.0, 20 * sum(self.clipped)) * max(0.0, self.visible - STRONG)
+        return self.steepness > STEEP + 2 * flattened
 
     @property
     def stabiliser(self) -> Anscombe | None:
