@@ -210,11 +210,13 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
     )
     if has_flat_shades(tiles, where.flat, found.gain, found.offset):
         found = replace(found, log_odds=min(found.log_odds, -SURE))
+        if found.content == "graphics":
+            return scaled(replace(found, kind=CLEAN, why=NO_NOISE), white)
     worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
     if worth and found.is_steep:
         found = stabilised_twice(found, tiles, where, session)
     found = advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
-    return scaled(found, white) if white != 1 else found
+    return scaled(found, white)
 
 
 def _white(tiles: Array) -> float:
