@@ -107,7 +107,7 @@ def tile_times(path: Path, halo: int, side: int, rounds: int) -> dict[str, list[
 
 
 def networks(options: argparse.Namespace) -> list[Path]:
-    return options.networks or [entry.path for entry in index.shipped() if entry.name != "sigma"]
+    return options.networks or [entry.path for entry in index.shipped() if entry.name != "noise"]
 
 
 def main() -> None:
