@@ -176,12 +176,12 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
         When the estimator's file is missing or has changed.
     """
     tiles, masks = cut_tiles(colour, valid)
+    clipped = _clipped(tiles)
     white = _white(tiles) if colour.dtype != np.uint8 else 1.0
     tiles /= np.float32(white)
     session = _session(colour.shape[2], options)
     where = survey(tiles, masks)
     blocks, weight = measure(tiles, where, session)
-    clipped = (float((tiles <= 0).mean()), float((tiles >= 1).mean()))
     image = tiles[0, 0].size * len(tiles) if masks is None else masks.sum()
     if where.keep.sum() * BLOCK**2 <= FEWEST_BLOCKS * image:
         none = (0.0,) * colour.shape[2]
@@ -217,6 +217,13 @@ def analyse_pixels(colour: NDArray[Any], valid: Mask | None, options: RunOptions
         found = stabilised_twice(found, tiles, where, session)
     found = advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
     return scaled(found, white)
+
+
+def _clipped(tiles: Array) -> tuple[float, float]:
+    """The shares of samples at black and at white; floats that go beyond these were not clipped."""
+    if tiles.min() < 0 or tiles.max() > 1:
+        return 0.0, 0.0
+    return float((tiles <= 0).mean()), float((tiles >= 1).mean())
 
 
 def _white(tiles: Array) -> float:

@@ -119,7 +119,7 @@ class Auto(Model):
         if found.kind == CLEAN:
             return Result(pixels.copy(), found.level, changed=False, model="none", why=found.why)
         family = "photo" if found.kind == CAMERA else "gaussian"
-        model = self._models.get(f"{family}-{speed}", self._models[f"{family}-fast"])
+        model = self._models[f"{family}-{speed}"]
         inner = found.coarse or found
         treatment = Treatment(inner.level, inner.stabiliser)
         unit = found.white if found.kind == CAMERA else 1.0  # the others work at any scale
