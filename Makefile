@@ -13,9 +13,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 demo: $(DEMO)/.installed
 	mkdir -p build
-	$(DEMO)/bin/pellucid denoise docs/pictures/demo-noisy.png -o build/demo-denoised.png --overwrite
-	@echo "Noisy picture:    $(CURDIR)/docs/pictures/demo-noisy.png"
-	@echo "Denoised picture: $(CURDIR)/build/demo-denoised.png"
+	$(DEMO)/bin/pellucid denoise docs/images/demo-noisy.png -o build/demo-denoised.png --overwrite
+	@echo "Noisy image:    $(CURDIR)/docs/images/demo-noisy.png"
+	@echo "Denoised image: $(CURDIR)/build/demo-denoised.png"
 
 test: $(VENV)/.installed
 	$(VENV)/bin/python -m pytest -n $(JOBS) --durations=10

@@ -19,10 +19,10 @@ from benchmarks.cells import camera, clean_image, photons, white
 from benchmarks.common import Desk, arguments, best_times, facts, table
 from benchmarks.peers import use_one_thread
 from pellucid import denoise_file, load_model, write_image
-from pellucid.images.picture import Picture, to_float
 from pellucid.inference import index
 from pellucid.inference.pixels import Planes
 from pellucid.inference.session import RunOptions, Session
+from pellucid.io.image import Image, to_float
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -38,8 +38,8 @@ FILE = (256, 384)
 
 def noisy_images(desk: Desk, size: tuple[int, int]) -> Iterator[tuple[str, Any]]:
     """One image of each kind of noise, uint8 (h, w, 3)."""
-    pictures = desk.pictures("photos/open", 3, limit=4)
-    row = np.concatenate([each[: min(map(len, pictures))] for each in pictures], axis=1)
+    images = desk.images("photos/open", 3, limit=4)
+    row = np.concatenate([each[: min(map(len, images))] for each in images], axis=1)
     clean = np.pad(row, [(0, max(0, size[0] - len(row))), (0, 0), (0, 0)], mode="symmetric")
     clean = np.ascontiguousarray(clean[: size[0], : size[1]])
     for name, make in NOISES.items():
@@ -86,7 +86,7 @@ def measure_file(desk: Desk) -> Figures:
     model = default()
     for name, noisy in noisy_images(desk, FILE):
         source = desk.scratch / f"{name.replace(' ', '-')}.jpg"
-        write_image(source, Picture(samples=noisy, format="jpeg"))
+        write_image(source, Image(samples=noisy, format="jpeg"))
         target = source.with_name(f"{source.stem}-out.jpg")
         calls: dict[str, Callable[[], Any]] = {
             "file": partial(denoise_to, source, target, model),

@@ -9,7 +9,7 @@ from torch import Tensor
 from pellucid.networks.autoencoder import Autoencoder
 from pellucid.networks.noise import NoiseEstimator
 from pellucid.training import estimating
-from pellucid.training.checkpoint import Network, make_network, picture_size
+from pellucid.training.checkpoint import Network, image_size, make_network
 from pellucid.training.export import cost, example
 from pellucid.training.losses import LOSSES
 from pellucid.training.optimizer import make_optimizers
@@ -37,9 +37,9 @@ def network_of(recipe: Recipe) -> Network:
     return make_network(recipe)
 
 
-def picture_for(recipe: Recipe) -> tuple[int, int]:
-    """Height and width of a picture that the network takes."""
-    return picture_size(recipe) if isinstance(recipe.data, SetData) else (96, 96)
+def image_for(recipe: Recipe) -> tuple[int, int]:
+    """Height and width of an image that the network takes."""
+    return image_size(recipe) if isinstance(recipe.data, SetData) else (96, 96)
 
 
 # ---- the list ------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def test_each_of_its_variants_is_a_recipe_for_another_network(name: str) -> None
 
 
 @every_recipe
-def test_it_trains_on_none_of_the_pictures_that_judge(name: str) -> None:
+def test_it_trains_on_none_of_the_images_that_judge(name: str) -> None:
     data = RECIPES[name].data
     train, judge = ((data.name,), data.judge) if isinstance(data, SetData) else (data.train, data.tune)
     assert judge not in train
@@ -138,7 +138,7 @@ def test_each_of_its_weights_is_moved_by_one_optimizer(name: str) -> None:
 def test_its_loss_can_be_computed(name: str) -> None:
     recipe = RECIPES[name]
     network, loss = network_of(recipe), LOSSES[recipe.loss]
-    inputs = example(network, recipe.data.channels, *picture_for(recipe))
+    inputs = example(network, recipe.data.channels, *image_for(recipe))
     with torch.no_grad():
         result: Tensor | tuple[Tensor, ...] = network(*inputs)
     first = result[0] if isinstance(result, tuple) else result

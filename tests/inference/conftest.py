@@ -12,13 +12,13 @@ from tests.tiny import LATENT, PHOTO, lively_network, set_recipe, tiny_file
 
 @pytest.fixture(scope="session")
 def grey_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network for grey pictures."""
+    """A small network for grey images."""
     return tiny_file(tmp_path_factory.mktemp("grey"), channels=1)
 
 
 @pytest.fixture(scope="session")
 def colour_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network for colour pictures."""
+    """A small network for colour images."""
     return tiny_file(tmp_path_factory.mktemp("colour"), channels=3)
 
 
@@ -42,7 +42,7 @@ def photo_grey_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def latent_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small autoencoder of grey pictures of 16 x 16 pixels."""
+    """A small autoencoder of grey images of 16 x 16 pixels."""
     path, recipe = tmp_path_factory.mktemp("latent") / "small.onnx", set_recipe(network=LATENT)
     export_network(lively_network(recipe), recipe, path, steps=0, figures={})
     return path
@@ -56,5 +56,5 @@ def model(grey_file: Path, colour_file: Path) -> Model:
 
 @pytest.fixture(scope="session")
 def grey_model(grey_file: Path) -> Model:
-    """The small network for grey pictures alone."""
+    """The small network for grey images alone."""
     return load_model(grey_file)

@@ -36,7 +36,7 @@ def test_the_parameters_add_up(network: nn.Module, shape: tuple[int, int, int]) 
 
 
 @every_network
-def test_the_first_row_is_the_picture_and_the_last_what_the_network_gives(
+def test_the_first_row_is_the_image_and_the_last_what_the_network_gives(
     network: nn.Module, shape: tuple[int, int, int]
 ) -> None:
     first, *_, last = layers(network, shape)

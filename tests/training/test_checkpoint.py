@@ -14,7 +14,7 @@ from pellucid.networks.autoencoder import ConvLatent, ConvPool, Dense
 from pellucid.networks.noise import NoiseEstimator
 from pellucid.networks.photo import PhotoUNet
 from pellucid.networks.unet import UNet
-from pellucid.training.checkpoint import Network, make_network, picture_size, resume, take_over
+from pellucid.training.checkpoint import Network, image_size, make_network, resume, take_over
 from pellucid.training.export import example, export_network
 from pellucid.training.recipe import (
     ConvLatentTable,
@@ -67,10 +67,10 @@ def test_a_recipe_makes_the_network_that_it_names(recipe: Recipe, kind: type[Net
         ("mnist", ConvPoolTable(widths=(4, 4, 4)), 32),  # padded to eights
     ],
 )
-def test_an_autoencoder_is_made_for_the_pictures_of_its_set(name: str, network: Any, side: int) -> None:
+def test_an_autoencoder_is_made_for_the_images_of_its_set(name: str, network: Any, side: int) -> None:
     recipe = small(network)
     data = msgspec.structs.replace(recipe.set, name=name, channels=3 if name == "cifar10" else 1)
-    assert picture_size(msgspec.structs.replace(recipe, data=data)) == (side, side)
+    assert image_size(msgspec.structs.replace(recipe, data=data)) == (side, side)
 
 
 # ---- the weights of another network --------------------------------------------------------------

@@ -131,7 +131,7 @@ def test_an_estimator_takes_any_number_of_tiles_of_any_size(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_network_for_photographs_gives_the_picture_and_the_noise_that_it_found(
+def test_a_network_for_photographs_gives_the_image_and_the_noise_that_it_found(
     channels: Any, tmp_path: Path
 ) -> None:
     recipe = tiny_recipe(channels=channels, network=PHOTO)
@@ -173,7 +173,7 @@ def test_a_photograph_is_seen_as_far_as_its_noise_is_estimated() -> None:
 
 @pytest.mark.parametrize("table", [*AUTOENCODERS, UNPOOL, LINEAR], ids=lambda table: type(table).__name__)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_an_autoencoder_gives_pictures_and_codes_of_any_number_of_pictures(
+def test_an_autoencoder_gives_images_and_codes_of_any_number_of_images(
     table: Any, channels: Any, tmp_path: Path
 ) -> None:
     recipe = set_recipe(network=table, channels=channels)
@@ -181,12 +181,12 @@ def test_an_autoencoder_gives_pictures_and_codes_of_any_number_of_pictures(
     card = export_network(network, recipe, tmp_path / "small.onnx", steps=0, figures={})
     session, rounded = Session(tmp_path / "small.onnx"), copy.deepcopy(network).half().float().eval()
     assert (session.inputs, session.outputs) == (["noisy"], ["denoised", "code"])
-    pictures = np.random.default_rng(0).random((5, channels, 16, 16), dtype=np.float32)
+    images = np.random.default_rng(0).random((5, channels, 16, 16), dtype=np.float32)
     with torch.no_grad():
-        denoised, code = rounded(torch.from_numpy(pictures))
+        denoised, code = rounded(torch.from_numpy(images))
     for count in (1, 5):
-        assert np.abs(session.call(noisy=pictures[:count]) - denoised[:count].numpy()).max() <= 1e-5
-        assert np.abs(session.call("code", noisy=pictures[:count]) - code[:count].numpy()).max() <= 1e-5
+        assert np.abs(session.call(noisy=images[:count]) - denoised[:count].numpy()).max() <= 1e-5
+        assert np.abs(session.call("code", noisy=images[:count]) - code[:count].numpy()).max() <= 1e-5
     assert card.code == tuple(code.shape[1:])
     assert card.sigma is None
 

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from pellucid.cpus import usable_cpus
 from pellucid.datasets.folder import read_samples
 from pellucid.errors import DeviceError, InputError, UsageError
-from pellucid.images.metrics import psnr
-from pellucid.images.noise import Gaussian, NumpyRandom
 from pellucid.inference.card import psnr_gain, shortfall
 from pellucid.inference.model import load_model
 from pellucid.inference.session import Session
+from pellucid.metrics.quality import psnr
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.sensor import Gaussian
 from pellucid.training.checkpoint import PLAIN, Network, State, resume
 from pellucid.training.loop import gave_up, set_learning_rate, train, watch
 from pellucid.training.recipe import ConvLatentTable, EstimatorTable, Recipe, Schedule, recipe_from_json
@@ -35,7 +36,7 @@ Trained = Callable[[Recipe], Path]
 def log_lines(folder: Path) -> list[dict[str, Any]]:
     """The measurements in a log, which begins with what trains."""
     first, *others = map(json.loads, (folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
-    assert "to train" in first["pictures"]
+    assert "to train" in first["images"]
     return others
 
 
@@ -199,7 +200,7 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_stays(
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
-def test_a_short_training_takes_noise_out_of_a_picture_that_it_has_not_seen(
+def test_a_short_training_takes_noise_out_of_a_image_that_it_has_not_seen(
     data_dir: Path, trained: Trained
 ) -> None:
     folder = trained(tiny_recipe(steps=150, batch=8, learning_rate=4e-3, check_every=75))
@@ -264,7 +265,7 @@ def test_a_network_that_rebuilds_clean_images_has_no_noisy_input(trained: Traine
     assert not shortfall(card)
 
 
-def test_a_short_training_rebuilds_pictures_that_it_has_not_seen(trained: Trained) -> None:
+def test_a_short_training_rebuilds_images_that_it_has_not_seen(trained: Trained) -> None:
     lines = log_lines(trained(set_recipe(network=UNET, epochs=40)))
     assert lines[-1]["validation_mse"] < 0.5 * lines[0]["validation_mse"]
 
@@ -289,7 +290,7 @@ def test_minutes_end_a_run_whatever_the_number_of_steps(data_dir: Path, tmp_path
 def test_what_cannot_be_trained_leaves_no_folder(data_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"There is no folder .*train"):
         train(tiny_recipe(), tmp_path / "run", data_dir=tmp_path, device="cpu")
-    with pytest.raises(UsageError, match="where the pictures lie"):
+    with pytest.raises(UsageError, match="where the images lie"):
         train(tiny_recipe(), tmp_path / "run", device="cpu")
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match=r"No device 'cuda'.*cpu"):

@@ -24,7 +24,7 @@ def network(table: UNetTable | EstimatorTable = UNET) -> nn.Module:
 
 
 def learn(made: nn.Module, optimizers: list[torch.optim.Optimizer], steps: int = 1) -> None:
-    """Move towards the clean picture for some steps."""
+    """Move towards the clean image for some steps."""
     for _ in range(steps):
         made.zero_grad(set_to_none=True)
         noisy = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))

@@ -28,7 +28,7 @@ name = "tiny"
 version = "1"
 purpose = "Tests"
 licence = "Apache-2.0"
-trained_on = "Pictures made by a test"
+trained_on = "Images made by a test"
 """
 
 U_NET = """
@@ -189,8 +189,8 @@ def test_photographs_and_estimators_need_a_camera() -> None:
         (("network.kind=photo",), "network"),
         (("loss=bce", "network.output=linear"), "BCE is for pixels from 0 to 1.*sigmoid"),
         (("data.channels=4",), "channels"),
-        (("data.channels=3",), "The pictures of mnist have 1 channels"),
-        (("data.name=cifar10",), "The pictures of cifar10 have 3 channels"),
+        (("data.channels=3",), "The images of mnist have 1 channels"),
+        (("data.name=cifar10",), "The images of cifar10 have 3 channels"),
         (("data.fit=squeeze",), "fit"),
         (("network.kind=gru",), "gru.*network.kind"),
         (("network.widths=8",), "widths"),
@@ -203,7 +203,7 @@ def test_a_recipe_for_a_set_that_makes_no_sense_is_refused(changes: tuple[str, .
 
 @pytest.mark.parametrize("kind", ["photo", "estimator"])
 def test_a_network_for_photographs_is_not_for_a_set(kind: str) -> None:
-    with pytest.raises(UsageError, match=r"not for a set of small pictures.*Train it on crops"):
+    with pytest.raises(UsageError, match=r"not for a set of small images.*Train it on crops"):
         parse_recipe(SET_OF_UNET, changes=OTHER_NETWORKS[kind])
 
 
@@ -241,8 +241,8 @@ def test_what_would_do_nothing_for_a_set_is_refused(change: str) -> None:
 
 
 @pytest.mark.parametrize("variant", ["degrade.noise=gaussian:0.1", "data.name=cifar10", "name=other"])
-def test_variants_have_the_same_pictures_and_noise(variant: str) -> None:
-    with pytest.raises(UsageError, match=r"The variant .* has other pictures.*Vary keys of network"):
+def test_variants_have_the_same_images_and_noise(variant: str) -> None:
+    with pytest.raises(UsageError, match=r"The variant .* has other images.*Vary keys of network"):
         parse_recipe(SET, changes=[f'variants=["{variant}"]'])
 
 

@@ -40,7 +40,7 @@ def train(
         typer.Option(
             envvar="PELLUCID_DATA",
             metavar="FOLDER",
-            help="Where the recipe's pictures lie. MNIST and its like are downloaded when missing.",
+            help="Where the recipe's images lie. MNIST and its like are downloaded when missing.",
         ),
     ] = None,
     minutes: Annotated[
@@ -84,7 +84,6 @@ def train(
         os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is imported
     for package in ("torch", "onnx", "onnxscript", "PIL"):
         require(package, "lab", "to train a network")
-    from pellucid.latent.judge import judge_codes
     from pellucid.training.loop import train as run
     from pellucid.training.report import report
 
@@ -103,7 +102,7 @@ def train(
         with training_bar(quiet=quiet or as_json or not first) as show:
             run(each, folder, data_dir=data_dir, device=device, minutes=minutes, show=show)
     if first:
-        metrics = report(plan, output, list(plans), data_dir=data_dir, judge_codes=judge_codes)
+        metrics = report(plan, output, list(plans), data_dir=data_dir)
         _finish(plan, output, list(plans), metrics, as_json=as_json, quiet=quiet)
 
 
@@ -158,7 +157,7 @@ def _finish(
             rows = [[words(name), f"{noisy:g}", f"{value:g}"] for name, noisy, value in found]
             say("\n" + table([["HELD-OUT IMAGES", "NOISY INPUT", "NETWORK"], *rows]) + "\n")
         say("\n".join(gains))
-        example = "picture.png" if metrics else "photo.jpg"  # figures are those of small pictures
+        example = "image.png" if metrics else "photo.jpg"  # figures are those of small images
         if not (isinstance(plan.network, EstimatorTable) or shortfall(cards[-1])):
             say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
     for path, card in zip(networks, cards, strict=True):

@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from pellucid.atomic import whole_or_nothing
 from pellucid.errors import UsageError
-from pellucid.images.writing import whole_or_nothing
 
 TEXT = "#808080"  # and lines: readable on white and on black
 

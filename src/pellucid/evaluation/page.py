@@ -1,4 +1,4 @@
-"""What the report's page shows: tables, plots, pictures and cards, ready for the template."""
+"""What the report's page shows: tables, plots, images and cards, ready for the template."""
 
 import json
 import struct
@@ -14,14 +14,14 @@ from pellucid.evaluation.charts import Axis, Series, chart, swatch
 from pellucid.evaluation.results import CodeFacts, Curve, Drawing, Evaluation, Figure, Gallery, Network, Row
 from pellucid.inference.card import Card, words
 
-SHOWN_SIDE = 112  # pixels of the page, about, for a small picture
+SHOWN_SIDE = 112  # pixels of the page, about, for a small image
 NO_FIGURES = {"step", "epoch", "seconds", "learning_rate"}  # of a line in a log
 VALIDATION = ", validation"
 COSTS: Mapping[str, Callable[[Card, Row], float]] = {
     "parameters": lambda card, row: card.parameters,
     "multiply-adds a pixel": lambda card, row: card.multiply_adds,
     "memory, bytes a pixel": lambda card, row: card.bytes_per_pixel,
-    "milliseconds a picture": lambda card, row: 1000 * row.seconds / row.images,
+    "milliseconds an image": lambda card, row: 1000 * row.seconds / row.images,
 }
 
 
@@ -116,7 +116,7 @@ def _lines(evaluation: Evaluation, rows: Sequence[Row]) -> list[Line]:
             row,
             cells,
             _costs(row, cards.get(row.method)),
-            row.note if row.images == most else f"{row.note}; first {row.images} pictures",
+            row.note if row.images == most else f"{row.note}; first {row.images} images",
         )
         for row, *cells in zip(rows, *columns, strict=True)
     ]
@@ -144,7 +144,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _card(network: Network, channels: int) -> Card:
-    """The card for pictures with so many channels; one for colour may serve grey ones too."""
+    """The card for images with so many channels; one for colour may serve grey ones too."""
     cards = {card.channels: card for card in network.cards}
     return cards.get(channels) or network.cards[0]
 
@@ -153,14 +153,14 @@ def level_plots(evaluation: Evaluation) -> list[Plot]:
     """For each set, PSNR against the level of Gaussian noise."""
     numbers = {each.name: number for number, each in enumerate(evaluation.networks)}
     plots = []
-    for pictures in evaluation.sets:
-        curves = [each for each in evaluation.curves if each.set == pictures.name]
+    for images in evaluation.sets:
+        curves = [each for each in evaluation.curves if each.set == images.name]
         if not curves:
             continue
         series = [_level_series(each, numbers) for each in curves]
         x = Axis("noise level σ, in units of white")
-        caption = f"Gaussian noise on the first {curves[0].images:,} test pictures."
-        plots.append(_plot(pictures.name, series, x, Axis("PSNR, dB"), caption=caption))
+        caption = f"Gaussian noise on the first {curves[0].images:,} test images."
+        plots.append(_plot(images.name, series, x, Axis("PSNR, dB"), caption=caption))
     return plots
 
 
@@ -195,7 +195,7 @@ def code_tables(evaluation: Evaluation) -> list[CodeTable]:
         codes = list(group)
         reference = Series("PCA, by its components", codes[0].pca, None, dashed=True)
         points = [Series(each.method, [(each.numbers, each.mse)], numbers[each.method]) for each in codes]
-        x, y = Axis("numbers in the code", log=True), Axis("MSE of the decoded pictures", log=True)
+        x, y = Axis("numbers in the code", log=True), Axis("MSE of the decoded images", log=True)
         plot = _plot("", [*([reference] if codes[0].pca else []), *points], x, y)
         lines = [(each.method, _code_figures(each)) for each in codes]
         drawings = [drawing for each in codes for drawing in each.drawings]
@@ -239,7 +239,7 @@ def read_log(run: Path) -> list[dict[str, Any]]:
         for text in file:
             with suppress(ValueError):
                 lines.append(json.loads(text))
-    return [line for line in lines if "pictures" not in line]  # what the first one says trained
+    return [line for line in lines if "images" not in line]  # what the first one says trained
 
 
 def _split(key: str) -> tuple[str, str]:
@@ -289,7 +289,7 @@ def data_uri(png: bytes) -> str:
 
 
 def shown_size(png: bytes) -> tuple[int, int]:
-    """Width and height of a PNG on the page: small pictures are enlarged by a whole factor."""
+    """Width and height of a PNG on the page: small images are enlarged by a whole factor."""
     width, height = struct.unpack(">II", png[16:24])  # of its first chunk
     factor = max(1, round(SHOWN_SIDE / max(width, height)))
     return factor * width, factor * height

@@ -14,7 +14,7 @@ log = logging.getLogger("pellucid")
 
 KEY = "pellucid.card"
 KINDS = {1: "grey", 3: "colour"}
-"""What pictures of so many channels are called."""
+"""What images of so many channels are called."""
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class Layer(msgspec.Struct, frozen=True):
 
     part: str  # "encoder" or "decoder"; "network" where there is no code between the two
     name: str  # in plain words, such as "convolution 3x3, ReLU"
-    shape: tuple[int, ...]  # of one picture's output: (channels, height, width) or (numbers,)
+    shape: tuple[int, ...]  # of one image's output: (channels, height, width) or (numbers,)
     parameters: int
 
 
@@ -34,7 +34,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str
     licence: str
     trained_on: str
-    channels: int  # of the pictures it takes: 1 grey, 3 colour
+    channels: int  # of the images it takes: 1 grey, 3 colour
     stride: int  # height and width must be multiples of this
     radius: int  # how many pixels away an input pixel can still change an output pixel
     overlap: int  # what neighbouring tiles need to share so that no seam is seen; at most `radius`
@@ -44,11 +44,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int
     steps: int  # of training
     recipe: str  # the recipe, as JSON
-    figures: dict[str, float]  # measured while training, on the tune pictures
+    figures: dict[str, float]  # measured while training, on the tune images
     size: tuple[int, int] | None = None  # the only height and width it takes; None: any multiple of `stride`
-    code: tuple[int, ...] | None = None  # shape of one picture's code; None: it has no code
+    code: tuple[int, ...] | None = None  # shape of one image's code; None: it has no code
     limits: str = ""  # where it fails, in words
-    layers: tuple[Layer, ...] = ()  # from the picture that goes in to the picture that comes out
+    layers: tuple[Layer, ...] = ()  # from the image that goes in to the image that comes out
 
 
 def read_card(metadata: Mapping[str, str], source: str) -> Card:
@@ -131,7 +131,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
     return [
         ("Name", f"{card.name}, version {card.version}"),
         ("For", card.purpose),
-        ("Pictures", KINDS[card.channels] + size),
+        ("Images", KINDS[card.channels] + size),
         *([("Code", _code(card.code))] if card.code else []),
         ("Noise levels", _levels(card)),
         ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),

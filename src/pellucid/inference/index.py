@@ -16,7 +16,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of weights."""
 
     name: str  # what the user says, such as gaussian-fast; grey and colour share it
-    channels: int  # of the pictures it takes
+    channels: int  # of the images it takes
     file: str
     sha256: str
     purpose: str

@@ -1,8 +1,8 @@
-"""Autoencoders: networks that squeeze a picture into a code and rebuild the picture from it.
+"""Autoencoders: networks that squeeze an image into a code and rebuild the image from it.
 
     noisy (n, c, h, w) ── encoder ── code (n, ...) ── decoder ── denoised (n, c, h, w)
 
-The code is too small for everything, so what is rare among the training pictures (noise, above all) does
+The code is too small for everything, so what is rare among the training images (noise, above all) does
 not get through. The three classical kinds, from the oldest:
 
     Dense       flatten ─ dense ─ code (level, level) ─ dense ─ dense ─ reshape
@@ -45,7 +45,7 @@ class Settings:
 class DenseSettings(Settings):
     """Dropout comes after the hidden layer."""
 
-    level: int = 8  # the code has level x level numbers and can be shown as a small picture
+    level: int = 8  # the code has level x level numbers and can be shown as a small image
     hidden: int | None = None  # width of the layer behind the code; None: level x level
 
 
@@ -80,7 +80,7 @@ class Autoencoder(nn.Module):
     stride : int
         What height and width must be multiples of.
     code_shape : tuple of int
-        Of one picture's code, for pictures of `size`.
+        Of one image's code, for images of `size`.
     """
 
     encoder: nn.Sequential
@@ -90,39 +90,39 @@ class Autoencoder(nn.Module):
     stride = 1
     any_size = False
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        """Make codes (n, *code_shape) of pictures (n, c, h, w) from 0 to 1.
+    def encode(self, images: Tensor) -> Tensor:
+        """Make codes (n, *code_shape) of images (n, c, h, w) from 0 to 1.
 
         Raises
         ------
         UsageError
-            When the pictures have a size that the network does not take.
+            When the images have a size that the network does not take.
         """
-        self.check(pictures.shape[2], pictures.shape[3])
-        code: Tensor = self.encoder(pictures)
+        self.check(images.shape[2], images.shape[3])
+        code: Tensor = self.encoder(images)
         return code
 
     def decode(self, code: Tensor) -> Tensor:
-        """Make pictures (n, c, h, w) of codes (n, *code_shape)."""
-        pictures: Tensor = self.decoder(code)
-        return pictures
+        """Make images (n, c, h, w) of codes (n, *code_shape)."""
+        images: Tensor = self.decoder(code)
+        return images
 
     def forward(self, noisy: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the denoised pictures (n, c, h, w) and their codes (n, *code_shape)."""
+        """Give the denoised images (n, c, h, w) and their codes (n, *code_shape)."""
         code = self.encode(noisy)
         return self.decode(code), code
 
     def check(self, height: int, width: int) -> None:
-        """Raise a UsageError when pictures of this size cannot be taken."""
+        """Raise a UsageError when images of this size cannot be taken."""
         if height % self.stride or width % self.stride:
             raise UsageError(
-                f"Pictures of {height} x {width} pixels do not fit: this network halves the size until "
+                f"Images of {height} x {width} pixels do not fit: this network halves the size until "
                 f"{self.stride} pixels have become one",
                 f"Crop or resize them to multiples of {self.stride}",
             )
         if not self.any_size and (height, width) != self.size:
             raise UsageError(
-                f"Pictures of {height} x {width} pixels do not fit: the dense layers of this network are "
+                f"Images of {height} x {width} pixels do not fit: the dense layers of this network are "
                 f"made for {self.size[0]} x {self.size[1]}",
                 "Resize them, or train a network for their size",
             )
@@ -131,7 +131,7 @@ class Autoencoder(nn.Module):
 class Dense(Autoencoder):
     """Every pixel is connected with every number of the code.
 
-    Level 8 on pictures of 28 x 28 pixels is the classic 784-64-64-784.
+    Level 8 on images of 28 x 28 pixels is the classic 784-64-64-784.
     """
 
     def __init__(self, settings: DenseSettings, channels: int, size: tuple[int, int]) -> None:
@@ -153,8 +153,8 @@ class Dense(Autoencoder):
             nn.Unflatten(1, (channels, *size)),  # (n, c*h*w) -> (n, c, h, w)
         )
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        return super().encode(pictures).reshape(-1, *self.code_shape)  # (n, l*l) -> (n, l, l)
+    def encode(self, images: Tensor) -> Tensor:
+        return super().encode(images).reshape(-1, *self.code_shape)  # (n, l*l) -> (n, l, l)
 
     def decode(self, code: Tensor) -> Tensor:
         return super().decode(code.flatten(1))  # (n, l, l) -> (n, l*l)
@@ -216,7 +216,7 @@ class ConvLatent(Autoencoder):
 
 
 class ConvPool(Autoencoder):
-    """Nothing but convolutions and poolings, hence for pictures of any size; the code grows with them."""
+    """Nothing but convolutions and poolings, hence for images of any size; the code grows with them."""
 
     any_size = True
 
@@ -251,7 +251,7 @@ class ConvPool(Autoencoder):
         if self.unpools:
             raise UsageError(
                 "A code cannot be decoded by itself in a network with unpooling, which must be told where "
-                "in the picture each maximum was",
+                "in the image each maximum was",
                 "Train one whose decoder is transposed, nearest or bilinear",
             )
         return super().decode(code)

@@ -7,9 +7,9 @@
 
 A camera's noise depends on the light, the camera and its processing, and a file does not say how. A small
 network estimates the local level of luma and of chroma noise, and the U-Net is told these (Guo and others
-2019, CBDNet). Both see the picture's detail by itself, enlarged: beside the picture the noise is so faint
+2019, CBDNet). Both see the image's detail by itself, enlarged: beside the image the noise is so faint
 that training hardly finds it. The gain is the user's handle: more than 1 says that there is more noise than
-was estimated. Last, the tones of the noisy picture are put back: who takes wide blotches away would else move
+was estimated. Last, the tones of the noisy image are put back: who takes wide blotches away would else move
 the colour of a wall. Where the noise is heavy they are not, since it has moved them itself.
 """
 
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from pellucid.networks.unet import UNet, UNetSettings, folded
 
 FOLD = 8
-"""The levels are estimated at an eighth of the picture's size: noise changes more slowly than content."""
+"""The levels are estimated at an eighth of the image's size: noise changes more slowly than content."""
 
 HEAVY = (14 / 255, 12 / 255)
 """Luma and chroma noise, as standard deviations, from which on noise itself moves the tones."""
@@ -32,7 +32,7 @@ class LevelEstimator(nn.Module):
     Parameters
     ----------
     channels : int
-        Of the picture: 1 grey, 3 colour.
+        Of the image: 1 grey, 3 colour.
     width : int
         Channels of the hidden layers.
     """
@@ -46,7 +46,7 @@ class LevelEstimator(nn.Module):
         self.levels = nn.Conv2d(2 * width, maps_for(channels), 1)
 
     def forward(self, detail: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, maps, h/8, w/8), 0 to 1: luma and, for colour pictures, chroma."""
+        """(n, c, h, w) -> (n, maps, h/8, w/8), 0 to 1: luma and, for colour images, chroma."""
         x = F.relu(self.fine(detail))  # -> (n, width, h/2, w/2)
         x = F.relu(self.middle(x))  # -> (n, 2 width, h/4, w/4)
         x = F.relu(self.coarse(x))  # -> (n, 2 width, h/8, w/8)
@@ -86,7 +86,7 @@ class PhotoUNet(nn.Module):
         -------
         denoised : tensor (n, c, h, w)
         levels : tensor (n, maps, h / 8, w / 8), 0 to 1
-            Standard deviation of the noise in luma and, for colour pictures, in chroma.
+            Standard deviation of the noise in luma and, for colour images, in chroma.
         """
         detail = 8 * (noisy - mean_around(noisy, 5))
         levels = self.estimator(detail)
@@ -143,5 +143,5 @@ def sum_around(x: Tensor, size: int) -> Tensor:
 
 
 def maps_for(channels: int) -> int:
-    """Luma alone for grey pictures, luma and chroma for colour."""
+    """Luma alone for grey images, luma and chroma for colour."""
     return 1 if channels == 1 else 2

@@ -38,7 +38,7 @@ ADDITIONS: dict[type[nn.Module], Words] = {  # without weights, told with the la
 
 
 def layers(network: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
-    """List the layers in the order in which they run, found by running the network once on a black picture.
+    """List the layers in the order in which they run, found by running the network once on a black image.
 
     What no module does (the U-Net's folding, adding and doubling of sizes) has no row; its effect is seen
     in the shape of the next one.
@@ -46,14 +46,14 @@ def layers(network: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
     Parameters
     ----------
     network : Module
-        An autoencoder, a `UNet`, or another network of pictures made of the layers above. Not changed.
+        An autoencoder, a `UNet`, or another network of images made of the layers above. Not changed.
     shape : (int, int, int)
-        Channels, height and width of a picture.
+        Channels, height and width of an image.
 
     Returns
     -------
     list of Layer
-        First the picture that goes in, named "input"; last, where no layer gives it, the "output". Shapes are
+        First the image that goes in, named "input"; last, where no layer gives it, the "output". Shapes are
         without the batch axis: (channels, height, width) or (numbers,).
     """
     parted = isinstance(network, Autoencoder)

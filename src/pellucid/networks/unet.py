@@ -4,11 +4,11 @@
     sigma (n, 1, 1, 1) ─ told ──┘     └─ down ─ … ─ up ─┘
     denoised = noisy - noise
 
-The picture is first folded to half its size with four times the channels (Shi and others 2016), since a
+The image is first folded to half its size with four times the channels (Shi and others 2016), since a
 convolution there costs a quarter. Each level below halves the size again and holds more channels. There is
-no bias anywhere, so that scaling picture and sigma scales the result (Mohan and others 2020), no
-normalisation, and nothing that looks at the whole picture, so that a picture can be cut into tiles. (For
-noise so strong that little of the picture is left, a U-Net may give the picture itself instead.)
+no bias anywhere, so that scaling image and sigma scales the result (Mohan and others 2020), no
+normalisation, and nothing that looks at the whole image, so that an image can be cut into tiles. (For
+noise so strong that little of the image is left, a U-Net may give the image itself instead.)
 
 References: Ronneberger and others 2015 (U-Net); He and others 2016 (residual blocks); Zhang and others 2018
 (FFDNet: the sigma map as an input); Zhang and others 2021 (DRUNet: residual blocks in a U-Net, no biases).
@@ -30,16 +30,16 @@ ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "gelu": nn.GELU, "leaky": nn.Leak
 class UNetSettings:
     """What makes one U-Net differ from another."""
 
-    channels: int  # of the picture: 1 grey, 3 colour
+    channels: int  # of the image: 1 grey, 3 colour
     widths: tuple[int, ...]  # channels at each level, from the finest
     encoder: tuple[int, ...]  # residual blocks at each level on the way down
     body: int  # residual blocks at the coarsest level
     decoder: tuple[int, ...]  # residual blocks at each level on the way up, from the finest
     unshuffle: int = 2  # how many pixels a side are folded into channels
     maps: int = 1  # noise levels told for each place
-    more: int = 0  # channels of what the head sees beside the picture
+    more: int = 0  # channels of what the head sees beside the image
     activation: str = "relu"  # or "gelu"
-    predicts: str = "noise"  # taken from the input; or the "picture" itself, where little of it is left
+    predicts: str = "noise"  # taken from the input; or the "image" itself, where little of it is left
 
 
 class Residual(nn.Module):
@@ -86,7 +86,7 @@ def narrowing(width: int, out: int) -> nn.Module:
 
 
 class UNet(nn.Module):
-    """Denoise pictures whose noise level is told.
+    """Denoise images whose noise level is told.
 
     Height and width must be multiples of `stride`; the runtime pads.
 

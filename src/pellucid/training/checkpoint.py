@@ -17,8 +17,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from pellucid.atomic import whole_or_nothing
 from pellucid.errors import InputError, UsageError
-from pellucid.images.writing import whole_or_nothing
 from pellucid.inference import index
 from pellucid.inference.card import read_card
 from pellucid.networks.autoencoder import (
@@ -78,8 +78,8 @@ AUTOENCODERS: Mapping[type[AutoencoderTable], tuple[Callable[..., Autoencoder], 
 }
 
 
-def picture_size(recipe: Recipe) -> tuple[int, int]:
-    """Height and width of a set's pictures, padded to what the network can take."""
+def image_size(recipe: Recipe) -> tuple[int, int]:
+    """Height and width of a set's images, padded to what the network can take."""
     stride, data = recipe.network.stride, recipe.set
     side, _ = KNOWN_SETS.get(data.name, (data.size, data.channels))
     return (-(-side // stride) * stride,) * 2
@@ -92,7 +92,7 @@ def make_network(recipe: Recipe) -> Network:
         return NoiseEstimator(channels, table.width)
     settings = msgspec.structs.asdict(table)
     if isinstance(table, AutoencoderTable):
-        size = picture_size(recipe)
+        size = image_size(recipe)
         make, told = AUTOENCODERS[type(table)]
         return make(told(**settings), channels, size)
     if isinstance(table, PhotoTable):
@@ -222,7 +222,7 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
 
 def begin_log(folder: Path, step: int, note: str) -> None:
     """Begin a log with what trains, or take away what was logged after the checkpoint and at a run's end."""
-    path, kept = folder / "log.jsonl", [json.dumps({"step": 0, "pictures": note}) + "\n"]
+    path, kept = folder / "log.jsonl", [json.dumps({"step": 0, "images": note}) + "\n"]
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         with suppress(ValueError):  # a line that was cut off
             content = json.loads(line)

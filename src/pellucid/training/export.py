@@ -12,9 +12,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from pellucid.atomic import whole_or_nothing
 from pellucid.errors import PellucidError
-from pellucid.images.noise import Gaussian, parse_noise
-from pellucid.images.writing import whole_or_nothing
 from pellucid.inference.card import Card, write_card
 from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.autoencoder import Autoencoder, ConvPool
@@ -22,6 +21,8 @@ from pellucid.networks.noise import NoiseEstimator
 from pellucid.networks.photo import PhotoUNet, maps_for
 from pellucid.networks.summary import layers
 from pellucid.networks.unet import UNet
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.sensor import Gaussian
 from pellucid.training.checkpoint import Network
 from pellucid.training.recipe import PhotoTable, Recipe, recipe_json
 from pellucid.training.weights import round_weights, store_weights
@@ -45,7 +46,7 @@ def export_network(
     steps : int
         How many steps it was trained.
     figures : dict of str to float
-        What was measured on the tune pictures.
+        What was measured on the tune images.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def export_network(
         figures=figures,
         size=small.size if small and fixed else None,
         code=small.code_shape if small else None,
-        layers=tuple(layers(network, (channels, *picture_sides(network)))),
+        layers=tuple(layers(network, (channels, *image_sides(network)))),
     )
     model = to_onnx(network, channels)
     store_weights(model)
@@ -100,13 +101,13 @@ def export_network(
     return card
 
 
-def picture_sides(network: Network) -> tuple[int, int]:
-    """Height and width of a picture that the network takes."""
+def image_sides(network: Network) -> tuple[int, int]:
+    """Height and width of an image that the network takes."""
     return network.size if isinstance(network, Autoencoder) else (8 * network.stride, 8 * network.stride)
 
 
 def example(network: Network, channels: int, height: int, width: int) -> tuple[Tensor, ...]:
-    """A random picture (1, c, h, w) and, for a denoiser, a noise level or the gains (1, n, 1, 1)."""
+    """A random image (1, c, h, w) and, for a denoiser, a noise level or the gains (1, n, 1, 1)."""
     noisy = torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(0))
     if isinstance(network, (NoiseEstimator, Autoencoder)):
         return (noisy,)
@@ -132,15 +133,15 @@ def sides_of(stride: int) -> dict[int, Any]:
 
 
 def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
-    """Trace a denoiser for all sizes that its stride divides, the others for any number of pictures."""
+    """Trace a denoiser for all sizes that its stride divides, the others for any number of images."""
     shapes: tuple[Any, ...]
-    extent = picture_sides(network)
+    extent = image_sides(network)
     if isinstance(network, (NoiseEstimator, Autoencoder)):
         strides = {}
         if isinstance(network, (NoiseEstimator, ConvPool)):
             strides = sides_of(network.stride)
             extent = extent[0], extent[1] + network.stride
-        shapes = ({0: torch.export.Dim("pictures"), **strides},)
+        shapes = ({0: torch.export.Dim("images"), **strides},)
     else:
         shapes = (sides_of(network.stride), None)
         extent = extent[0], extent[1] + network.stride  # unequal, so that the sides are seen to be free
@@ -233,7 +234,7 @@ def receptive_radius(network: UNet | PhotoUNet | ConvPool, channels: int, stride
 
 def cost(network: Network, channels: int) -> tuple[int, int]:
     """Multiply-adds a pixel, and the bytes a pixel that a run holds at most, about."""
-    height, width = picture_sides(network)
+    height, width = image_sides(network)
     multiply_adds, sizes = 0, []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:

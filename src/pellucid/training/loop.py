@@ -65,15 +65,15 @@ class Task(Protocol):
 
     @property
     def note(self) -> str:
-        """Which pictures train and which judge, in words."""
+        """Which images train and which judge, in words."""
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
-        """The loss (count,) of each picture of a batch; `progress` runs from 0 to 1."""
+        """The loss (count,) of each image of a batch; `progress` runs from 0 to 1."""
 
     def judge(self, network: Any) -> dict[str, float]:
-        """Figures on pictures that do not train."""
+        """Figures on images that do not train."""
 
 
 TASKS: Mapping[type[Table], Callable[..., Task]] = {
@@ -101,7 +101,7 @@ def train(
     folder : Path
         The run folder. If it holds a checkpoint of the same recipe, training goes on from there.
     data_dir : Path, optional
-        Where the recipe's folders of pictures lie. Named sets that are not there are downloaded.
+        Where the recipe's folders of images lie. Named sets that are not there are downloaded.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     minutes : float, optional

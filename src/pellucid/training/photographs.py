@@ -14,12 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid.datasets.graphics import draw_page
-from pellucid.images.arrays import mix
-from pellucid.images.camera import Camera, draw_shot, shoot
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.metrics import psnr
-from pellucid.images.noise import NumpyRandom, parse_noise
+from pellucid.metrics.quality import psnr
 from pellucid.networks.photo import FOLD, mean_around
+from pellucid.noise.arrays import mix
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.camera import Camera, draw_shot, shoot
+from pellucid.noise.jpeg import YCBCR
+from pellucid.noise.registry import parse_noise
 from pellucid.training.denoising import (
     Crops,
     cut,
@@ -50,7 +51,7 @@ class Photographs(Crops):
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
-        """The loss of each of `count` pictures."""
+        """The loss of each of `count` images."""
         noisy, target = self.batch(random, step=step, progress=progress, count=count)
         gain = torch.ones(1, 1, 1, 1, device=self.device)
         denoised, levels = network(noisy, gain)
@@ -63,7 +64,7 @@ class Photographs(Crops):
         return weigh(self.loss(denoised, target) + 2 * coarse + 0.1 * wrong, rms, self.recipe.loss_floor)
 
     def batch(self, random: TorchRandom, *, step: int, progress: float, count: int) -> tuple[Tensor, Tensor]:
-        """Noisy pictures and their targets (n, c, h, w), 0 to 1."""
+        """Noisy images and their targets (n, c, h, w), 0 to 1."""
         data = self.recipe.crops
         if step // data.renew != self.made:
             self.made = step // data.renew
@@ -96,7 +97,7 @@ class Photographs(Crops):
 
     @torch.no_grad()
     def judge(self, network: Any) -> dict[str, float]:
-        """Mean PSNR in dB over the tune pictures at each of `TUNE_ISOS`, and of clean ones to themselves."""
+        """Mean PSNR in dB over the tune images at each of `TUNE_ISOS`, and of clean ones to themselves."""
         figures = {}
         own = torch.ones(1, 1, 1, 1, device=self.device)
         for iso in (*TUNE_ISOS, None):

@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from pellucid.errors import UsageError
-from pellucid.images.camera import Camera
-from pellucid.images.noise import Gaussian, Noise, parse_noise
+from pellucid.noise.base import Noise
+from pellucid.noise.camera import Camera
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.sensor import Gaussian
 
 KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
 """Pixels a side and channels of the sets that have a name."""
@@ -21,7 +23,7 @@ IDLE_FOR_SETS = (
     "schedule.patch",
     "loss_floor",
 )
-"""Keys that say nothing where the pictures are a set."""
+"""Keys that say nothing where the images are a set."""
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -40,17 +42,17 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Data(Table, frozen=True, tag_field="kind", tag="crops"):
-    """Crops from folders of pictures."""
+    """Crops from folders of images."""
 
     train: tuple[str, ...]  # folders below the data folder
-    tune: str  # folder of the pictures that judge while training
+    tune: str  # folder of the images that judge while training
     channels: Literal[1, 3]
     crop: Count = 128  # pixels a side of the crops kept in memory
-    per_picture: Count = 128  # crops cut from each picture
+    per_image: Count = 128  # crops cut from each image
     shrunk: Share = 0.5  # share of the crops that come from shrunk copies
     scales: tuple[float, float] = (0.6, 1.0)  # to what scale these are shrunk
     vivid: Share = 0.0  # share of these whose hues are turned and colours made stronger
-    without: tuple[str, ...] = ()  # names of pictures that are kept for judging
+    without: tuple[str, ...] = ()  # names of images that are kept for judging
     graphics: Whole = 0  # drawn pages, screenshots and drawings, beside the photographs a camera takes
     soft: Share = 0.0  # share of the photographs that are enlarged before a camera takes them
     pairs: Count = 2048  # crops that a camera takes at a time ...
@@ -58,28 +60,28 @@ class Data(Table, frozen=True, tag_field="kind", tag="crops"):
 
 
 class SetData(Table, frozen=True, tag_field="kind", tag="set"):
-    """A set of small pictures of one size: MNIST, Fashion-MNIST, CIFAR-10, or one's own folder."""
+    """A set of small images of one size: MNIST, Fashion-MNIST, CIFAR-10, or one's own folder."""
 
     name: str  # mnist, fashion-mnist or cifar10; else a folder below the data folder
     channels: Literal[1, 3] = 1
-    size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every picture gets ...
+    size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every image gets ...
     fit: Literal["crop", "resize"] = "crop"  # ... by taking its middle, or all of it
     judge: str | None = None  # of a folder: another one that judges, so that all of this one can train
-    flips: bool = False  # mirror half of the pictures while training
+    flips: bool = False  # mirror half of the images while training
     turns: bool = False  # turn them by quarters
     rotation: NotNegative = 0.0  # turn them by up to so many degrees to either side
     shift: Whole = 0  # move them by up to so many pixels each way
 
 
 class Degrade(Table, frozen=True):
-    """What is done to a clean picture."""
+    """What is done to a clean image."""
 
     noise: str | None = None  # its text form, such as gaussian:0-75
     camera: str | None = None  # such as camera:iso=100-25600
-    graphics: Share = 0.0  # share of the camera's pictures that are drawn; half of them stay as they are
-    clean: Share = 0.0  # share of the pictures that get no noise at all ...
+    graphics: Share = 0.0  # share of the camera's images that are drawn; half of them stay as they are
+    clean: Share = 0.0  # share of the images that get no noise at all ...
     clean_sharp: Share = 0.0  # ... at least this share of the camera's photographs that are not enlarged
-    clipped: Share = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
+    clipped: Share = 0.5  # share of the images that are clipped to [0, 1] and rounded to 8 bit afterwards
     jitter: NotNegative = 0.05  # relative standard deviation of the error in the noise level that is told
 
     def __post_init__(self) -> None:
@@ -97,7 +99,7 @@ class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
     decoder: tuple[Whole, ...]
     unshuffle: Count = 2
     activation: Literal["relu", "gelu"] = "relu"
-    predicts: Literal["noise", "picture"] = "noise"
+    predicts: Literal["noise", "image"] = "noise"
 
     def __post_init__(self) -> None:
         if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
@@ -145,7 +147,7 @@ class AutoencoderTable(Table, frozen=True):
 
     @property
     def stride(self) -> int:
-        """What the sides of pictures are padded to multiples of."""
+        """What the sides of images are padded to multiples of."""
         return 1
 
 
@@ -174,7 +176,7 @@ class ConvPoolTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-p
 
     @property
     def stride(self) -> int:
-        """What the sides of pictures are padded to multiples of."""
+        """What the sides of images are padded to multiples of."""
         return 1 << len(self.widths)
 
 
@@ -183,7 +185,7 @@ class Schedule(Table, frozen=True):
 
     steps: Count | None = None  # either so many steps ...
     epochs: Count | None = None  # ... or so many times through a set
-    batch: Count = 16  # pictures a step, over all processes
+    batch: Count = 16  # images a step, over all processes
     patch: Widths = (96,)  # pixels a side; of several, each serves an equal share of the steps
     optimizer: Literal["muon", "adamw", "adam"] = "muon"
     learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 2e-3  # the highest
@@ -205,13 +207,13 @@ class Recipe(Table, frozen=True):
     version: str
     purpose: str  # one sentence: what the network is for
     licence: str
-    trained_on: str  # the pictures, and their terms
+    trained_on: str  # the images, and their terms
     data: Data | SetData
     degrade: Degrade
     network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "rmse", "bce"] = "charbonnier"
-    loss_floor: NotNegative | None = None  # divide each picture's loss by its noise level plus this
+    loss_floor: NotNegative | None = None  # divide each image's loss by its noise level plus this
     variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
     limits: str = ""  # where the network fails, in words
     reaches: str = ""  # what the trained network was measured at, in words
@@ -224,7 +226,7 @@ class Recipe(Table, frozen=True):
         for each in self.variants:
             if each.split("=")[0].split(".")[0] not in ("network", "schedule", "loss", "seed"):
                 raise UsageError(
-                    f"The variant {each} has other pictures, noise or names than the rest",
+                    f"The variant {each} has other images, noise or names than the rest",
                     "Vary keys of network or schedule, loss or seed, so that all can be compared",
                 )
         if isinstance(self.data, SetData):
@@ -247,18 +249,16 @@ class Recipe(Table, frozen=True):
 
 def _check_set(recipe: Recipe) -> None:
     if isinstance(recipe.network, (PhotoTable, EstimatorTable)):
-        raise UsageError("Such a network is not for a set of small pictures", "Train it on crops")
+        raise UsageError("Such a network is not for a set of small images", "Train it on crops")
     data = recipe.set
     _, channels = KNOWN_SETS.get(data.name, (data.size, data.channels))
     if data.channels != channels:
-        raise UsageError(
-            f"The pictures of {data.name} have {channels} channels", f"Set channels = {channels}"
-        )
+        raise UsageError(f"The images of {data.name} have {channels} channels", f"Set channels = {channels}")
     for name in IDLE_FOR_SETS:
         place, _, key = name.rpartition(".")
         table = getattr(recipe, place) if place else recipe
         if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
-            raise UsageError(f"{name} does nothing for a set of small pictures", "Leave it out")
+            raise UsageError(f"{name} does nothing for a set of small images", "Leave it out")
     noise = recipe.degrade.noise
     if isinstance(recipe.network, UNetTable) and not isinstance(noise and parse_noise(noise), Gaussian):
         raise UsageError(f"A U-Net is told the noise level, and the noise is {noise}", Gaussian.usage())
