@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pellucid.atomic import whole_or_nothing
 from pellucid.errors import PellucidError
-from pellucid.inference.card import Card, write_card
+from pellucid.inference.card import Card, Kind, write_card
 from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.autoencoder import Autoencoder, ConvPool
 from pellucid.networks.noise import NoiseEstimator
@@ -71,6 +71,7 @@ def export_network(
     fixed = small is not None and not small.any_size
     multiply_adds, bytes_per_pixel = cost(network, channels)
     card = Card(
+        kind=kind_of(network),
         name=recipe.name,
         version=recipe.version,
         purpose=recipe.purpose,
@@ -99,6 +100,15 @@ def export_network(
         temporary.write_bytes(model.SerializeToString())
         check_parity(network, temporary, channels)
     return card
+
+
+def kind_of(network: Network) -> Kind:
+    """What a network does, as its card says it."""
+    if isinstance(network, Autoencoder):
+        return "autoencoder"
+    if isinstance(network, NoiseEstimator):
+        return "noise-estimator"
+    return "photographs" if isinstance(network, PhotoUNet) else "white-noise"
 
 
 def image_sides(network: Network) -> tuple[int, int]:
