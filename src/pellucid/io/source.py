@@ -89,15 +89,15 @@ class ArraySource:
         metadata: "Metadata | None" = None,
         encoding: "Encoding | None" = None,
     ) -> None:
-        self.samples, self.name, self.alpha, self.extra, self.nodata = samples, name, alpha, extra, nodata
+        self._samples, self.name, self.alpha, self.extra, self.nodata = samples, name, alpha, extra, nodata
         self.height, self.width, channels = samples.shape
         self.channels = channels - alpha - extra
-        self.dtype = samples.dtype
+        self.dtype = samples.dtype.newbyteorder("=")
         self.metadata, self.encoding = metadata, encoding
 
     def read(self, rows: slice, columns: slice) -> Samples:
-        """Give a view of a region."""
-        return self.samples[rows, columns]
+        """Give a region, in the machine's byte order: a view where that is possible."""
+        return self._samples[rows, columns].astype(self.dtype, copy=False)
 
     def close(self) -> None:
         """Do nothing."""
