@@ -47,7 +47,7 @@ def main() -> None:
         for text in noises.split():
             noisy = parse_noise(text).apply(noisy, NumpyRandom(0))
         noisy = from_float(noisy, np.uint8)
-        sides = np.concatenate([noisy, model.denoise(noisy).pixels, clean], axis=1)
+        sides = np.concatenate([noisy, model.denoise(noisy).image, clean], axis=1)
         write_image(
             IMAGES / f"limits-{name}.png",
             Image(samples=sides.repeat(2, axis=0).repeat(2, axis=1)),

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 import pellucid
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.inference.denoise import default_output, denoise, denoise_file
-from pellucid.inference.model import Model, load_model
+from pellucid.inference.model import Model
+from pellucid.inference.registry import load_model
 from pellucid.io.files import read_image, write_image
 from pellucid.io.image import Image
 from tests.tiny import colours
@@ -35,7 +36,7 @@ def photo_file(photo: NDArray[np.uint8], tmp_path: Path) -> Path:
 
 def test_a_name_a_file_and_a_loaded_model_do_the_same(grey_file: Path, grey_model: Model) -> None:
     pixels = colours(20, 30)[..., 0]
-    expected = grey_model.denoise(pixels, sigma=SIGMA, strength=0.7).pixels
+    expected = grey_model.denoise(pixels, sigma=SIGMA, strength=0.7).image
     for model in (grey_file, str(grey_file), grey_model):
         np.testing.assert_array_equal(denoise(pixels, model=model, sigma=SIGMA, strength=0.7), expected)
 

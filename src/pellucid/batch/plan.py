@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.inference.denoise import default_output
 from pellucid.io.containers import SUFFIXES
+from pellucid.io.registry import default_output
 
 
 @dataclass(frozen=True)

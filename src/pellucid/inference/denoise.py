@@ -20,7 +20,7 @@ from pellucid.inference.analysis import Analysis
 from pellucid.inference.auto import Auto
 from pellucid.inference.denoiser import Decision, Denoiser, Result, WithPlanes, carry_out, denoise_array
 from pellucid.inference.overview import look_over
-from pellucid.inference.pixels import Images
+from pellucid.inference.pixels import one_source
 from pellucid.inference.registry import denoiser_for, load_model
 from pellucid.inference.stream import Progress
 from pellucid.io.files import (
@@ -33,10 +33,10 @@ from pellucid.io.files import (
     open_image,
     read_image,
 )
-from pellucid.io.image import Image
+from pellucid.io.image import Image, Samples
 from pellucid.io.registry import default_output
 from pellucid.io.sink import ArraySink, Sink
-from pellucid.io.source import Samples, Source
+from pellucid.io.source import Source
 from pellucid.options import DenoiseKeywords, DenoiseOptions
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ def denoise(x: Array, *, model: AnyModel = ..., **options: Unpack[DenoiseKeyword
 @overload
 def denoise(x: PathLike | Image, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> Image: ...
 @overload
-def denoise(
-    x: Bytes | BinaryIO, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]
-) -> bytes: ...
+def denoise(x: Bytes | BinaryIO, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> bytes: ...
 @overload
 def denoise(x: "PilImage", *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> "PilImage": ...
 @overload
@@ -492,12 +490,12 @@ def _denoise_pillow(
     image = _image_of_pillow(given)
     result = _denoise_image(image, denoiser, options, progress)
     if not result.changed:
-        return replace(result, image=given.copy())  # type: ignore[arg-type]
+        return result.with_image(given.copy())
     parts = [result.image.samples] if image.alpha is None else [result.image.samples, image.alpha[..., None]]
     samples = np.concatenate(parts, axis=2)
     made = fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
     made.info = dict(given.info)
-    return replace(result, image=made)  # type: ignore[arg-type]
+    return result.with_image(made)
 
 
 def _image_of_pillow(given: "PilImage") -> Image:
@@ -526,9 +524,7 @@ def _array_of(x: Any) -> NDArray[Any]:
 def _read_all(stream: Any) -> bytes:
     data = stream.read()
     if not isinstance(data, (bytes, bytearray)):
-        raise UsageError(
-            f"The stream gives {type(data).__name__}, not bytes", "Open the file with mode 'rb'"
-        )
+        raise UsageError(f"The stream gives {type(data).__name__}, not bytes", "Open the file with mode 'rb'")
     return bytes(data)
 
 
@@ -540,5 +536,4 @@ def _source_of(x: Any, nodata: float | None) -> Source:
         return open_image(_read_all(x) if hasattr(x, "read") else bytes(x))
     if isinstance(x, Image) or _is_pillow(x):
         return image_source(x if isinstance(x, Image) else _image_of_pillow(x))
-    ((source, _),) = Images(_array_of(x), nodata=nodata)
-    return source
+    return one_source(_array_of(x), nodata)

@@ -11,11 +11,13 @@ from pellucid.inference.card import Card
 from pellucid.inference.overview import STRIP, Overview, look_over
 from pellucid.inference.pixels import Images
 from pellucid.inference.stream import Progress, Work, copy_all, stream
+from pellucid.io.image import Samples
 from pellucid.io.sink import ArraySink, Sink
-from pellucid.io.source import Samples, Source
+from pellucid.io.source import Source
 from pellucid.options import DenoiseKeywords, DenoiseOptions
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,10 @@ class Result(Generic[T]):
     model: str
     why: str = ""
     analysis: Analysis | None = None
+
+    def with_image(self, image: U) -> "Result[U]":
+        """The same of the image as another kind of thing."""
+        return Result(image, self.sigma, self.changed, self.model, self.why, self.analysis)
 
     @classmethod
     def of(cls, image: T, decisions: list[Decision]) -> "Result[T]":

@@ -10,8 +10,8 @@ from pellucid.errors import InputError
 from pellucid.inference.masked import Mask, fill, valid_pixels
 from pellucid.inference.survey import Array, Window, stack_tiles, tile_windows
 from pellucid.inference.trial import crop_windows, stack_crops
-from pellucid.io.image import to_float
-from pellucid.io.source import Samples, Source
+from pellucid.io.image import Samples, to_float
+from pellucid.io.source import Source
 
 CENTRE = 1024  # pixels a side of the middle part that is kept
 STRIP = 2**24  # bytes that are read at a time
@@ -177,7 +177,7 @@ def _check(has_image: bool, largest: float) -> None:
 
 
 def is_grey(colour: Samples, valid: Mask | None = None) -> bool:
-    """Whether all channels (h, w, c) are equal wherever there is image; compares the first rows before all."""
+    """Whether all channels (h, w, c) are equal wherever there is image; the first rows are compared first."""
     for part in (slice(0, 8), slice(None)):
         first, rows = colour[part, ..., :1], colour[part]
         if not np.array_equal(first.repeat(rows.shape[2] - 1, axis=2), rows[..., 1:]):

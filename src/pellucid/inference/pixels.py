@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-from pellucid.io.image import SAMPLE_TYPES
-from pellucid.io.source import ArraySource, Samples
+from pellucid.io.image import SAMPLE_TYPES, Samples
+from pellucid.io.source import ArraySource
 
 COLOUR_AXES = "SC"
 SHAPES = "(h, w), (h, w, 1), (h, w, 3) or (h, w, 4)"
@@ -97,6 +97,18 @@ def _default_axes(pixels: NDArray[Any], channel_axis: int | None) -> str:
     )
 
 
+def one_source(pixels: NDArray[Any], nodata: float | None = None) -> ArraySource:
+    """The source of an array that is one image.
+
+    Raises
+    ------
+    UsageError
+        For other arrays.
+    """
+    ((source, _),) = Images(pixels, nodata=nodata)
+    return source
+
+
 class Images:
     """The images of an array, and the array of the results.
 
@@ -105,8 +117,6 @@ class Images:
     pixels : array or masked array
     axes, channel_axis, nodata
         As in `pellucid.DenoiseOptions`.
-    alpha : array (h, w), optional
-        Of an array with one image: where it is 0, there is no image.
 
     Raises
     ------

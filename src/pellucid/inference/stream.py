@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from pellucid.inference.overview import Layout
 from pellucid.inference.tiling import Span, Tiles, pad_to
-from pellucid.io.image import from_float
+from pellucid.io.image import Samples, from_float
 from pellucid.io.sink import Sink
-from pellucid.io.source import Samples, Source
+from pellucid.io.source import Source
 from pellucid.noise.jpeg import YCBCR
 
 Array = NDArray[np.float32]

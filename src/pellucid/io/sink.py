@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from pellucid.io.source import Samples
+from pellucid.io.image import Samples
 
 
 class Sink(Protocol):
