@@ -57,38 +57,38 @@ def coded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dense(coded_folder: Path) -> "Coded":
     """Grey, 12 x 12 pixels, a code of 4 x 4."""
-    from pellucid.training.recipe import DenseTable
+    from pellucid.networks.families import DenseSettings
     from tests.coded import coded_file
 
     path = coded_folder / "dense.onnx"
-    return path, coded_file(DenseTable(level=4), path)
+    return path, coded_file(DenseSettings(level=4), path)
 
 
 @pytest.fixture(scope="session")
 def two(coded_folder: Path) -> "Coded":
     """Grey, 12 x 12 pixels, a code of two numbers."""
-    from pellucid.training.recipe import ConvLatentTable
+    from pellucid.networks.families import ConvLatentSettings
     from tests.coded import coded_file
 
     path = coded_folder / "two.onnx"
-    return path, coded_file(ConvLatentTable(code=2, widths=(4, 8)), path)
+    return path, coded_file(ConvLatentSettings(code=2, widths=(4, 8)), path)
 
 
 @pytest.fixture(scope="session")
 def pool(coded_folder: Path) -> "Coded":
     """Colour, sides that 4 divides, a code of 6 channels."""
-    from pellucid.training.recipe import ConvPoolTable
+    from pellucid.networks.families import ConvPoolSettings
     from tests.coded import coded_file
 
     path = coded_folder / "pool.onnx"
-    return path, coded_file(ConvPoolTable(widths=(4, 6), up="nearest"), path, channels=3)
+    return path, coded_file(ConvPoolSettings(widths=(4, 6), up="nearest"), path, channels=3)
 
 
 @pytest.fixture(scope="session")
 def unpool(coded_folder: Path) -> "Coded":
     """Grey; its decoder needs to know where the maxima were."""
-    from pellucid.training.recipe import ConvPoolTable
+    from pellucid.networks.families import ConvPoolSettings
     from tests.coded import coded_file
 
     path = coded_folder / "unpool.onnx"
-    return path, coded_file(ConvPoolTable(widths=(4,), up="unpool"), path)
+    return path, coded_file(ConvPoolSettings(widths=(4,), up="unpool"), path)

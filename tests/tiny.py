@@ -14,33 +14,30 @@ from pellucid.inference.model import Model
 from pellucid.io.files import write_image
 from pellucid.io.image import Image
 from pellucid.networks.autoencoder import Autoencoder
+from pellucid.networks.families import (
+    ConvLatentSettings,
+    ConvPoolSettings,
+    DenseSettings,
+    EstimatorSettings,
+    PhotoSettings,
+    UNetSettings,
+)
+from pellucid.networks.network import Network
 from pellucid.networks.photo import PhotoUNet
 from pellucid.networks.unet import UNet
-from pellucid.training.checkpoint import Network, make_network
+from pellucid.training.checkpoint import make_network
 from pellucid.training.export import export_network
-from pellucid.training.recipe import (
-    ConvLatentTable,
-    ConvPoolTable,
-    Data,
-    Degrade,
-    DenseTable,
-    EstimatorTable,
-    PhotoTable,
-    Recipe,
-    Schedule,
-    SetData,
-    UNetTable,
-)
+from pellucid.training.recipe import Data, Degrade, Recipe, Schedule, SetData
 
-UNET = UNetTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
-PHOTO = PhotoTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,), estimator=4)
-DENSE = DenseTable(level=3)
-LATENT = ConvLatentTable(code=5, widths=(4, 6))
-POOL = ConvPoolTable(widths=(4, 6))
-AUTOENCODERS: tuple[DenseTable | ConvLatentTable | ConvPoolTable, ...] = (DENSE, LATENT, POOL)
+UNET = UNetSettings(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
+PHOTO = PhotoSettings(widths=(8, 16), encoder=(0,), body=1, decoder=(1,), estimator=4)
+DENSE = DenseSettings(level=3)
+LATENT = ConvLatentSettings(code=5, widths=(4, 6))
+POOL = ConvPoolSettings(widths=(4, 6))
+AUTOENCODERS: tuple[DenseSettings | ConvLatentSettings | ConvPoolSettings, ...] = (DENSE, LATENT, POOL)
 
-CROPS = UNetTable | EstimatorTable  # a PhotoTable is a UNetTable
-SETS = UNetTable | DenseTable | ConvLatentTable | ConvPoolTable
+CROPS = UNetSettings | EstimatorSettings  # a PhotoSettings is a UNetSettings
+SETS = UNetSettings | DenseSettings | ConvLatentSettings | ConvPoolSettings
 
 WORDS: dict[str, Any] = {
     "name": "tiny",
@@ -53,14 +50,14 @@ WORDS: dict[str, Any] = {
 
 def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedule: Any) -> Recipe:
     """A recipe for `training_images`, in float32; `schedule` names what differs from a short one."""
-    batch = 8 if isinstance(network, EstimatorTable) else 4
+    batch = 8 if isinstance(network, EstimatorSettings) else 4
     short = {"steps": 12, "batch": batch, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
-    plain = not isinstance(network, (PhotoTable, EstimatorTable))
+    plain = not isinstance(network, (PhotoSettings, EstimatorSettings))
     camera = None if plain else "camera:iso=800-12800"
     return Recipe(
         **WORDS,
         data=Data(train=("train",), tune="tune", channels=channels, crop=64, per_image=16, pairs=32, renew=8),
-        degrade=Degrade(None if isinstance(network, PhotoTable) else "gaussian:0-75", camera),
+        degrade=Degrade(None if isinstance(network, PhotoSettings) else "gaussian:0-75", camera),
         network=network,
         schedule=Schedule(**{**short, "precision": "float32", **schedule}),
         loss_floor=0.04,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pellucid.inference.model import Model, load_model
+from pellucid.networks.families import EstimatorSettings
 from pellucid.training.export import export_network
-from pellucid.training.recipe import EstimatorTable
 from tests.tiny import LATENT, PHOTO, lively_network, set_recipe, tiny_file
 
 
@@ -25,7 +25,7 @@ def colour_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def estimator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network that estimates noise and cannot denoise."""
-    return tiny_file(tmp_path_factory.mktemp("estimator"), network=EstimatorTable(4))
+    return tiny_file(tmp_path_factory.mktemp("estimator"), network=EstimatorSettings(4))
 
 
 @pytest.fixture(scope="session")

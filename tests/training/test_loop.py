@@ -20,11 +20,13 @@ from pellucid.inference.card import psnr_gain, shortfall
 from pellucid.inference.model import load_model
 from pellucid.inference.session import Session
 from pellucid.metrics.quality import psnr
+from pellucid.networks.families import ConvLatentSettings, EstimatorSettings
+from pellucid.networks.network import Network
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.sensor import Gaussian
-from pellucid.training.checkpoint import PLAIN, Network, State, resume
+from pellucid.training.checkpoint import PLAIN, State, resume
 from pellucid.training.loop import gave_up, set_learning_rate, train, watch
-from pellucid.training.recipe import ConvLatentTable, EstimatorTable, Recipe, Schedule, recipe_from_json
+from pellucid.training.recipe import Recipe, Schedule, recipe_from_json
 from tests.tiny import DENSE, LATENT, PHOTO, UNET, set_recipe, tiny_recipe
 from tests.training.conftest import Interrupt
 
@@ -99,12 +101,12 @@ def test_a_set_can_be_trained_for_steps_too(trained: Trained) -> None:
     assert [line["step"] for line in lines] == [3, 6, 7]
 
 
-DROPPED = ConvLatentTable(code=5, widths=(4, 6), dropout=0.3)
+DROPPED = ConvLatentSettings(code=5, widths=(4, 6), dropout=0.3)
 RESUMED = {
     "white noise": tiny_recipe(),
     "adamw, and no average": tiny_recipe(optimizer="adamw", average=0),
     "a camera, whose pairs are renewed": tiny_recipe(channels=3, network=PHOTO),
-    "an estimator": tiny_recipe(network=EstimatorTable(4)),
+    "an estimator": tiny_recipe(network=EstimatorSettings(4)),
     "epochs, with dropout": set_recipe(network=DROPPED, data={"flips": True, "shift": 1}),
     "plateaus and early stopping": set_recipe(
         network=DENSE, epochs=30, learning_rate=0.03, rates="plateau", patience=1, stop_after=3
@@ -271,7 +273,7 @@ def test_a_short_training_rebuilds_images_that_it_has_not_seen(trained: Trained)
 
 
 def test_an_estimator_is_trained_by_the_same_loop(trained: Trained) -> None:
-    folder = trained(tiny_recipe(channels=3, network=EstimatorTable(4), steps=4, check_every=2))
+    folder = trained(tiny_recipe(channels=3, network=EstimatorSettings(4), steps=4, check_every=2))
     card = Session(folder / "tiny.onnx").card
     assert (card.channels, card.radius) == (3, 0)
     errors = {f"tune error at sigma {sigma}" for sigma in (5, 15, 25, 50)}

@@ -4,12 +4,22 @@ A recipe is a TOML file whose tables are the classes below. With the version of 
 starts from, it gives the same network again.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from pellucid.errors import UsageError
+from pellucid.networks.families import (
+    AnySettings,
+    Count,
+    Family,
+    Fraction,
+    Whole,
+    Widths,
+    family_of,
+)
 from pellucid.noise.base import Noise
 from pellucid.noise.camera import Camera
 from pellucid.noise.registry import parse_noise
@@ -27,14 +37,15 @@ IDLE_FOR_SETS = (
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
-# The ranges that the keys below are held to while a recipe is read.
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Whole = Annotated[int, msgspec.Meta(ge=0)]
+CROPS_NOISE: Mapping[str, tuple[str, type[Noise]]] = {
+    "denoising": ("noise", Gaussian),
+    "photographs": ("camera", Camera),
+    "estimating": ("camera", Camera),
+}
+"""For each training task on crops, the key of ``[degrade]`` that it needs, and the kind of noise."""
+
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-Widths = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,96 +101,6 @@ class Degrade(Table, frozen=True):
                 parse_noise(text)
 
 
-class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
-    """A denoiser: `pellucid.networks.unet.UNetSettings`; the channels come from the data."""
-
-    widths: Widths
-    encoder: tuple[Whole, ...]
-    body: Whole
-    decoder: tuple[Whole, ...]
-    unshuffle: Count = 2
-    activation: Literal["relu", "gelu"] = "relu"
-    predicts: Literal["noise", "image"] = "noise"
-
-    def __post_init__(self) -> None:
-        if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
-            raise UsageError(
-                f"{len(self.widths)} widths do not fit {len(self.encoder)} numbers in encoder and "
-                f"{len(self.decoder)} in decoder",
-                "Both hold one number less than widths",
-            )
-
-    @property
-    def stride(self) -> int:
-        """What patches must be multiples of."""
-        return self.unshuffle << (len(self.widths) - 1)  # each level halves the size
-
-
-class PhotoTable(UNetTable, frozen=True, tag_field="kind", tag="photo"):
-    """A denoiser of photographs: `pellucid.networks.photo.PhotoUNet`."""
-
-    estimator: Count = 16  # width of the part that estimates the noise
-    gains: tuple[Positive, Positive] = (1.0, 1.0)  # times luma and chroma levels, in the .onnx
-
-    @property
-    def stride(self) -> int:
-        """What patches must be multiples of."""
-        return max(8, super().stride)
-
-
-class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
-    """A noise estimator: `pellucid.networks.noise.NoiseEstimator`."""
-
-    width: Count
-
-    @property
-    def stride(self) -> int:
-        """What patches must be multiples of."""
-        return 4
-
-
-class AutoencoderTable(Table, frozen=True):
-    """What all autoencoders can be told: `pellucid.networks.autoencoder.Settings`."""
-
-    activation: Literal["relu", "elu", "gelu", "leaky"] = "relu"
-    output: Literal["sigmoid", "linear"] = "sigmoid"
-    dropout: Fraction = 0.0
-
-    @property
-    def stride(self) -> int:
-        """What the sides of images are padded to multiples of."""
-        return 1
-
-
-class DenseTable(AutoencoderTable, frozen=True, tag_field="kind", tag="dense"):
-    """`pellucid.networks.autoencoder.DenseSettings`."""
-
-    level: Count = 8
-    hidden: Count | None = None
-
-
-class ConvLatentTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-latent"):
-    """`pellucid.networks.autoencoder.ConvLatentSettings`."""
-
-    code: Count = 16
-    widths: Widths = (32, 64)
-    kernel: Count = 3
-    blocks: Whole = 0
-    hidden: Whole = 0
-
-
-class ConvPoolTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-pool"):
-    """`pellucid.networks.autoencoder.ConvPoolSettings`."""
-
-    widths: Widths = (32, 32)
-    up: Literal["transposed", "nearest", "bilinear", "unpool"] = "transposed"
-
-    @property
-    def stride(self) -> int:
-        """What the sides of images are padded to multiples of."""
-        return 1 << len(self.widths)
-
-
 class Schedule(Table, frozen=True):
     """How long, how fast, on how much at a time."""
 
@@ -210,7 +131,7 @@ class Recipe(Table, frozen=True):
     trained_on: str  # the images, and their terms
     data: Data | SetData
     degrade: Degrade
-    network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
+    network: AnySettings
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "rmse", "bce"] = "charbonnier"
     loss_floor: NotNegative | None = None  # divide each image's loss by its noise level plus this
@@ -235,6 +156,16 @@ class Recipe(Table, frozen=True):
             _check_crops(self, self.data)
 
     @property
+    def family(self) -> Family:
+        """The family of the network."""
+        return family_of(self.network)
+
+    @property
+    def has_crops(self) -> bool:
+        """Whether the network learns from crops, else from a set."""
+        return isinstance(self.data, Data)
+
+    @property
     def crops(self) -> Data:
         """The data of a network that learns from crops."""
         assert isinstance(self.data, Data)
@@ -248,7 +179,7 @@ class Recipe(Table, frozen=True):
 
 
 def _check_set(recipe: Recipe) -> None:
-    if isinstance(recipe.network, (PhotoTable, EstimatorTable)):
+    if not recipe.family.sets:
         raise UsageError("Such a network is not for a set of small images", "Train it on crops")
     data = recipe.set
     _, channels = KNOWN_SETS.get(data.name, (data.size, data.channels))
@@ -260,30 +191,27 @@ def _check_set(recipe: Recipe) -> None:
         if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
             raise UsageError(f"{name} does nothing for a set of small images", "Leave it out")
     noise = recipe.degrade.noise
-    if isinstance(recipe.network, UNetTable) and not isinstance(noise and parse_noise(noise), Gaussian):
-        raise UsageError(f"A U-Net is told the noise level, and the noise is {noise}", Gaussian.usage())
+    if recipe.family.takes_sigma and not isinstance(noise and parse_noise(noise), Gaussian):
+        raise UsageError(f"A U-Net is given the noise level, and the noise is {noise}", Gaussian.usage())
     if recipe.loss == "bce" and getattr(recipe.network, "output", "linear") != "sigmoid":
         raise UsageError("BCE is for pixels from 0 to 1", 'Set output = "sigmoid", or another loss')
 
 
 def _check_crops(recipe: Recipe, data: Data) -> None:
-    schedule, degrade, network = recipe.schedule, recipe.degrade, recipe.network
-    if isinstance(network, AutoencoderTable):
+    schedule, family = recipe.schedule, recipe.family
+    if family.crops is None:
         raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
     if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
         raise UsageError("Crops have no epochs and no plateaus", "Set steps, and no plateau or stop_after")
-    if isinstance(network, EstimatorTable) and recipe.loss != "charbonnier":
+    if not family.denoises and recipe.loss != "charbonnier":
         raise UsageError("An estimator has a loss of its own", "Leave loss out")
     losses = ("charbonnier", "l1", "mse", "rmse")
     if recipe.loss not in losses:
         raise UsageError(f"{recipe.loss} is no loss for this network", f"Choose {' or '.join(losses)}")
-    text: str | None
-    kind: type[Noise]
-    text, kind, name = degrade.camera, Camera, "camera"
-    if isinstance(network, UNetTable) and not isinstance(network, PhotoTable):
-        text, kind, name = degrade.noise, Gaussian, "noise"
+    key, kind = CROPS_NOISE[family.crops]
+    text: str | None = getattr(recipe.degrade, key)
     if text is None or not isinstance(parse_noise(text), kind):
-        raise UsageError(f"The {name} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
+        raise UsageError(f"The {key} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
     if data.vivid and data.channels == 1:
         raise UsageError("Grey crops have no colours to make vivid", "Set channels = 3, or leave out vivid")
     if data.vivid and not data.shrunk:
@@ -295,7 +223,7 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
             f"A patch of {max(schedule.patch)} pixels does not fit crops of {data.crop}",
             "Set a larger crop or a smaller patch",
         )
-    stride = network.stride
+    stride = recipe.network.stride
     if any(patch % stride for patch in schedule.patch):
         raise UsageError(
             f"Patches of {schedule.patch} pixels do not fit a network of stride {stride}",
