@@ -52,7 +52,7 @@ def test_page(number: int, fonts: Path) -> TestPage:
     clean, text = draw_clean_page(
         SEED + number, SIZE, DPI, find_fonts(fonts, HELD_FONTS), layout="plain", points=10 + number % 3
     )
-    scan = parse_noise(f"scan:dpi={DPI},{DEGRADATIONS[kind]}")
+    scan = parse_noise(f"scan:{DPI},{DEGRADATIONS[kind]}")
     noisy = scan.apply(clean.astype(np.float32) / 255, NumpyRandom(SEED + number))
     return TestPage(kind, clean[..., 0], np.rint(noisy[..., 0] * 255).astype(np.uint8), text)
 

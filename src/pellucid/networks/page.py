@@ -17,27 +17,17 @@ References: Ronneberger and others 2015 (U-Net); He and others 2016 (residual bl
 network that predicts its own error).
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid.networks.families import PageSettings
+from pellucid.networks.network import Network
+
 FOLD = 8
 """The expected error is given at an eighth of the page's size."""
-
-
-@dataclass(frozen=True)
-class PageSettings:
-    """What makes one page network differ from another."""
-
-    channels: int  # of the page: 1 grey, 3 colour
-    widths: tuple[int, ...]  # channels at each level, from half the size
-    encoder: tuple[int, ...]  # residual blocks at each level on the way down
-    body: int  # residual blocks at the coarsest level
-    decoder: tuple[int, ...]  # residual blocks at each level on the way up, from the finest
-    doubt: float = 0.25  # expected error, 0 to 1, above which a place stays unchanged
 
 
 class Block(nn.Module):
@@ -60,7 +50,7 @@ def blocks(count: int, width: int) -> nn.Sequential:
     return nn.Sequential(*(Block(width) for _ in range(count)))
 
 
-class PageUNet(nn.Module):
+class PageUNet(Network):
     """Clean scanned pages.
 
     Height and width must be multiples of `stride`; the runtime pads.
@@ -68,22 +58,26 @@ class PageUNet(nn.Module):
     Parameters
     ----------
     settings : PageSettings
-        With at least three levels.
+    channels : int
+        Of the page: 1 grey, 3 colour.
+    size : (int, int), optional
+        See `Network`.
     """
 
-    def __init__(self, settings: PageSettings) -> None:
+    def __init__(self, settings: PageSettings, channels: int, size: tuple[int, int] | None = None) -> None:
         super().__init__()
-        widths, self.limit = settings.widths, settings.doubt
+        widths, self.limit, self.maps = settings.widths, settings.doubt, channels
         pairs = list(pairwise(widths))
-        self.stride = 2 ** len(widths)
-        self.head = nn.Conv2d(settings.channels, widths[0], 6, stride=2, padding=2)
+        self.stride = settings.stride
+        self.size = size or (8 * self.stride, 8 * self.stride)
+        self.head = nn.Conv2d(channels, widths[0], 6, stride=2, padding=2)
         self.encoder = nn.ModuleList(map(blocks, settings.encoder, widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
         self.body = blocks(settings.body, widths[-1])
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairs)
         self.decoder = nn.ModuleList(map(blocks, settings.decoder, widths))
         self.estimator = nn.Conv2d(widths[2], 1, 3, padding=1)
-        self.tail = nn.Conv2d(widths[0], 4 * settings.channels, 3, padding=1)
+        self.tail = nn.Conv2d(widths[0], 4 * channels, 3, padding=1)
         with torch.no_grad():
             self.tail.weight.mul_(0.1)  # begin near the page as it is
 
