@@ -150,10 +150,9 @@ def test_a_network_for_photographs_gives_the_image_and_the_noise_that_it_found(
 
 
 def test_the_levels_are_raised_by_the_gains_of_the_recipe(tmp_path: Path) -> None:
-    network = lively_network(tiny_recipe(channels=3, network=PHOTO))
     for name, gains in (("plain", (1.0, 1.0)), ("raised", (4.0, 0.0))):
         recipe = tiny_recipe(channels=3, network=msgspec.structs.replace(PHOTO, gains=gains))
-        export_network(network, recipe, tmp_path / f"{name}.onnx", steps=0, figures={})
+        export_network(lively_network(recipe), recipe, tmp_path / f"{name}.onnx", steps=0, figures={})
     plain, raised = (Session(tmp_path / f"{name}.onnx") for name in ("plain", "raised"))
     noisy = colours(40, 64)
     expected = plain.run(noisy, (4.0, 0.0))

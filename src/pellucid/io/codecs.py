@@ -14,9 +14,11 @@ import numpy as np
 from pellucid.cpus import usable_cpus
 from pellucid.errors import InputError
 from pellucid.io import containers
-from pellucid.io.exif import add_to_tiff, resolution_of, upright, upright_xmp
+from pellucid.io.exif import add_to_tiff, orientation_of, resolution_of, upright
 from pellucid.io.image import Image, Samples, is_resolution, stretched
+from pellucid.io.orientation import is_turned, upright_pixels
 from pellucid.io.tiff import tiff_facts
+from pellucid.io.xmp import upright_xmp
 
 log = logging.getLogger("pellucid")
 
@@ -37,17 +39,6 @@ _CARRIED = {"exif": ("webp", "avif"), "xmp": ("png", "tiff", "webp", "avif"), "p
 _DEFAULT_RESOLUTION = containers.UNKNOWN_PNG_RESOLUTION / 1000  # what is written when nothing is known
 LONGEST_JPEG = 65_500  # pixels a side, libjpeg's limit
 _GOOD_QUALITY = 90  # of lossy WebP and AVIF
-
-# EXIF orientations: how to turn what the file holds.
-_TURNS: dict[int, Callable[[Samples], Samples]] = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: a[::-1].swapaxes(0, 1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: a[:, ::-1].swapaxes(0, 1),
-}
 
 
 @cache
@@ -103,12 +94,15 @@ def decode(kind: str, path: Path, check_size: Callable[[int, int], None]) -> Ima
         raise InputError(f"{path} cannot be read: {reason}", "Use an intact copy of the file") from exc
     metadata = {**_metadata(raster), **metadata}
     in_file = fields.pop("resolution", None)
-    turned = turn >= 5
-    if "exif" in metadata:
-        size = (samples.shape[1], samples.shape[0]) if turned else None
-        metadata["exif"] = upright(metadata["exif"], size)
-    if in_file and turned:
+    size = samples.shape[1], samples.shape[0]
+    if kind == "avif":  # libheif has turned it, as the file itself and not its EXIF says
+        turn = orientation_of(metadata.get("exif", b""))
+    elif in_file and is_turned(turn):
         in_file = in_file[::-1]
+    if "exif" in metadata:
+        metadata["exif"] = upright(metadata["exif"], turn, size)
+    if "xmp" in metadata:
+        metadata["xmp"] = upright_xmp(metadata["xmp"], turn, size)
     return Image(
         samples=samples,
         alpha=alpha,
@@ -192,8 +186,7 @@ def _samples(raster: Any, turn: int, bits: int | None) -> tuple[Samples, Samples
     height, width, bands = raster.height, raster.width, raster.bands
     array = np.frombuffer(raster.write_to_memory(), dtype=_TYPES[raster.format]).reshape(height, width, bands)
     array = stretched(array, bits)
-    if turn in _TURNS:
-        array = _TURNS[turn](array)
+    array = upright_pixels(array, turn)
     if bands in (1, 3):
         return np.ascontiguousarray(array), None
     return np.ascontiguousarray(array[..., :-1]), np.ascontiguousarray(array[..., -1])
@@ -235,8 +228,6 @@ def _metadata(raster: Any) -> dict[str, Any]:
     found = {ours: raster.get(theirs) for theirs, ours in names.items() if _has(raster, theirs)}
     if "exif" in found:
         found["exif"] = found["exif"].removeprefix(b"Exif\0\0")
-    if "xmp" in found:
-        found["xmp"] = upright_xmp(found["xmp"])
     return found
 
 

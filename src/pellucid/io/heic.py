@@ -7,8 +7,9 @@ import numpy as np
 
 from pellucid.errors import InputError, require
 from pellucid.io.containers import is_sequence
-from pellucid.io.exif import resolution_of, upright, upright_xmp
+from pellucid.io.exif import orientation_of, resolution_of, upright
 from pellucid.io.image import Image, stretched
+from pellucid.io.xmp import upright_xmp
 
 
 def read_heic(path: Path, check_size: Callable[[int, int], None]) -> Image:
@@ -42,10 +43,12 @@ def read_heic(path: Path, check_size: Callable[[int, int], None]) -> Image:
     info, metadata = file.info, {}
     bits = info["bit_depth"] if info["bit_depth"] in (10, 12) else None
     array = stretched(array, bits)
-    if info.get("exif"):
-        metadata["exif"] = upright(info["exif"].removeprefix(b"Exif\0\0"))
+    exif, size = (info.get("exif") or b"").removeprefix(b"Exif\0\0"), (array.shape[1], array.shape[0])
+    turned = orientation_of(exif)  # libheif has turned the pixels, as the file itself says
+    if exif:
+        metadata["exif"] = upright(exif, turned, size)
     if info.get("xmp"):
-        metadata["xmp"] = upright_xmp(info["xmp"])
+        metadata["xmp"] = upright_xmp(info["xmp"], turned, size)
     return Image(
         samples=np.ascontiguousarray(array[..., :-1]) if has_alpha else array,
         alpha=np.ascontiguousarray(array[..., -1]) if has_alpha else None,

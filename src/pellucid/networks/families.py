@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 import msgspec
 
 from pellucid.errors import UsageError
+from pellucid.inference.card import Kind
 
 if TYPE_CHECKING:
     from pellucid.networks.network import Network
@@ -148,6 +149,7 @@ class Family:
     """All that training, export and evaluation must know of the networks with the same kind of settings."""
 
     settings: type[Settings]
+    kind: Kind  # as the card of the exported network says it
     network: str  # module and class, made with (settings, channels, size)
     outputs: tuple[str, ...]  # names in the .onnx file, in the order in which the network returns them
     conditions: Mapping[str, float] = field(default_factory=dict)  # further inputs, with example values
@@ -184,6 +186,7 @@ CODED = ("denoised", "code")
 FAMILIES = (
     Family(
         settings=UNetSettings,
+        kind="white-noise",
         network="unet:UNet",
         conditions={"sigma": 0.1},
         outputs=("denoised",),
@@ -192,6 +195,7 @@ FAMILIES = (
     ),
     Family(
         settings=PhotoSettings,
+        kind="photographs",
         network="photo:PhotoUNet",
         conditions={"gain": 1.5},
         outputs=("denoised", "levels"),
@@ -206,13 +210,33 @@ FAMILIES = (
     ),
     Family(
         settings=EstimatorSettings,
+        kind="noise-estimator",
         network="noise:NoiseEstimator",
         outputs=("levels", "log_spread", "independent"),
         crops="estimating",
     ),
-    Family(settings=DenseSettings, network="autoencoder:Dense", outputs=CODED, sets=True, one_thread=True),
-    Family(settings=ConvLatentSettings, network="autoencoder:ConvLatent", outputs=CODED, sets=True),
-    Family(settings=ConvPoolSettings, network="autoencoder:ConvPool", outputs=CODED, sets=True),
+    Family(
+        settings=DenseSettings,
+        kind="autoencoder",
+        network="autoencoder:Dense",
+        outputs=CODED,
+        sets=True,
+        one_thread=True,
+    ),
+    Family(
+        settings=ConvLatentSettings,
+        kind="autoencoder",
+        network="autoencoder:ConvLatent",
+        outputs=CODED,
+        sets=True,
+    ),
+    Family(
+        settings=ConvPoolSettings,
+        kind="autoencoder",
+        network="autoencoder:ConvPool",
+        outputs=CODED,
+        sets=True,
+    ),
 )
 """The networks that recipes can name."""
 

@@ -21,6 +21,7 @@ from pellucid.atomic import atomic_write
 from pellucid.errors import InputError, UsageError
 from pellucid.inference import index
 from pellucid.inference.card import read_card
+from pellucid.networks.families import AnySettings
 from pellucid.networks.network import Network
 from pellucid.networks.unet import Residual
 from pellucid.training.optimizer import make_optimizers
@@ -62,6 +63,12 @@ def make_network(recipe: Recipe) -> Network:
     return recipe.family.build(recipe.network, recipe.data.channels, image_size(recipe))
 
 
+class Start(msgspec.Struct):
+    """As much as is needed of the recipe of a network that another one starts from."""
+
+    network: AnySettings
+
+
 @torch.no_grad()
 def load_pretrained(network: Network, start: str) -> None:
     """Begin with the weights that another network has under the same names.
@@ -101,7 +108,12 @@ def load_pretrained(network: Network, start: str) -> None:
     if not taken:
         raise UsageError(f"No weight of {start} fits this network", "Start from one of the same kind")
     card = read_card({each.key: each.value for each in model.metadata_props}, start)
-    network.unfinish(recipe_from_json(card.recipe).network)
+    try:
+        network.unfinish(msgspec.json.decode(card.recipe, type=Start).network)
+    except msgspec.DecodeError as exc:
+        raise UsageError(
+            f"{start} was written by another version of Pellucid: {exc}", "Start from a newer network"
+        ) from exc
     log.info("%d of %d weights are those of %s", taken, len(list(network.parameters())), start)
 
 

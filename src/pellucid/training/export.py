@@ -62,6 +62,7 @@ def export_network(
     radius = receptive_radius(network, family, channels) if family.denoises and network.any_size else 0
     multiply_adds, bytes_per_pixel = cost(network, family, channels)
     card = Card(
+        kind=family.kind,
         name=recipe.name,
         version=recipe.version,
         purpose=recipe.purpose,
