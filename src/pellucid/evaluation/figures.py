@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from pellucid.atomic import whole_or_nothing
+from pellucid.atomic import atomic_write
 from pellucid.errors import UsageError
 
 TEXT = "#808080"  # and lines: readable on white and on black
@@ -34,7 +34,7 @@ def save_figure(figure: Figure, path: Path, *, tight: bool = True) -> None:
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in ("svg", "png"):
         raise UsageError(f"{path} does not end in .svg or .png", "Drawings are of these two kinds")
-    with whole_or_nothing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(_render(figure, suffix, tight))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pellucid.atomic import whole_or_nothing
+from pellucid.atomic import atomic_write
 from pellucid.evaluation import page
 from pellucid.evaluation.results import Evaluation
 from pellucid.inference.card import facts, shortfall
@@ -56,7 +56,7 @@ def write_text(path: Path, content: str) -> None:
     InputError, LimitError
         When it cannot be written.
     """
-    with whole_or_nothing(path, folder=True) as temporary:
+    with atomic_write(path, folder=True) as temporary:
         temporary.write_text(content, encoding="utf-8", newline="\n")
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.atomic import refuse_existing, whole_or_nothing
+from pellucid.atomic import refuse_existing, atomic_write
 from pellucid.errors import InputError, UsageError, require
 from pellucid.inference import index
 from pellucid.inference.batches import batches, check_fits
@@ -254,7 +254,7 @@ def write_codes(path: Path, codes: Codes, *, bits: int | None = None, overwrite:
         content["values"] = codes.values
     else:
         content["levels"], content["low"], content["high"] = quantise(codes.values)
-    with whole_or_nothing(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
+    with atomic_write(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **content)
 
 

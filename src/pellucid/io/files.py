@@ -6,7 +6,7 @@ import shutil
 import stat
 from pathlib import Path
 
-from pellucid.atomic import refuse_existing, whole_or_nothing
+from pellucid.atomic import refuse_existing, atomic_write
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.io.codecs import LONGEST_JPEG, decode, encode
 from pellucid.io.containers import LARGEST, SUFFIXES, foreign_name, kind_of
@@ -131,7 +131,7 @@ def write_image(path: str | os.PathLike[str], image: Image, *, overwrite: bool =
     _refuse_zero(path)
     file = Path(os.path.realpath(path))  # a link stays a link
     kind = check_target(file, image, overwrite=overwrite)
-    with whole_or_nothing(file, overwrite=overwrite) as temporary:
+    with atomic_write(file, overwrite=overwrite) as temporary:
         encode(kind, temporary, image)
     _warn_of_lost_texts(file, kind, image)
 
@@ -145,7 +145,7 @@ def copy_file(source: Path, path: Path, *, overwrite: bool = False) -> None:
         As `write_image`.
     """
     if not (path.exists() and path.samefile(source)):
-        with whole_or_nothing(Path(os.path.realpath(path)), overwrite=overwrite) as temporary:
+        with atomic_write(Path(os.path.realpath(path)), overwrite=overwrite) as temporary:
             shutil.copyfile(source, temporary)
 
 

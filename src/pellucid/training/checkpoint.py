@@ -17,7 +17,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from pellucid.atomic import whole_or_nothing
+from pellucid.atomic import atomic_write
 from pellucid.errors import InputError, UsageError
 from pellucid.inference import index
 from pellucid.inference.card import read_card
@@ -215,7 +215,7 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
     } | {name: getattr(state, name) for name in PLAIN}
     packed = io.BytesIO()  # written to a file, torch would not say that the disk is full
     torch.save(content, packed)
-    with whole_or_nothing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(packed.getbuffer())
     (folder / "recipe.json").write_text(recipe_json(recipe) + "\n", encoding="utf-8")
 

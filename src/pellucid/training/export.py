@@ -12,7 +12,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from pellucid.atomic import whole_or_nothing
+from pellucid.atomic import atomic_write
 from pellucid.errors import PellucidError
 from pellucid.inference.card import Card, write_card
 from pellucid.inference.session import RunOptions, Session
@@ -95,7 +95,7 @@ def export_network(
     model = to_onnx(network, channels)
     store_weights(model)
     onnx.helper.set_model_props(model, write_card(card))
-    with whole_or_nothing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
         check_parity(network, temporary, channels)
     return card
