@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.atomic import refuse_existing, atomic_write
+from pellucid.atomic import atomic_write, refuse_existing
 from pellucid.errors import InputError, UsageError, require
 from pellucid.inference import index
 from pellucid.inference.batches import batches, check_fits

@@ -6,17 +6,26 @@ Tag numbers: TIFF revision 6.0 (Adobe, 1992) and Exif 2.32 (CIPA DC-008).
 """
 
 import io
-import re
 import struct
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Self
 
+from pellucid.io.orientation import is_turned, upright_point
+
 ORIENTATION, EXIF, GPS, INTEROPERABILITY = 274, 34665, 34853, 40965
 PIXEL_WIDTH, PIXEL_HEIGHT = 40962, 40963
 IPTC, IMAGEJ_SIZES, IMAGEJ = 33723, 50838, 50839
+IMAGE_WIDTH, IMAGE_HEIGHT, RELATED_WIDTH, RELATED_HEIGHT = 256, 257, 4097, 4098
 _RESOLUTION = X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
+
+# What turns with the pixels: widths and heights, pairs of resolutions, and where the subject is.
+_SIDES = ((PIXEL_WIDTH, PIXEL_HEIGHT), (IMAGE_WIDTH, IMAGE_HEIGHT), (RELATED_WIDTH, RELATED_HEIGHT))
+_PAIRS = ((X_RESOLUTION, Y_RESOLUTION), (41486, 41487))  # the latter of the focal plane
+_SUBJECTS = (37396, 41492)  # centre x, y, then a diameter or a width and a height; before it is turned
+_IN_THUMBNAIL = ((513, 514), (273, 279))  # offset and length of a JPEG, of a strip
+_THUMBNAIL = frozenset(tag for tags in _IN_THUMBNAIL for tag in tags)
 
 # What says how the pixels are stored, or is carried by libvips: not to be copied from one file to another.
 # 37724 are Photoshop's layers, which would still show the noisy image.
@@ -250,33 +259,110 @@ def directory(entries: Mapping[int, Entry], base: int, *, big: bool) -> bytes:
     return _packed(entries, {}, base, _Layout("<", big=big), 0)
 
 
-def upright(exif: bytes, size: tuple[int, int] | None = None) -> bytes:
-    """Say in EXIF data that the image is upright; if it was turned by quarters, its new (width, height).
+def orientation_of(exif: bytes) -> int:
+    """Read from EXIF data how the stored image has to be turned, 1 to 8; 1 (upright) by default."""
+    file = io.BytesIO(exif)
+    with suppress(BrokenDirectoryError, struct.error, IndexError):
+        layout, offset = _Layout.read(file)
+        for row in _rows(file, layout, offset)[0]:
+            if row.tag == ORIENTATION and _entry(file, layout, row).numbers[0] in range(1, 9):
+                return _entry(file, layout, row).numbers[0]
+    return 1
 
-    Then the horizontal and the vertical resolution change places, too. Only these numbers change, in place:
-    all other bytes, such as a camera's own notes whose offsets would not survive a move, stay what and where
-    they are.
+
+def upright(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
+    """Adapt EXIF data to an image whose pixels were turned upright and are about to change.
+
+    The orientation becomes 1; sizes, resolutions and the subject's area turn with the pixels. Only these
+    numbers change, in place: all other bytes, such as a camera's own notes whose offsets would not survive a
+    move, stay what and where they are. The thumbnail shows the image as it was, noisy and unturned, and is
+    removed: viewers make their own, and one from the result could be made only after the last row, when
+    what precedes the pixels in a file has long been written.
+
+    Parameters
+    ----------
+    exif : bytes
+        A TIFF structure; what is broken in it is returned unchanged.
+    orientation : int
+        How the pixels were turned, 1 to 8.
+    size : (width, height)
+        Of the upright image, in pixels.
     """
-    changed, file = bytearray(exif), io.BytesIO(exif)
+    file = io.BytesIO(exif)
     try:
         layout, offset = _Layout.read(file)
-        rows, _ = _rows(file, layout, offset)
-        new = {ORIENTATION: 1}
-        for row in list(rows):
-            if row.tag == EXIF and size is not None:
-                new.update(zip((PIXEL_WIDTH, PIXEL_HEIGHT), size, strict=True))
-                rows += _rows(file, layout, _entry(file, layout, row).numbers[0])[0]
-        sides = [row.place for row in rows if row.tag in (X_RESOLUTION, Y_RESOLUTION) and row.type == 5]
-        if size is not None and len(sides) == 2:
-            one, two = (slice(place, place + 8) for place in sides)
-            changed[one], changed[two] = changed[two], changed[one]
-        for row in rows:
-            if row.tag in new and row.count == 1 and row.type in (3, 4):
-                number = struct.pack(layout.order + {3: "H", 4: "I"}[row.type], new[row.tag])
-                changed[row.place : row.place + len(number)] = number
-    except (BrokenDirectoryError, struct.error, IndexError):
+        rows, following = _rows(file, layout, offset)
+    except (BrokenDirectoryError, struct.error):
         return exif
-    return bytes(changed)
+    data, table_end = bytearray(exif), _table_end(layout, offset, rows)
+    ends, found = [table_end], {row.tag: row for row in rows}
+    for tag in (GPS, EXIF, INTEROPERABILITY):  # the last is inside the second
+        with suppress(BrokenDirectoryError, struct.error, LookupError):
+            (inner,) = _entry(file, layout, found[tag]).numbers
+            more = _rows(file, layout, inner)[0]
+            ends.append(_table_end(layout, inner, more))
+            found |= {(row.tag if tag != GPS else -row.tag): row for row in more}
+    for place, value in _turned_values(file, layout, found, orientation, size):
+        data[place : place + len(value)] = value
+    if following:
+        pointer = table_end - layout.sizes[3]
+        data[pointer:table_end] = bytes(layout.sizes[3])
+        ends += [row.place + row.count * _SIZES.get(row.type, 1) for row in found.values()]
+        del data[max(*ends, _thumbnail_start(exif, layout, following)) :]
+    return bytes(data)
+
+
+def _table_end(layout: _Layout, offset: int, rows: Sequence[_Row]) -> int:
+    count_format, row_format, _, inline = layout.sizes
+    return offset + struct.calcsize(count_format) + len(rows) * struct.calcsize(row_format) + inline
+
+
+def _turned_values(
+    file: BinaryIO, layout: _Layout, rows: Mapping[int, _Row], orientation: int, size: tuple[int, int]
+) -> Iterator[tuple[int, bytes]]:
+    """Give the place and the new bytes of each value that depends on the orientation."""
+    turned = is_turned(orientation)
+    new = {ORIENTATION: 1}
+    if turned:
+        new |= {tag: side for tags in _SIDES for tag, side in zip(tags, size, strict=True)}
+    width, height = size[::-1] if turned else size
+    for tag in (*new, *_SUBJECTS):
+        # A value may be missing, cut off, of a wrong type, or too large for its type.
+        with suppress(BrokenDirectoryError, struct.error, LookupError):
+            row = rows[tag]
+            code = {3: "H", 4: "I"}[row.type]
+            values = list(_entry(file, layout, row).numbers)
+            if tag in new:
+                values[0] = new[tag]
+            else:
+                values[:2] = upright_point(values[0], values[1], width - 1, height - 1, orientation)
+                values[2:] = values[:1:-1] if turned else values[2:]
+            yield row.place, struct.pack(f"{layout.order}{row.count}{code}", *values)
+    for one, two in _PAIRS if turned else ():
+        with suppress(BrokenDirectoryError, LookupError):
+            pair = rows[one], rows[two]
+            if all((row.type, row.count) == (5, 1) for row in pair):
+                first, second = (_exactly(file, row.place, 8) for row in pair)
+                yield from ((pair[0].place, second), (pair[1].place, first))
+
+
+def _thumbnail_start(exif: bytes, layout: _Layout, offset: int) -> int:
+    """Find where the thumbnail and its directory begin, as far as they are the end of the data."""
+    file, start = io.BytesIO(exif), len(exif.rstrip(b"\0"))
+    try:
+        rows = _rows(file, layout, offset)[0]
+        parts = [(offset, _table_end(layout, offset, rows))]
+        parts += [(row.place, row.place + row.count * _SIZES.get(row.type, 1)) for row in rows]
+        places = {row.tag: _entry(file, layout, row).numbers[0] for row in rows if row.tag in _THUMBNAIL}
+    except (BrokenDirectoryError, struct.error, IndexError):
+        return len(exif)
+    parts += [
+        (places[one], places[one] + places[two]) for one, two in _IN_THUMBNAIL if {one, two} <= set(places)
+    ]
+    for first, last in sorted(parts, key=lambda part: part[1], reverse=True):
+        if last >= start - 1:  # but for a byte that fills up
+            start = min(start, first)
+    return start
 
 
 def resolution_of(exif: bytes) -> tuple[float, float] | None:
@@ -298,8 +384,3 @@ def resolution_in(tags: Mapping[int, Entry]) -> tuple[float, float] | None:
         return (x[0] / x[1] / unit, y[0] / y[1] / unit) if x[0] and y[0] else None
     except (struct.error, KeyError, IndexError, ZeroDivisionError):
         return None
-
-
-def upright_xmp(xmp: bytes) -> bytes:
-    """Say in an XMP packet that the image is upright."""
-    return re.sub(rb"(tiff:Orientation(?:>|\s*=\s*[\"']))[2-8]", rb"\g<1>1", xmp)

@@ -6,7 +6,7 @@ import shutil
 import stat
 from pathlib import Path
 
-from pellucid.atomic import refuse_existing, atomic_write
+from pellucid.atomic import atomic_write, refuse_existing
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.io.codecs import LONGEST_JPEG, decode, encode
 from pellucid.io.containers import LARGEST, SUFFIXES, foreign_name, kind_of
