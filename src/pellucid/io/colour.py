@@ -62,7 +62,9 @@ class Colorimetry:
     @property
     def is_srgb(self) -> bool:
         """Whether this is sRGB to the precision that files have."""
-        near = not self.points or max(abs(a - b) for a, b in zip(self.points, _SRGB_POINTS, strict=True)) < 100
+        near = (
+            not self.points or max(abs(a - b) for a, b in zip(self.points, _SRGB_POINTS, strict=True)) < 100
+        )
         return near and (not self.gamma or abs(self.gamma - _SRGB_GAMMA) < 100)
 
     def with_gamma(self, gamma: int) -> Self:

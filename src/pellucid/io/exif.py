@@ -7,7 +7,7 @@ Tag numbers: TIFF revision 6.0 (Adobe, 1992) and Exif 2.32 (CIPA DC-008).
 
 import io
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Self

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from pellucid.errors import InputError
 from pellucid.io.image import Extra, depth_of
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
@@ -104,3 +105,11 @@ def stream_of(data: Data) -> BinaryIO:
 def name_of(data: Data) -> str:
     """How messages name a file or bytes."""
     return "The image" if isinstance(data, bytes) else str(data)
+
+
+def several_images(name: str) -> InputError:
+    """Make the error for a file of which only the first image would be read."""
+    return InputError(
+        f"{name} holds several images or an animation, and only the first would be read",
+        "Save each image as a file of its own",
+    )

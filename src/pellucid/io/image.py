@@ -280,7 +280,10 @@ class Image:
                 f"{self.encoding.bits} bits are not stretched over {dtype.name}",
                 "Use 1, 2 or 4 for uint8, 10 or 12 for uint16, or None",
             )
-        for label, array, dimensions in (("Alpha", self.alpha, 2), ("Extra channels", self.extra_channels, 3)):
+        for label, array, dimensions in (
+            ("Alpha", self.alpha, 2),
+            ("Extra channels", self.extra_channels, 3),
+        ):
             if array is not None and (
                 array.shape[:2] != shape[:2] or array.ndim != dimensions or array.dtype != dtype
             ):

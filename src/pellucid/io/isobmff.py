@@ -188,8 +188,7 @@ def _with_cicp(meta: bytes, cicp: Cicp) -> bytes:
     primary = pitm[4:8] if pitm[0] else pitm[4:6]
     new = _boxed(b"iprp", _boxed(b"ipco", ipco + colr) + _boxed(b"ipma", _associated(ipma, primary, index)))
     return b"".join(
-        [meta[:4]]
-        + [new if box.name == b"iprp" else meta[box.start : box.end] for box in _inside(meta, 4)]
+        [meta[:4]] + [new if box.name == b"iprp" else meta[box.start : box.end] for box in _inside(meta, 4)]
     )
 
 

@@ -4,12 +4,13 @@ import logging
 from pathlib import Path
 
 from pellucid.errors import InputError
-from pellucid.io.format import Data, Format, name_of, stream_of
+from pellucid.io.format import Data, Format, name_of, several_images, stream_of
 from pellucid.io.image import Encoding, Metadata, depth_of
 from pellucid.io.isobmff import brands, is_sequence, items_of, set_cicp
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
-from pellucid.io.vips import VipsSink, VipsSource, several_images
+from pellucid.io.vips_sink import VipsSink
+from pellucid.io.vips_source import VipsSource
 
 log = logging.getLogger("pellucid")
 

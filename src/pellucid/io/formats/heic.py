@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import InputError, require
-from pellucid.io.exif import resolution_of, upright, upright_xmp
-from pellucid.io.format import Data, Format, name_of, stream_of
+from pellucid.io.format import Data, Format, name_of, several_images, stream_of
 from pellucid.io.image import Encoding, Metadata, Samples, stretched
 from pellucid.io.isobmff import brands, is_sequence, items_of
 from pellucid.io.source import Source
-from pellucid.io.vips import several_images
+from pellucid.io.upright import upright_metadata
+from pellucid.io.vips import usable_profile
 
 log = logging.getLogger("pellucid")
 
@@ -48,13 +48,13 @@ class _HeicSource:
         self.dtype = np.dtype(np.uint16 if info["bit_depth"] > 8 else np.uint8)
         exif = info["exif"].removeprefix(b"Exif\0\0") if info.get("exif") else None
         cicp = None if items.cicp is None or items.cicp.is_srgb else items.cicp
-        self.metadata = Metadata(
-            icc=info.get("icc_profile") or None,
+        metadata = Metadata(
+            icc=usable_profile(self.name, info.get("icc_profile"), self.channels),
             cicp=cicp,
-            exif=upright(exif) if exif else None,
-            xmp=upright_xmp(info["xmp"]) if info.get("xmp") else None,
-            resolution=resolution_of(exif or b""),
+            exif=exif,
+            xmp=info.get("xmp") or None,
         )
+        self.metadata = upright_metadata(metadata, 1, self._file.size, in_exif=True)
         self.encoding = Encoding(format="heic", bits=bits, lossy=True)
         self._samples: Samples | None = None
 
@@ -85,9 +85,7 @@ HEIC = Format(
     name="heic",
     label="HEIC",
     suffixes=(".heic", ".heif", ".hif"),
-    matches=lambda head: bool(
-        brands(head) & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"}
-    ),
+    matches=lambda head: bool(brands(head) & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"}),
     open=_open,
     depths=(8, 10, 12),
     alpha=True,

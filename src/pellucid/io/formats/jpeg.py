@@ -20,7 +20,8 @@ from pellucid.io.photoshop import PhotoshopResources, iptc_in, with_iptc
 from pellucid.io.promises import without_promises
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
-from pellucid.io.vips import VipsSink, VipsSource
+from pellucid.io.vips_sink import VipsSink
+from pellucid.io.vips_source import VipsSource
 
 log = logging.getLogger("pellucid")
 
@@ -83,9 +84,7 @@ def _open(data: Data) -> Source:
     return VipsSource(
         data,
         "jpegload",
-        Metadata(
-            xmp=xmp, iptc=iptc_in(facts.photoshop), resolution=facts.resolution, extra=tuple(extras)
-        ),
+        Metadata(xmp=xmp, iptc=iptc_in(facts.photoshop), resolution=facts.resolution, extra=tuple(extras)),
         Encoding(
             format="jpeg",
             lossy=True,

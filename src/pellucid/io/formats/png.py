@@ -1,7 +1,7 @@
 """PNG (W3C Recommendation, third edition): its chunks.
 
-libvips decodes and encodes the pixels; the chunks that it does not carry, or stores where other programs do not
-look, are read and written here.
+libvips decodes and encodes the pixels; the chunks that it does not carry, or stores where other programs do
+not look, are read and written here.
 """
 
 import logging
@@ -13,11 +13,13 @@ from typing import BinaryIO
 
 from pellucid.errors import InputError
 from pellucid.io.colour import Colorimetry
-from pellucid.io.format import Data, Format, name_of, stream_of
+from pellucid.io.format import Data, Format, name_of, several_images, stream_of
 from pellucid.io.image import Cicp, Encoding, Extra, Metadata
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
-from pellucid.io.vips import UNKNOWN_RESOLUTION, FewBitsSink, VipsSink, VipsSource, several_images
+from pellucid.io.vips import UNKNOWN_RESOLUTION
+from pellucid.io.vips_sink import FewBitsSink, VipsSink
+from pellucid.io.vips_source import VipsSource
 
 log = logging.getLogger("pellucid")
 
@@ -25,7 +27,7 @@ _END_OF_IHDR = 33
 _XMP = b"XML:com.adobe.xmp\0"
 # ImageMagick's way to store EXIF and XMP, which libvips reads.
 _PROFILES = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"Raw profile type xmp\0")
-# Chunks about the image that hold for other pixels too, though a program that does not know them could not tell.
+# Chunks that hold for other pixels too, though a program that does not know them could not tell.
 _KEPT = (b"gIFg", b"oFFs", b"pCAL", b"sCAL", b"sTER", b"mDCV", b"cLLI", b"mDCv", b"cLLi", b"sRGB")
 # Chunks that libvips, or this module, carries in another way, or that describe the compressed data.
 _HANDLED = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"pHYs", b"eXIf", b"gAMA", b"cHRM", b"cICP")
@@ -128,7 +130,9 @@ def _take(facts: _Facts, name: bytes, data: bytes) -> None:
     elif name == b"pHYs" and len(data) == 9:
         x, y, unit = struct.unpack(">IIB", data)
         unknown = round(UNKNOWN_RESOLUTION * 1000)
-        facts.resolution = (x / 1000, y / 1000) if unit == 1 and x and y and (x, y) != (unknown,) * 2 else None
+        facts.resolution = (
+            (x / 1000, y / 1000) if unit == 1 and x and y and (x, y) != (unknown,) * 2 else None
+        )
     elif name == b"gAMA" and len(data) == 4:
         facts.colorimetry = facts.colorimetry.with_gamma(int.from_bytes(data, "big"))
     elif name == b"cHRM" and len(data) == 32:

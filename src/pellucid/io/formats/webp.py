@@ -9,7 +9,8 @@ from pellucid.io.format import Data, Format, name_of, stream_of
 from pellucid.io.image import Encoding, Metadata
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
-from pellucid.io.vips import VipsSink, VipsSource
+from pellucid.io.vips_sink import VipsSink
+from pellucid.io.vips_source import VipsSource
 
 log = logging.getLogger("pellucid")
 
@@ -24,9 +25,7 @@ def _open(data: Data) -> Source:
     lost += ["the data behind the image"] if b"" in names else []
     if lost:
         log.warning("%s: %s will not be in a changed image", name_of(data), " and ".join(lost))
-    return VipsSource(
-        data, "webpload", Metadata(), Encoding(format="webp", lossy=b"VP8L" not in names)
-    )
+    return VipsSource(data, "webpload", Metadata(), Encoding(format="webp", lossy=b"VP8L" not in names))
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
