@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 import pellucid
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.inference.denoise import default_output, denoise, denoise_file
+from pellucid.inference.denoise import denoise, denoise_file
 from pellucid.inference.model import Model
 from pellucid.inference.registry import load_model
 from pellucid.io.files import read_image, write_image
 from pellucid.io.image import Image
+from pellucid.io.registry import default_output
 from tests.tiny import colours
 
 SIGMA = 25 / 255

@@ -151,7 +151,6 @@ class Family:
     settings: type[Settings]
     kind: Kind  # as the card of the exported network says it
     network: str  # module and class, made with (settings, channels, size)
-    kind: Kind = "autoencoder"  # what the card says that it does
     outputs: tuple[str, ...]  # names in the .onnx file, in the order in which the network returns them
     conditions: Mapping[str, float] = field(default_factory=dict)  # further inputs, with example values
     crops: Literal["denoising", "photographs", "estimating", "pages"] | None = None  # its training task on crops
@@ -189,7 +188,6 @@ FAMILIES = (
         settings=UNetSettings,
         kind="white-noise",
         network="unet:UNet",
-        kind="white-noise",
         conditions={"sigma": 0.1},
         outputs=("denoised",),
         crops="denoising",
@@ -199,13 +197,13 @@ FAMILIES = (
         settings=PhotoSettings,
         kind="photographs",
         network="photo:PhotoUNet",
-        kind="photographs",
         conditions={"gain": 1.5},
         outputs=("denoised", "levels"),
         crops="photographs",
     ),
     Family(
         settings=PageSettings,
+        kind="pages",
         network="page:PageUNet",
         conditions={"paper": 0.9},
         outputs=("denoised", "doubt"),
@@ -215,7 +213,6 @@ FAMILIES = (
         settings=EstimatorSettings,
         kind="noise-estimator",
         network="noise:NoiseEstimator",
-        kind="noise-estimator",
         outputs=("levels", "log_spread", "independent"),
         crops="estimating",
     ),
