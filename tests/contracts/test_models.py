@@ -12,7 +12,7 @@ from pellucid.errors import InputError, UsageError
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
 from pellucid.inference.denoise import estimate_sigma
 from pellucid.inference.index import MODELS, Entry, names, shipped, verify
-from pellucid.inference.model import FIXED_MEMORY, Model
+from pellucid.inference.model import FIXED_MEMORY, STRIPS, Model
 from pellucid.inference.session import Session
 from pellucid.io.image import from_float
 from pellucid.noise.base import NumpyRandom, to_8bit
@@ -44,7 +44,7 @@ def image(entry: Entry, height: int, width: int) -> NDArray[np.float32]:
 
 
 def denoised(entry: Entry, model: Model, pixels: NDArray[Any]) -> NDArray[Any]:
-    """What the network makes of a noisy image, given its noise level where it takes one."""
+    """The result for a noisy image, with its noise level where the network takes one."""
     return model.denoise(pixels, sigma=0.1 if entry in WHITE else None).image
 
 
@@ -181,7 +181,7 @@ def test_exact_tiles_equal_the_whole_image_and_so_do_one_and_two_threads(entry: 
     def law(height: int, width: int, more: int, threads: int) -> None:
         pixels = image(entry, height, width)
         side = 2 * card.radius + 3 * card.stride + more
-        memory = FIXED_MEMORY + 2 * pixels.nbytes + card.bytes_per_pixel * side**2
+        memory = FIXED_MEMORY + (STRIPS * pixels[0].nbytes + card.bytes_per_pixel * side) * side + 10_000
         tiled = model_of(entry, exact=True, memory=memory, threads=threads)
         assert np.abs(denoised(entry, tiled, pixels) - denoised(entry, whole, pixels)).max() <= 1e-5
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import DeviceError, InputError, LimitError, UsageError
 from pellucid.inference.index import names
-from pellucid.inference.model import FIXED_MEMORY, Model
+from pellucid.inference.model import FIXED_MEMORY, STRIPS, Model
 from pellucid.inference.registry import load_model
 from pellucid.inference.session import PROVIDERS, runtime
 from pellucid.io.image import from_float, to_float
@@ -32,9 +32,10 @@ def image(shape: tuple[int, ...], dtype: str, seed: int = 0) -> NDArray[Any]:
 
 
 def memory_for(model: Model, pixels: NDArray[Any], side: int) -> int:
-    """Bytes that allow tiles of so many pixels a side."""
+    """Bytes that allow tiles of N pixels a side."""
     card = model.card(3 if pixels.ndim == 3 and pixels.shape[2] == 3 else 1)
-    return FIXED_MEMORY + 2 * pixels.nbytes + card.bytes_per_pixel * side**2
+    row = pixels[0].nbytes
+    return FIXED_MEMORY + (STRIPS * row + card.bytes_per_pixel * side) * side + card.bytes_per_pixel
 
 
 def files(model: Model, grey: Path, colour: Path, **options: Any) -> Model:
@@ -315,7 +316,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no file .*gone\.onnx.*gaussian-fast"):
         load_model(tmp_path / "gone.onnx")
     (tmp_path / "folder.onnx").mkdir()
-    with pytest.raises(InputError, match=r"folder\.onnx holds no \.onnx file.*pellucid train"):
+    with pytest.raises(InputError, match=r"folder\.onnx contains no \.onnx file.*pellucid train"):
         load_model(tmp_path / "folder.onnx")
 
 

@@ -104,9 +104,8 @@ def _averaged(squares: Array) -> Array:
     """Means of (h, w, c) over `WINDOW` x `WINDOW` pixels."""
     margin = WINDOW // 2
     padded = np.pad(squares, ((margin, margin), (margin, margin), (0, 0)), mode="symmetric")
-    rows = sliding_window_view(padded, WINDOW, axis=0).mean(axis=-1)
-    power: Array = sliding_window_view(rows, WINDOW, axis=1).mean(axis=-1, dtype=np.float32)
-    return power
+    rows = sliding_window_view(padded, WINDOW, axis=0).mean(axis=-1, dtype=np.float32)
+    return np.asarray(sliding_window_view(rows, WINDOW, axis=1).mean(axis=-1), np.float32)
 
 
 def _blocks(power: NDArray[Any], side: int) -> NDArray[Any]:
