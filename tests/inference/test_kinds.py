@@ -46,10 +46,10 @@ def test_bytes_give_bytes_of_the_same_format(suffix: str, model: Model) -> None:
     assert isinstance(made, bytes)
     before, after = (Pillow.open(io.BytesIO(each)) for each in (data, made))
     assert (after.format, after.size, after.mode) == (before.format, before.size, before.mode)
-    expected = model.denoise(np.asarray(before), sigma=SIGMA).image
-    assert np.abs(np.asarray(after).astype(int) - expected).mean() < (
-        0.1 if suffix in (".png", ".tif") else 3
-    )
+    assert made != data
+    if suffix in (".png", ".tif"):
+        expected = model.denoise(np.asarray(before), sigma=SIGMA).image
+        np.testing.assert_array_equal(np.asarray(after), expected)
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview, io.BytesIO])
@@ -287,7 +287,8 @@ def test_an_image_is_analysed_whatever_holds_it(pillow_file: Make) -> None:
     noisy = from_float(0.5 + 0.1 * np.random.default_rng(0).standard_normal((96, 96)), "uint8")
     path = pillow_file("noisy.png", noisy)
     expected = repr(pellucid.analyse(noisy))
-    for what in (path, path.read_bytes(), path.open("rb"), pellucid.read_image(path), Pillow.open(path)):
+    data = path.read_bytes()
+    for what in (path, data, io.BytesIO(data), pellucid.read_image(path), Pillow.fromarray(noisy)):
         assert repr(pellucid.analyse(what)) == expected
 
 
