@@ -176,7 +176,7 @@ def denoise_file(
     same_format = found.name == image.encoding.format
     if not same_format and target.exists() and target.samefile(source):
         raise UsageError(
-            f"{source} is a {image.encoding.format.upper()} by another name, and would become what its name says",
+            f"{source} is no {found.label}, as its name says, and would become one",
             "Rename it, or write the result to another file",
         )
     with about(source):
