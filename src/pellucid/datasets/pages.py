@@ -90,6 +90,7 @@ class Sheet:
     colours: int  # channels
     plain: bool = False  # only real words in one regular font: for reading by OCR
     lines: Any = None  # of the text that was written, where somebody wants it
+    photos: Sequence[Path] = ()  # files for the photographs in a page
 
     @property
     def mm(self) -> float:
@@ -183,6 +184,7 @@ def draw_clean_page(
     channels: int = 1,
     layout: str | None = None,
     points: float | None = None,
+    photos: Sequence[Path] = (),
 ) -> tuple[NDArray[np.uint8], str]:
     """Draw a random clean page, or a part of one.
 
@@ -202,6 +204,8 @@ def draw_clean_page(
         One of `LAYOUTS`; ``"plain"`` is English text in one column, one size and one Latin font.
     points : float, optional
         Size of the text; without it, 6 to 24 points, but never below 8 pixels.
+    photos : sequence of Path
+        Image files for the photographs in a page; without them, and for a part of them, these are made up.
 
     Returns
     -------
@@ -228,6 +232,7 @@ def draw_clean_page(
         colours=channels,
         plain=layout == "plain",
         lines=[],
+        photos=photos,
     )
     dark = max(0, round(dice.gauss(20, 25)))
     sheet.ink = dark if channels == 1 else (dark, dark, dark) if dice.random() < 0.8 else sheet.other_ink()
@@ -362,9 +367,26 @@ def _drawing(sheet: Sheet) -> None:
 
 
 def _photo(sheet: Sheet) -> None:
-    """A photograph made of soft and hard shapes and fine texture, as continuous tone or as a halftone."""
+    """A photograph, as continuous tone or as a halftone."""
     dice, (width, height) = sheet.dice, sheet.image.size
     rng = np.random.default_rng(dice.randrange(2**32))
+    if sheet.photos and dice.random() < 0.7:
+        with Image.open(dice.choice(sheet.photos)) as image:
+            x = np.asarray(image.convert(sheet.image.mode).resize((width, height), 3), np.float32) / 255
+        x = x.reshape(height, width, sheet.colours)
+    else:
+        x = _made_up(sheet, rng)
+    if dice.random() < 0.4:
+        rows, columns = np.arange(height)[:, None, None], np.arange(width)[:, None]
+        period = max(3.0, sheet.mm * 25.4 / dice.choice((65, 85, 133)))
+        screen = np.cos((rows + columns) * 4.44 / period) + np.cos((rows - columns) * 4.44 / period)
+        x = 0.5 + 1.5 * (x - 0.5 - 0.25 * screen)
+    sheet.image.paste(Image.fromarray((x.clip(0, 1) * 255).astype(np.uint8).squeeze()), (0, 0))
+
+
+def _made_up(sheet: Sheet, rng: np.random.Generator) -> NDArray[Any]:
+    """Soft and hard shapes with a fine texture (h, w, c), about 0 to 1."""
+    width, height = sheet.image.size
     planes = []
     for _ in range(sheet.colours):
         tone = sum(
@@ -372,16 +394,9 @@ def _photo(sheet: Sheet) -> None:
             / cells**0.5
             for cells in (3, 6, 12, 24)
         )
-        cut = np.tanh(6 * (tone - np.median(tone))) * dice.uniform(0, 0.4)
+        cut = np.tanh(6 * (tone - np.median(tone))) * sheet.dice.uniform(0, 0.4)
         planes.append(tone / 2.2 + cut + 0.03 * rng.standard_normal(tone.shape))
-    x = 0.45 + 0.28 * np.stack(planes, -1)
-    if dice.random() < 0.4:
-        rows, columns = np.arange(height)[:, None, None], np.arange(width)[:, None]
-        period = max(3.0, sheet.mm * 25.4 / dice.choice((65, 85, 133)))
-        screen = np.cos((rows + columns) * 4.44 / period) + np.cos((rows - columns) * 4.44 / period)
-        x = 0.5 + 1.5 * (x - 0.5 - 0.25 * screen)
-    picture = Image.fromarray((x.clip(0, 1) * 255).astype(np.uint8).squeeze())
-    sheet.image.paste(picture, (0, 0))
+    return 0.45 + 0.28 * np.stack(planes, -1)
 
 
 def _stamp(sheet: Sheet) -> None:
@@ -432,7 +447,7 @@ def _columns(sheet: Sheet) -> None:
         y = edge
         while y < height - edge - 2 * sheet.size:
             tall = dice.uniform(3, 14) * sheet.size
-            element = dice.choice((_paragraph,) * 9 + (_table, _formula, _drawing, _photo))
+            element = dice.choice((_paragraph,) * 14 + (_table, _table, _formula, _drawing, _photo))
             part = replace(sheet, size=sheet.size * dice.choice((1, 1, 1, 0.85, 1.6)))
             if dice.random() < 0.2:
                 part.script = dice.choice([each for each in sheet.shelf if each != "maths"])
