@@ -47,7 +47,7 @@ def test_channels_without_a_meaning_are_kept_and_are_no_transparency(
         page: Any = out.pages[0]
         assert (page.photometric.name.lower(), page.extrasamples) == (photometric, (0,) * (5 - colours))
         assert page.is_tiled == ("tile" in options)
-    with pytest.raises(UsageError, match="neither colour nor transparency|floating-point"):
+    with pytest.raises(UsageError, match=r"neither colour nor transparency|floating-point"):
         write_image(tmp_path / "out.png", image)
 
 
