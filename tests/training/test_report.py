@@ -28,7 +28,7 @@ from tests.tiny import (
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose set has ten images to train, one to choose by and one to judge: BM3D is slow."""
+    """A data folder whose set has ten images to train, one to validate and one to test."""
     return set_images(tmp_path_factory.mktemp("few"), 12)
 
 

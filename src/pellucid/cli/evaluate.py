@@ -55,8 +55,11 @@ def evaluate(
         int | None, typer.Option(min=1, metavar="N", help="Only the first N test images of each set.")
     ] = None,
     baselines: Annotated[
-        bool, typer.Option("--baselines/--no-baselines", help="Judge classical denoisers too.")
+        bool, typer.Option("--baselines/--no-baselines", help="Evaluate classical denoisers too.")
     ] = True,
+    bm3d: Annotated[
+        bool, typer.Option("--bm3d", help="BM3D among them, on ten images: it takes a minute or more.")
+    ] = False,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -81,7 +84,7 @@ def evaluate(
     contenders = open_contenders(models, threads=threads)
     loaded = _load_sets(sets, contenders, data_dir, limit)
     with progress_bar(len(sets) * len(noises), quiet=quiet or as_json) as step:
-        evaluation = measure(contenders, loaded, noises, baselines=baselines, progress=step)
+        evaluation = measure(contenders, loaded, noises, baselines=baselines, bm3d=bm3d, progress=step)
         evaluation = msgspec.structs.replace(evaluation, codes=evaluate_codes(contenders, loaded))
     paths = write_results(output, evaluation) if output is not None else []
     if as_json:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import pellucid
 from pellucid.cpus import usable_cpus
 from pellucid.errors import InputError
-from pellucid.evaluation.baselines import choose_parameter, usable_baselines
+from pellucid.evaluation.baselines import Baseline, choose_parameter, usable_baselines
 from pellucid.evaluation.contender import Contender
 from pellucid.evaluation.gallery import make_gallery
 from pellucid.evaluation.images import Corruption, ImageSet, Samples, read_corruption
@@ -40,7 +40,7 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Method:
-    """What makes a row of a table; it is judged on the first `images` test images, or on all."""
+    """What makes a row of a table; it is evaluated on the first `images` test images, or on all."""
 
     name: str
     kind: str
@@ -63,11 +63,12 @@ def evaluate(
     noises: Sequence[str],
     *,
     baselines: bool = True,
+    bm3d: bool = False,
     seed: int = 0,
     clip: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Judge networks on every set with every noise.
+    """Evaluate networks on every set with every noise.
 
     Parameters
     ----------
@@ -77,7 +78,9 @@ def evaluate(
     noises : sequence of str
         In text form, such as ``gaussian:0.5``, without ranges.
     baselines : bool
-        Judge classical denoisers too.
+        Evaluate classical denoisers too, the slow ones on the first 1,000 images.
+    bm3d : bool
+        BM3D is among them, on the first ten images.
     seed : int
         Of the noise.
     clip : bool
@@ -104,9 +107,10 @@ def evaluate(
     galleries: list[Gallery] = []
     for done, (images, corruption) in enumerate(tables):
         tell = partial(_tell, progress, done, f"{images.name}, {corruption.noise}")
-        found, gallery = _judge(
-            contenders, images, corruption, tell, baselines=baselines, room=GALLERY_BYTES // len(tables)
-        )
+        side = min(min(each.shape[:2]) for each in (*images.test, *images.validation))
+        classical = usable_baselines(side, on_request=bm3d) if baselines else []
+        methods = _methods(contenders, images, corruption, tell, classical)
+        found, gallery = _evaluate(contenders, images, corruption, methods, room=GALLERY_BYTES // len(tables))
         rows += found
         galleries.append(gallery)
     curves: list[Curve] = []
@@ -131,7 +135,7 @@ def evaluate(
 
 
 def _network(contender: Contender, channels: set[int]) -> Network:
-    """The network with those of its cards that were judged."""
+    """The network with those of its cards that were evaluated."""
     cards = {card.channels: card for card in map(contender.card, sorted(channels))}
     run = str(contender.run) if contender.run else None
     return Network(name=contender.name, cards=tuple(cards.values()), run=run)
@@ -150,17 +154,15 @@ def _tell(progress: Progress | None, done: int, where: str, what: str) -> None:
         progress(f"{where}: {what}", done)
 
 
-def _judge(
+def _evaluate(
     contenders: Sequence[Contender],
     images: ImageSet,
     corruption: Corruption,
-    tell: Callable[[str], None],
+    methods: Iterator[Method],
     *,
-    baselines: bool,
     room: int,
 ) -> tuple[list[Row], Gallery]:
     """One table, and what its networks make of a few images."""
-    methods = _methods(contenders, images, corruption, tell, baselines=baselines)
     measured = [(method, score(method, images.test, corruption)) for method in methods]
     rows = [_row(images, corruption, method, scores) for method, scores in measured]
     psnr = {method.name: scores.values[:, 1] for method, scores in measured if method.kind == "network"}
@@ -174,13 +176,11 @@ def _methods(
     images: ImageSet,
     corruption: Corruption,
     tell: Callable[[str], None],
-    *,
-    baselines: bool,
+    baselines: Sequence[Baseline],
 ) -> Iterator[Method]:
     """One method after the other; the parameter of a baseline is chosen when its turn comes."""
     yield Method("noisy input", "noisy", lambda noisy: noisy)
-    sides = (min(each.shape[:2]) for each in (*images.test, *images.validation))
-    for baseline in usable_baselines(min(sides)) if baselines else ():
+    for baseline in baselines:
         tell(baseline.name)
         value = choose_parameter(baseline, images.validation, corruption)
         note = f"{baseline.parameter} {value:g}"
@@ -196,7 +196,7 @@ def _with(denoise: Callable[[Batch, T], Batch], value: T) -> Callable[[Batch], B
 
 
 def score(method: Method, images: Sequence[Samples], corruption: Corruption) -> Scores:
-    """Judge one method.
+    """Evaluate one method.
 
     Parameters
     ----------
