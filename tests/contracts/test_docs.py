@@ -45,7 +45,7 @@ NUMBER = re.compile(r"-?\b\d+(?:\.\d+)?(?:e-\d+)?")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 # Each trains for a quarter of a minute: `make test` follows the first of them.
-LONG = {"capacity", "codes", "fitting", "losses", "your-pictures"}
+LONG = {"capacity", "codes", "fitting", "losses", "your-images"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 

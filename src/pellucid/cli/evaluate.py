@@ -24,7 +24,7 @@ Examples:
 
 \b
 Sets: mnist, fashion-mnist, cifar10, or a folder of images.
-Noises: see pellucid noise --help. What is noisy is clipped to white and
+Noises: see pellucid noise --help. Noisy images are clipped to white and
 black, but not rounded.
 """
 
@@ -39,7 +39,7 @@ def evaluate(
     ],
     data_dir: Annotated[
         Path | None,
-        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Where the sets lie that are there."),
+        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Folder of the sets that are present."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -100,9 +100,11 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
 
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"-o {folder} is a file", "Name a folder")
-    place = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    if not (place.is_dir() and os.access(place, os.W_OK)):
-        raise InputError(f"{folder} cannot be written: nothing may be made in {place}", "Name another folder")
+    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise InputError(
+            f"{folder} cannot be written: nothing may be made in {nearest}", "Name another folder"
+        )
     there = [folder / name for name in FILES if (folder / name).exists()]
     if there and not overwrite:
         raise UsageError(f"{there[0]} exists already", "Name another folder, or allow --overwrite")

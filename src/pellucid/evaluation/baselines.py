@@ -26,7 +26,7 @@ class Baseline:
     ----------
     name : str
     parameter : str
-        What it is called, for tables.
+        The parameter's name, for tables.
     tries : tuple of float
         The values among which it is chosen.
     denoise : function of (noisy, value) to denoised

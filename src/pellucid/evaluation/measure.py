@@ -40,7 +40,7 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Method:
-    """What makes a row of a table; it is evaluated on the first `images` test images, or on all."""
+    """A method makes a row of a table; it is evaluated on the first `images` test images, or on all."""
 
     name: str
     kind: str
@@ -106,16 +106,16 @@ def evaluate(
     rows: list[Row] = []
     galleries: list[Gallery] = []
     for done, (images, corruption) in enumerate(tables):
-        tell = partial(_tell, progress, done, f"{images.name}, {corruption.noise}")
+        report = partial(_report, progress, done, f"{images.name}, {corruption.noise}")
         side = min(min(each.shape[:2]) for each in (*images.test, *images.validation))
         classical = usable_baselines(side, on_request=bm3d) if baselines else []
-        methods = _methods(contenders, images, corruption, tell, classical)
+        methods = _methods(contenders, images, corruption, report, classical)
         found, gallery = _evaluate(contenders, images, corruption, methods, room=GALLERY_BYTES // len(tables))
         rows += found
         galleries.append(gallery)
     curves: list[Curve] = []
     for images in sets:
-        _tell(progress, len(tables), images.name, "noise levels")
+        _report(progress, len(tables), images.name, "noise levels")
         curves += noise_curves(contenders, images, seed=seed, clip=clip)
     return Evaluation(
         pellucid=pellucid.__version__,
@@ -142,14 +142,14 @@ def _network(contender: Contender, channels: set[int]) -> Network:
 
 
 def _try(contender: Contender, images: ImageSet) -> None:
-    """Denoise one image, so that what does not fit is told at once, and everything is loaded."""
+    """Denoise one image, so that what does not fit is an error at once, and everything is loaded."""
     contender.card(images.channels)
     some = Corruption(Gaussian(0.1))
     for _, noisy in some.batches(images.test[:1]):
         contender.denoise(noisy, some.sigma)
 
 
-def _tell(progress: Progress | None, done: int, where: str, what: str) -> None:
+def _report(progress: Progress | None, done: int, where: str, what: str) -> None:
     if progress:
         progress(f"{where}: {what}", done)
 
@@ -175,18 +175,18 @@ def _methods(
     contenders: Sequence[Contender],
     images: ImageSet,
     corruption: Corruption,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
     baselines: Sequence[Baseline],
 ) -> Iterator[Method]:
     """One method after the other; the parameter of a baseline is chosen when its turn comes."""
     yield Method("noisy input", "noisy", lambda noisy: noisy)
     for baseline in baselines:
-        tell(baseline.name)
+        report(baseline.name)
         value = choose_parameter(baseline, images.validation, corruption)
         note = f"{baseline.parameter} {value:g}"
         yield Method(baseline.name, "baseline", _with(baseline.denoise, value), note, baseline.images)
     for contender in contenders:
-        tell(contender.name)
+        report(contender.name)
         note = contender.note(images.channels, corruption.sigma)
         yield Method(contender.name, "network", _with(contender.denoise, corruption.sigma), note)
 
