@@ -36,7 +36,7 @@ from tools.lessons import FIGURES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
-    *(DOCS / f"{name}.md" for name in ("index", "quick-start", "noise", "gallery")),
+    *(DOCS / f"{name}.md" for name in ("index", "quick-start", "many-images", "noise", "gallery", "limits")),
     *sorted((DOCS / "lessons").glob("*.md")),
 ]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
