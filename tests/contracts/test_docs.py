@@ -44,6 +44,9 @@ HELP = PAGE.read_text(encoding="utf-8")
 NUMBER = re.compile(r"-?\b\d+(?:\.\d+)?(?:e-\d+)?")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
+# Each trains for a quarter of a minute: `make test` follows the first of them.
+LONG = {"capacity", "codes", "fitting", "losses", "your-images"}
+
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 
 DIGITS = " --set data.name=digits --set data.size=28"
@@ -145,7 +148,13 @@ def check_script(line: str) -> None:
         assert find_spec(command[2]), line
 
 
-@every_page
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=str(page.relative_to(DOCS)), marks=[pytest.mark.long] * (page.stem in LONG))
+        for page in PAGES
+    ],
+)
 def test_the_blocks_of_a_page_do_what_they_show(page: Path, folder: Path) -> None:
     session: dict[str, Any] = {"__name__": "block"}
     for language, block in blocks(page):

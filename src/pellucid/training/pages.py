@@ -84,7 +84,7 @@ class Pages:
         return torch.cat(patches)
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """RMSE on held-back pages, that of the noisy ones, and the shares of pixels with ink lost and made."""
         return measure_pages(network, self.tune)
 
@@ -128,7 +128,9 @@ def draw_pair(
     )
     pair = [page, page]
     if dice.random() >= clean:
-        noisy = replace(scan, dpi=resolution).apply(page.astype(np.float32) / 255, NumpyRandom(dice.randrange(2**32)))
+        noisy = replace(scan, dpi=resolution).apply(
+            page.astype(np.float32) / 255, NumpyRandom(dice.randrange(2**32))
+        )
         pair[0] = np.rint(noisy * 255).astype(np.uint8)
     return np.concatenate(pair, axis=2).transpose(2, 0, 1)  # (h, w, 2 c) -> (2 c, h, w)
 
@@ -168,7 +170,12 @@ def measure_pages(network: Any, pairs: Tensor) -> dict[str, float]:
         cleaned, _ = network(noisy, paper)
         error = cleaned - clean
         totals += torch.stack(
-            [error.square().mean(), (noisy - clean).square().mean(), (error > 0.4).float().mean(), (error < -0.4).float().mean()]
+            [
+                error.square().mean(),
+                (noisy - clean).square().mean(),
+                (error > 0.4).float().mean(),
+                (error < -0.4).float().mean(),
+            ]
         )
     values = (totals / len(pairs)).tolist()
     names = ("tune RMSE", "input RMSE", "tune ink lost", "tune ink made")
