@@ -1,7 +1,7 @@
-"""What the README shows works, and its figures are those that the benchmarks measured.
+"""The examples of the README run, and its figures are those of the benchmarks.
 
-Every `python` and `console` block runs in a folder of its own that holds `noisy.jpg`. In a `console` block
-a line that starts with `$ ` is a command; lines below it are its output, where `...` stands for anything.
+Every `python` and `console` block runs in a folder of its own that contains `noisy.jpg`. In a `console` block
+a line that starts with `$ ` is a command; the lines below are its output, in which `...` matches anything.
 Blocks of another kind, such as `sh` for installing, are not run.
 """
 
