@@ -13,8 +13,8 @@ looked at; Pellucid's default, which is given nothing, is measured in `benchmark
 """
 
 import argparse
+import itertools
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -50,7 +50,7 @@ REAL = {
     "phones": Real("SIDD, 13 crops", "real/sidd", 3, (25, 35, 50, 75)),
     "microscopes": Real("FMD, 15 shots", "micro/fmd", 1, (5, 10, 15, 25)),
 }
-PARTS = ("white", "time", *REAL)
+PARTS = (*SETS, "time", *REAL)
 
 
 def read_weights(path: Path) -> Weights:
@@ -73,7 +73,7 @@ def random_weights(channels: int) -> Weights:
     widths = [4 * channels + 1, *[width] * (layers - 1), 4 * channels]
     return [
         (rng.normal(0, 0.05, (after, before, 3, 3)).astype(np.float32), np.zeros(after, np.float32))
-        for before, after in pairwise(widths)
+        for before, after in itertools.pairwise(widths)
     ]
 
 
@@ -118,14 +118,13 @@ def denoise(session: Any, noisy: NDArray[Any], sigma: float) -> NDArray[Any]:
     return pixels
 
 
-def measure_white(desk: Desk, networks: dict[int, Method]) -> dict[str, list[float]]:
-    """PSNR of each image, noise neither clipped nor rounded."""
+def measure_white(desk: Desk, name: str, network: Method) -> dict[str, list[float]]:
+    """PSNR of each image of a set, noise neither clipped nor rounded."""
+    images = desk.images(f"test/{name}", SETS[name], 1 if desk.tiny else None)
     scores = {}
-    for name, channels in SETS.items():
-        images = desk.images(f"test/{name}", channels, 1 if desk.tiny else None)
-        for sigma in SIGMAS:
-            scores[f"{name}/{sigma}"] = score(networks[channels], images, float(sigma), clipped=False)
-            print(name, sigma, np.mean(scores[f"{name}/{sigma}"]).round(3), flush=True)
+    for sigma in SIGMAS:
+        scores[f"{name}/{sigma}"] = score(network, images, float(sigma), clipped=False)
+        print(name, sigma, np.mean(scores[f"{name}/{sigma}"]).round(3), flush=True)
     return scores
 
 
@@ -160,8 +159,11 @@ def measure_time(desk: Desk, networks: dict[int, Method]) -> dict[str, dict[str,
 
 def tables(figures: dict[str, Any], quality: dict[str, Any]) -> str:
     rows = []
-    for key, scores in figures["white"].items():
-        name, sigma = key.split("/")
+    for name, sigma in itertools.product(SETS, SIGMAS):
+        key = f"{name}/{sigma}"
+        if key not in figures["white"]:
+            continue
+        scores = figures["white"][key]
         ours = [
             f"{np.mean(quality[f'float/{key}/{each}']['psnr'][: len(scores)]):.2f}"
             if f"float/{key}/{each}" in quality
@@ -207,13 +209,13 @@ def main() -> None:
     networks = {channels: build(each) for channels, each in weights.items()}
     figures = {**desk.read(), "facts": facts()}
     for part in options.parts.split(","):
-        if part == "white":
-            figures[part] = measure_white(desk, networks)
+        if part in SETS:
+            figures.setdefault("white", {}).update(measure_white(desk, part, networks[SETS[part]]))
         elif part == "time":
             figures[part] = measure_time(desk, networks)
         elif not desk.tiny:
             figures[part] = measure_real(desk, REAL[part], networks[REAL[part].channels])
-    desk.write(figures)
+        desk.write(figures)
     desk.publish(tables(figures, Desk("quality", options).read().get("quality", {})))
 
 
