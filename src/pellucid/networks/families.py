@@ -71,6 +71,29 @@ class PhotoSettings(UNetSettings, frozen=True, tag="photo"):
         return max(8, super().stride)
 
 
+class PageSettings(Settings, frozen=True, tag="page"):
+    """Of a `pellucid.networks.page.PageUNet`."""
+
+    widths: Annotated[tuple[Count, ...], msgspec.Meta(min_length=4)]  # channels at each level, from half the size
+    encoder: tuple[Whole, ...]  # residual blocks at each level on the way down
+    body: Whole  # residual blocks at the coarsest level
+    decoder: tuple[Whole, ...]  # residual blocks at each level on the way up, from the finest
+    doubt: Positive = 0.25  # expected error, 0 to 1, above which a place stays unchanged
+
+    def __post_init__(self) -> None:
+        if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
+            raise UsageError(
+                f"{len(self.widths)} widths do not fit {len(self.encoder)} numbers in encoder and "
+                f"{len(self.decoder)} in decoder",
+                "Give each of both one number less than widths",
+            )
+
+    @property
+    def stride(self) -> int:
+        """Number of pixels that the sides of patches are multiples of."""
+        return 1 << len(self.widths)
+
+
 class EstimatorSettings(Settings, frozen=True, tag="estimator"):
     """Of a `pellucid.networks.noise.NoiseEstimator`."""
 
@@ -130,7 +153,7 @@ class Family:
     network: str  # module and class, made with (settings, channels, size)
     outputs: tuple[str, ...]  # names in the .onnx file, in the order in which the network returns them
     conditions: Mapping[str, float] = field(default_factory=dict)  # further inputs, with example values
-    crops: Literal["denoising", "photographs", "estimating"] | None = None  # its training task on crops
+    crops: Literal["denoising", "photographs", "estimating", "pages"] | None = None  # its training task on crops
     sets: bool = False  # whether sets of small images can train it
     one_thread: bool = False  # whether its layers are so small that a second thread costs more than it saves
 
@@ -177,6 +200,13 @@ FAMILIES = (
         conditions={"gain": 1.5},
         outputs=("denoised", "levels"),
         crops="photographs",
+    ),
+    Family(
+        settings=PageSettings,
+        network="page:PageUNet",
+        conditions={"paper": 0.9},
+        outputs=("denoised", "doubt"),
+        crops="pages",
     ),
     Family(
         settings=EstimatorSettings,

@@ -17,13 +17,13 @@ References
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.noise.arrays import from_planes, library, to_planes
-from pellucid.noise.base import QUALITY, SHARE, SIGMA, Limits, Noise, Parameter, Pixels, Random, to_8bit
+from pellucid.noise.arrays import Pixels, asarray_like, from_planes, to_planes
+from pellucid.noise.base import QUALITY, SHARE, SIGMA, Limits, Noise, Parameter, Random, to_8bit
 from pellucid.noise.jpeg import jpeg
 
 Page = NDArray[np.float32]
@@ -42,11 +42,11 @@ def _some(highest: float) -> dict[str, Limits]:
 class Scan(Noise):
     """What paper, its history and a scanner or phone make of a clean page.
 
-    All that is left out is absent, so that ``scan:`` alone gives the page back, rounded to 8 bit.
+    All that is left out is absent, so that ``scan:200`` alone gives the page back, rounded to 8 bit.
     """
 
     kind = "scan"
-    dpi: Parameter = field(default=200.0, metadata={"limits": Limits(50.0, 1200.0)})
+    dpi: Parameter = field(metadata={"limits": Limits(50.0, 1200.0)})  # pixels an inch
     spread: Parameter = field(default=0.0, metadata=_some(2))  # ink runs: strokes grow
     thin: Parameter = field(default=0.0, metadata=_some(2))  # ink fails at the edges: strokes shrink
     fade: Parameter = field(default=0.0, metadata=SHARE)  # of the ink that is lost, unevenly
@@ -62,6 +62,7 @@ class Scan(Noise):
     dust: Parameter = field(default=0.0, metadata=_some(1000))  # specks on a square centimetre, and hairs
     light: Parameter = field(default=0.0, metadata=SHARE)  # what the darkest part of the page lacks
     curl: Parameter = field(default=0.0, metadata=SHARE)  # shadow at one edge, as in the gutter of a book
+    flare: Parameter = field(default=0.0, metadata=SHARE)  # stray light, which makes black grey
     blur: Parameter = field(default=0.0, metadata=_some(10))  # standard deviation, pixels
     noise: Parameter = field(default=0.0, metadata=SIGMA)  # of the sensor, at white
     stripes: Parameter = field(default=0.0, metadata=SIGMA)  # of the columns' gains
@@ -74,13 +75,14 @@ class Scan(Noise):
         if isinstance(pixels, np.ndarray):
             seed = int(random.between(0, 2**31, pixels))
             page = np.asarray(pixels, np.float32).reshape(*pixels.shape[:2], -1)
-            return degrade(page, self, np.random.default_rng(seed)).reshape(pixels.shape).astype(pixels.dtype)
-        xp, seeds = library(pixels), random.between(0, 2**31, pixels).flatten().tolist()
+            scanned = degrade(page, self, np.random.default_rng(seed)).reshape(pixels.shape)
+            return cast(Pixels, scanned.astype(pixels.dtype))
+        seeds = random.between(0, 2**31, pixels).flatten().tolist()
         results = []
-        for number, (page, seed) in enumerate(zip(pixels.cpu().numpy(), seeds, strict=True)):
+        for number, (page, seed) in enumerate(zip(cast(Any, pixels).cpu().numpy(), seeds, strict=True)):
             rng = np.random.default_rng(int(seed))
             results.append(degrade(page.transpose(1, 2, 0), self._of(number), rng).transpose(2, 0, 1))
-        return xp.asarray(np.stack(results), dtype=pixels.dtype, device=pixels.device)
+        return asarray_like(pixels, np.stack(results))
 
     def _of(self, number: int) -> "Scan":
         """The values of one image of a batch."""
@@ -113,7 +115,7 @@ def degrade(page: Page, scan: Scan, rng: np.random.Generator) -> Page:
     x = crease(x, scan, rng, mm)
     x = x * dust(page.shape, scan.dust, rng, mm)
     x = x * light(page.shape, scan, rng, mm)
-    x = blur(x, scan.blur)
+    x = blur(stray(x, scan.flare), scan.blur)
     x = sensor(x, scan, rng)
     if scan.sharpen:
         x = x + scan.sharpen * (x - blur(x, max(0.8, 0.08 * mm)))
@@ -274,6 +276,11 @@ def light(shape: tuple[int, ...], scan: Scan, rng: np.random.Generator, mm: floa
         distance = np.arange(shape[1], dtype=np.float32)[:: rng.choice((-1, 1))] + 0.5 * mm
         x = x * (1 - scan.curl * np.exp(-distance / (mm * rng.uniform(4, 15))))[None, :, None]
     return np.asarray(x, np.float32)
+
+
+def stray(x: Page, flare: float) -> Page:
+    """Light that the glass and the lens scatter: black becomes grey, white stays."""
+    return x + np.float32(flare) * (1 - x)
 
 
 def sensor(x: Page, scan: Scan, rng: np.random.Generator) -> Page:

@@ -37,6 +37,7 @@ from pellucid.training.checkpoint import State, begin_log, resume, save, write_l
 from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
+from pellucid.training.pages import Pages
 from pellucid.training.photographs import Photographs
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, Schedule
@@ -72,6 +73,7 @@ CROPS_TASKS: Mapping[str, Callable[..., Task]] = {
     "denoising": Denoising,
     "photographs": Photographs,
     "estimating": Estimating,
+    "pages": Pages,
 }
 
 

@@ -23,6 +23,7 @@ from pellucid.networks.families import (
 from pellucid.noise.base import Noise
 from pellucid.noise.camera import Camera
 from pellucid.noise.registry import parse_noise
+from pellucid.noise.scan import Scan
 from pellucid.noise.sensor import Gaussian
 
 KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
@@ -30,6 +31,7 @@ KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
 
 IDLE_FOR_SETS = (
     *(f"degrade.{key}" for key in ("camera", "graphics", "clean", "clean_sharp", "clipped", "jitter")),
+    "degrade.scans",
     "schedule.patch",
     "loss_floor",
 )
@@ -84,11 +86,22 @@ class SetData(Table, frozen=True, tag_field="kind", tag="set"):
     shift: Whole = 0  # move them by up to so many pixels each way
 
 
+class PageData(Table, frozen=True, tag_field="kind", tag="pages"):
+    """Pages that are drawn: `pellucid.datasets.pages`, and what `degrade.scans` makes of them."""
+
+    fonts: str  # folder of fonts below the data folder
+    photos: str | None = None  # folder of photographs that are put into pages
+    channels: Literal[1, 3] = 1
+    pages: Count = 1600  # drawn in all: one a step, until there are as many
+    tune: Count = 24  # more pages, in fonts that are held back, which validate
+
+
 class Degrade(Table, frozen=True):
     """What is done to a clean image."""
 
     noise: str | None = None  # its text form, such as gaussian:0-75
     camera: str | None = None  # such as camera:iso=100-25600
+    scans: tuple[str, ...] = ()  # such as scan:75-300,stains=1-5: each page draws one of them
     graphics: Share = 0.0  # share of the camera's images that are drawn; half of them stay as they are
     clean: Share = 0.0  # share of the images that get no noise at all ...
     clean_sharp: Share = 0.0  # ... at least this share of the camera's photographs that are not enlarged
@@ -96,7 +109,7 @@ class Degrade(Table, frozen=True):
     jitter: NotNegative = 0.05  # relative standard deviation of the error in the noise level that is told
 
     def __post_init__(self) -> None:
-        for text in (self.noise, self.camera):
+        for text in (self.noise, self.camera, *self.scans):
             if text is not None:
                 parse_noise(text)
 
@@ -129,7 +142,7 @@ class Recipe(Table, frozen=True):
     purpose: str  # one sentence: what the network is for
     licence: str
     trained_on: str  # the images, and their terms
-    data: Data | SetData
+    data: Data | SetData | PageData
     degrade: Degrade
     network: AnySettings
     schedule: Schedule
@@ -152,6 +165,8 @@ class Recipe(Table, frozen=True):
                 )
         if isinstance(self.data, SetData):
             _check_set(self)
+        elif isinstance(self.data, PageData):
+            _check_pages(self)
         else:
             _check_crops(self, self.data)
 
@@ -163,12 +178,18 @@ class Recipe(Table, frozen=True):
     @property
     def has_crops(self) -> bool:
         """Whether the network learns from crops, else from a set."""
-        return isinstance(self.data, Data)
+        return not isinstance(self.data, SetData)
 
     @property
     def crops(self) -> Data:
         """The data of a network that learns from crops."""
         assert isinstance(self.data, Data)
+        return self.data
+
+    @property
+    def pages(self) -> PageData:
+        """The data of a network that learns from drawn pages."""
+        assert isinstance(self.data, PageData)
         return self.data
 
     @property
@@ -197,8 +218,21 @@ def _check_set(recipe: Recipe) -> None:
         raise UsageError("BCE is for pixels from 0 to 1", 'Set output = "sigmoid", or another loss')
 
 
+def _check_pages(recipe: Recipe) -> None:
+    scans = recipe.degrade.scans
+    if recipe.family.crops != "pages":
+        raise UsageError("Only a network for pages is trained on pages", 'Set kind = "page" in [network]')
+    if not scans or not all(isinstance(parse_noise(each), Scan) for each in scans):
+        raise UsageError(f"The scans of [degrade] are {list(scans)}", Scan.usage())
+    if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
+        stride = recipe.network.stride
+        raise UsageError("Pages have no epochs, and patches of the network's stride", f"Set steps, and multiples of {stride}")
+
+
 def _check_crops(recipe: Recipe, data: Data) -> None:
     schedule, family = recipe.schedule, recipe.family
+    if family.crops == "pages":
+        raise UsageError("A network for pages is not trained on crops", 'Set kind = "pages" in [data]')
     if family.crops is None:
         raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
     if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
