@@ -90,7 +90,7 @@ def test_pixels_are_turned_upright_and_the_tag_says_so(
 def test_the_orientation_in_xmp_is_made_upright_too(pillow_file: Make) -> None:
     exif = PILImage.Exif()
     exif[274] = 6
-    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
+    xmp = b'<r xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
     image = read_image(pillow_file("turned.jpg", gradient(), exif=exif, xmp=xmp))
     assert b'tiff:Orientation="1"' in image.metadata["xmp"]
 
