@@ -8,23 +8,16 @@ import torch
 from numpy.typing import NDArray
 
 from pellucid.networks.autoencoder import Autoencoder
+from pellucid.networks.families import ConvLatentSettings, ConvPoolSettings, DenseSettings
 from pellucid.training.checkpoint import make_network
 from pellucid.training.export import export_network
-from pellucid.training.recipe import (
-    ConvLatentTable,
-    ConvPoolTable,
-    Degrade,
-    DenseTable,
-    Recipe,
-    Schedule,
-    SetData,
-)
+from pellucid.training.recipe import Degrade, Recipe, Schedule, SetData
 
 Coded = tuple[Path, Autoencoder]
 
 
 def coded_file(
-    table: DenseTable | ConvLatentTable | ConvPoolTable, path: Path, *, channels: Literal[1, 3] = 1
+    table: DenseSettings | ConvLatentSettings | ConvPoolSettings, path: Path, *, channels: Literal[1, 3] = 1
 ) -> Autoencoder:
     """Export a network for images of 12 x 12 pixels, and give what the file holds: rounded weights."""
     recipe = Recipe(

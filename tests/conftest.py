@@ -1,10 +1,12 @@
 """What many tests share: a real photograph, and files that other programs wrote."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -12,6 +14,11 @@ from tests.images import Make
 
 if TYPE_CHECKING:
     from tests.coded import Coded
+
+# `make test-long` takes more; how long an example takes depends on the machine.
+settings.register_profile("short", max_examples=25, deadline=None)
+settings.register_profile("long", max_examples=200, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
 @pytest.fixture(scope="session")
@@ -57,38 +64,38 @@ def coded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dense(coded_folder: Path) -> "Coded":
     """Grey, 12 x 12 pixels, a code of 4 x 4."""
-    from pellucid.training.recipe import DenseTable
+    from pellucid.networks.families import DenseSettings
     from tests.coded import coded_file
 
     path = coded_folder / "dense.onnx"
-    return path, coded_file(DenseTable(level=4), path)
+    return path, coded_file(DenseSettings(level=4), path)
 
 
 @pytest.fixture(scope="session")
 def two(coded_folder: Path) -> "Coded":
     """Grey, 12 x 12 pixels, a code of two numbers."""
-    from pellucid.training.recipe import ConvLatentTable
+    from pellucid.networks.families import ConvLatentSettings
     from tests.coded import coded_file
 
     path = coded_folder / "two.onnx"
-    return path, coded_file(ConvLatentTable(code=2, widths=(4, 8)), path)
+    return path, coded_file(ConvLatentSettings(code=2, widths=(4, 8)), path)
 
 
 @pytest.fixture(scope="session")
 def pool(coded_folder: Path) -> "Coded":
     """Colour, sides that 4 divides, a code of 6 channels."""
-    from pellucid.training.recipe import ConvPoolTable
+    from pellucid.networks.families import ConvPoolSettings
     from tests.coded import coded_file
 
     path = coded_folder / "pool.onnx"
-    return path, coded_file(ConvPoolTable(widths=(4, 6), up="nearest"), path, channels=3)
+    return path, coded_file(ConvPoolSettings(widths=(4, 6), up="nearest"), path, channels=3)
 
 
 @pytest.fixture(scope="session")
 def unpool(coded_folder: Path) -> "Coded":
     """Grey; its decoder needs to know where the maxima were."""
-    from pellucid.training.recipe import ConvPoolTable
+    from pellucid.networks.families import ConvPoolSettings
     from tests.coded import coded_file
 
     path = coded_folder / "unpool.onnx"
-    return path, coded_file(ConvPoolTable(widths=(4,), up="unpool"), path)
+    return path, coded_file(ConvPoolSettings(widths=(4,), up="unpool"), path)

@@ -1,6 +1,8 @@
 """Networks, recipes and images so small that tests can train and export them in seconds."""
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -10,37 +12,35 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from skimage import data
 
+from pellucid.inference.card import Card
 from pellucid.inference.model import Model
 from pellucid.io.files import write_image
 from pellucid.io.image import Image
 from pellucid.networks.autoencoder import Autoencoder
+from pellucid.networks.families import (
+    ConvLatentSettings,
+    ConvPoolSettings,
+    DenseSettings,
+    EstimatorSettings,
+    PhotoSettings,
+    UNetSettings,
+)
+from pellucid.networks.network import Network
 from pellucid.networks.photo import PhotoUNet
 from pellucid.networks.unet import UNet
-from pellucid.training.checkpoint import Network, make_network
+from pellucid.training.checkpoint import make_network
 from pellucid.training.export import export_network
-from pellucid.training.recipe import (
-    ConvLatentTable,
-    ConvPoolTable,
-    Data,
-    Degrade,
-    DenseTable,
-    EstimatorTable,
-    PhotoTable,
-    Recipe,
-    Schedule,
-    SetData,
-    UNetTable,
-)
+from pellucid.training.recipe import Data, Degrade, Recipe, Schedule, SetData
 
-UNET = UNetTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
-PHOTO = PhotoTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,), estimator=4)
-DENSE = DenseTable(level=3)
-LATENT = ConvLatentTable(code=5, widths=(4, 6))
-POOL = ConvPoolTable(widths=(4, 6))
-AUTOENCODERS: tuple[DenseTable | ConvLatentTable | ConvPoolTable, ...] = (DENSE, LATENT, POOL)
+UNET = UNetSettings(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
+PHOTO = PhotoSettings(widths=(8, 16), encoder=(0,), body=1, decoder=(1,), estimator=4)
+DENSE = DenseSettings(level=3)
+LATENT = ConvLatentSettings(code=5, widths=(4, 6))
+POOL = ConvPoolSettings(widths=(4, 6))
+AUTOENCODERS: tuple[DenseSettings | ConvLatentSettings | ConvPoolSettings, ...] = (DENSE, LATENT, POOL)
 
-CROPS = UNetTable | EstimatorTable  # a PhotoTable is a UNetTable
-SETS = UNetTable | DenseTable | ConvLatentTable | ConvPoolTable
+CROPS = UNetSettings | EstimatorSettings  # a PhotoSettings is a UNetSettings
+SETS = UNetSettings | DenseSettings | ConvLatentSettings | ConvPoolSettings
 
 WORDS: dict[str, Any] = {
     "name": "tiny",
@@ -53,14 +53,14 @@ WORDS: dict[str, Any] = {
 
 def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedule: Any) -> Recipe:
     """A recipe for `training_images`, in float32; `schedule` names what differs from a short one."""
-    batch = 8 if isinstance(network, EstimatorTable) else 4
+    batch = 8 if isinstance(network, EstimatorSettings) else 4
     short = {"steps": 12, "batch": batch, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
-    plain = not isinstance(network, (PhotoTable, EstimatorTable))
+    plain = not isinstance(network, (PhotoSettings, EstimatorSettings))
     camera = None if plain else "camera:iso=800-12800"
     return Recipe(
         **WORDS,
         data=Data(train=("train",), tune="tune", channels=channels, crop=64, per_image=16, pairs=32, renew=8),
-        degrade=Degrade(None if isinstance(network, PhotoTable) else "gaussian:0-75", camera),
+        degrade=Degrade(None if isinstance(network, PhotoSettings) else "gaussian:0-75", camera),
         network=network,
         schedule=Schedule(**{**short, "precision": "float32", **schedule}),
         loss_floor=0.04,
@@ -116,7 +116,7 @@ def set_images(folder: Path, count: int = 40) -> Path:
     return folder
 
 
-def lively_network(recipe: Recipe) -> Network:
+def textured_network(recipe: Recipe) -> Network:
     """An untrained network whose output depends on everything that it sees, as a trained one's does."""
     torch.manual_seed(1)
     network = make_network(recipe)
@@ -131,11 +131,26 @@ def lively_network(recipe: Recipe) -> Network:
     return network
 
 
+@cache
+def _exported(recipe: Recipe) -> tuple[bytes, Card]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.onnx"
+        card = export_network(textured_network(recipe), recipe, path, steps=0, figures={"made up": 1.5})
+        return path.read_bytes(), card
+
+
+def write_exported(recipe: Recipe, path: Path) -> Card:
+    """Write the file of a `textured_network`, which is exported once a session: that takes seconds."""
+    content, card = _exported(recipe)
+    path.write_bytes(content)
+    return card
+
+
 def tiny_file(folder: Path, **options: Any) -> Path:
-    """Export a `lively_network` of `tiny_recipe(**options)`."""
+    """Write the file of a `textured_network` of `tiny_recipe(**options)`."""
     recipe = tiny_recipe(**options)
     path = folder / f"tiny-{recipe.data.channels}.onnx"
-    export_network(lively_network(recipe), recipe, path, steps=0, figures={"made up": 1.5})
+    write_exported(recipe, path)
     return path
 
 

@@ -19,7 +19,8 @@ from benchmarks.common import DOCS, Desk, Pixels
 from pellucid.datasets.named import load_dataset
 from pellucid.evaluation.code_maps import COLOURS
 from pellucid.evaluation.figures import TEXT
-from pellucid.networks.autoencoder import Autoencoder, Dense, DenseSettings
+from pellucid.networks.autoencoder import Autoencoder, Dense
+from pellucid.networks.families import DenseSettings
 from pellucid.noise.sensor import Gaussian
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from benchmarks.common import Desk, table
 from pellucid.evaluation.figures import TEXT, save_figure
-from pellucid.networks.autoencoder import ConvLatent, ConvLatentSettings, ConvPool, ConvPoolSettings
+from pellucid.networks.autoencoder import ConvLatent, ConvPool
+from pellucid.networks.families import ConvLatentSettings, ConvPoolSettings
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import SetData
 from tools.lesson_parts import (

@@ -1,9 +1,10 @@
-"""Take the networks of finished runs into the package: files, cards, and the table with their checksums.
+"""Copy the networks of finished runs into the package: files, cards, and the table with their checksums.
 
     python -m tools.release RUNS    # a folder with one run folder for each network
+    python -m tools.release         # renew the cards and the table of the networks that are there
 
-A run's folder is named like its recipe and holds NAME.onnx. The overlaps that benchmarks/overlap.py measured
-and the limits that its recipe names are written into the cards.
+A run's folder is named like its recipe and contains NAME.onnx. The overlaps that benchmarks/overlap.py
+measured and the purpose and limits that the recipe names are written into the cards; weights stay the same.
 """
 
 import hashlib
@@ -25,10 +26,16 @@ OVERLAPS = Path(__file__).parent.parent / "benchmarks" / "results" / "overlap.js
 
 
 def renew_card(path: Path, overlap: int | None) -> None:
-    """Write what was found out after the export: the overlap that suffices, and where the network fails."""
+    """Add what was measured after the export: the overlap that suffices, and where the network fails."""
     card = Session(path).card
-    limits = load_recipe(card.name).limits
-    card = msgspec.structs.replace(card, overlap=overlap or card.radius, limits=limits)
+    recipe = load_recipe(card.name)
+    card = msgspec.structs.replace(
+        card,
+        overlap=overlap or card.radius,
+        limits=recipe.limits,
+        purpose=recipe.purpose,
+        recipe=card.recipe.replace('"per_picture":', '"per_image":'),  # as recipes called it once
+    )
     model = onnx.load(path)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, write_card(card))
@@ -40,13 +47,13 @@ def row(path: Path) -> str:
     family = card.name.rsplit("-", 1)[0]  # gaussian-fast-grey is the grey half of gaussian-fast
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return (
-        f'\n[[model]]\nname = "{family}"\nchannels = {card.channels}\nfile = "{path.name}"\n'
-        f'sha256 = "{digest}"\npurpose = "{card.purpose}"\n'
+        f'\n[[model]]\nname = "{family}"\nkind = "{card.kind}"\nchannels = {card.channels}\n'
+        f'file = "{path.name}"\nsha256 = "{digest}"\npurpose = "{card.purpose}"\n'
     )
 
 
-def main(runs: Path) -> None:
-    for path in sorted(runs.glob("*/*.onnx")):
+def main(runs: Path | None = None) -> None:
+    for path in sorted(runs.glob("*/*.onnx")) if runs else ():
         shutil.copy(path, MODELS / path.name)
     measured = json.loads(OVERLAPS.read_text())["overlap"] if OVERLAPS.exists() else {}
     paths = sorted(MODELS.glob("*.onnx"))
@@ -57,4 +64,4 @@ def main(runs: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:2]))

@@ -17,12 +17,12 @@ DIGITS = np.random.default_rng(0).integers(0, 256, (3, 12, 12), dtype=np.uint8)
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Files of two autoencoders: grey of 12 x 12 pixels, colour of sides that 4 divides."""
-    from pellucid.training.recipe import ConvPoolTable, DenseTable
+    from pellucid.networks.families import ConvPoolSettings, DenseSettings
     from tests.coded import coded_file
 
     folder = tmp_path_factory.mktemp("networks")
-    coded_file(DenseTable(level=4), folder / "grey.onnx")
-    coded_file(ConvPoolTable(widths=(4, 6)), folder / "colour.onnx", channels=3)
+    coded_file(DenseSettings(level=4), folder / "grey.onnx")
+    coded_file(ConvPoolSettings(widths=(4, 6)), folder / "colour.onnx", channels=3)
     return {path.stem: path.read_bytes() for path in folder.iterdir()}
 
 

@@ -36,7 +36,7 @@ from tools.lessons import FIGURES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
-    *(DOCS / f"{name}.md" for name in ("index", "quick-start", "noise", "gallery")),
+    *(DOCS / f"{name}.md" for name in ("index", "quick-start", "many-images", "noise", "gallery", "limits")),
     *sorted((DOCS / "lessons").glob("*.md")),
 ]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -179,7 +179,7 @@ def test_a_page_names_commands_recipes_and_models_that_exist(page: Path) -> None
 def test_a_page_names_the_script_of_each_figure_of_its_own(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     shown = set(re.findall(r"figures/lessons/([\w-]+)\.svg", text))
-    assert shown == set(re.findall(r"python -m benchmarks\.lessons --only ([\w-]+)`", text))
+    assert shown == set(re.findall(r"python -m tools\.lessons --only ([\w-]+)`", text))
 
 
 def test_every_figure_of_the_lessons_has_its_script_and_its_place() -> None:

@@ -83,7 +83,8 @@ def network_file(path: Path, nodes: Nodes = identity, *, output: str = "denoised
 
     One with a level in its card is given it, and takes one image at a time.
     """
-    card = Card(**{**FACTS, **facts})
+    kind = "white-noise" if facts.get("sigma") else "autoencoder"
+    card = Card(**{"kind": kind, **FACTS, **facts})
     number = 1 if card.sigma else "n"
     image = [number, card.channels, "rows", "columns"]
     inputs = [make_tensor_value_info("noisy", onnx.TensorProto.FLOAT, image)]

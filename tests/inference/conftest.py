@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from pellucid.inference.model import Model, load_model
-from pellucid.training.export import export_network
-from pellucid.training.recipe import EstimatorTable
-from tests.tiny import LATENT, PHOTO, lively_network, set_recipe, tiny_file
+from pellucid.networks.families import EstimatorSettings
+from tests.tiny import LATENT, PHOTO, set_recipe, tiny_file, write_exported
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +24,7 @@ def colour_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def estimator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network that estimates noise and cannot denoise."""
-    return tiny_file(tmp_path_factory.mktemp("estimator"), network=EstimatorTable(4))
+    return tiny_file(tmp_path_factory.mktemp("estimator"), network=EstimatorSettings(4))
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +43,7 @@ def photo_grey_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def latent_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small autoencoder of grey images of 16 x 16 pixels."""
     path, recipe = tmp_path_factory.mktemp("latent") / "small.onnx", set_recipe(network=LATENT)
-    export_network(lively_network(recipe), recipe, path, steps=0, figures={})
+    write_exported(recipe, path)
     return path
 
 

@@ -1,26 +1,22 @@
 import logging
 import warnings
-from dataclasses import replace
 from math import prod
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 
 from pellucid.errors import UsageError
 from pellucid.inference.session import runtime
-from pellucid.networks.autoencoder import (
-    Autoencoder,
-    ConvLatent,
+from pellucid.networks.autoencoder import Autoencoder, ConvLatent, ConvPool, Dense, place_of_maximum
+from pellucid.networks.families import (
+    AutoencoderSettings,
     ConvLatentSettings,
-    ConvPool,
     ConvPoolSettings,
-    Dense,
     DenseSettings,
-    Settings,
-    place_of_maximum,
 )
 from pellucid.networks.unet import ACTIVATIONS
 
@@ -37,7 +33,7 @@ SETTINGS = [
 every_network = pytest.mark.parametrize("settings", SETTINGS, ids=str)
 
 
-def build(settings: Settings, channels: int = 1, size: tuple[int, int] = (16, 24)) -> Autoencoder:
+def build(settings: AutoencoderSettings, channels: int = 1, size: tuple[int, int] = (16, 24)) -> Autoencoder:
     torch.manual_seed(0)
     match settings:
         case DenseSettings():
@@ -60,7 +56,7 @@ def count(network: nn.Module) -> int:
 @every_network
 @pytest.mark.parametrize(("channels", "size"), [(1, (28, 28)), (3, (8, 20))])
 def test_images_and_codes_have_the_shapes_that_are_told(
-    settings: Settings, channels: int, size: tuple[int, int]
+    settings: AutoencoderSettings, channels: int, size: tuple[int, int]
 ) -> None:
     network = build(settings, channels, size)
     denoised, code = network(images(3, channels, *size))
@@ -71,7 +67,7 @@ def test_images_and_codes_have_the_shapes_that_are_told(
 
 
 @every_network
-def test_a_run_is_encode_and_then_decode(settings: Settings) -> None:
+def test_a_run_is_encode_and_then_decode(settings: AutoencoderSettings) -> None:
     network, noisy = build(settings), images(2, 1, 16, 24)
     denoised, code = network(noisy)
     torch.testing.assert_close(network.encode(noisy), code)
@@ -80,7 +76,7 @@ def test_a_run_is_encode_and_then_decode(settings: Settings) -> None:
 
 
 @every_network
-def test_each_image_of_a_batch_is_coded_for_itself(settings: Settings) -> None:
+def test_each_image_of_a_batch_is_coded_for_itself(settings: AutoencoderSettings) -> None:
     network, noisy = build(settings), images(3, 1, 16, 24)
     codes = network.encode(noisy)
     for k in range(3):
@@ -88,7 +84,7 @@ def test_each_image_of_a_batch_is_coded_for_itself(settings: Settings) -> None:
 
 
 @every_network
-def test_every_weight_learns(settings: Settings) -> None:
+def test_every_weight_learns(settings: AutoencoderSettings) -> None:
     network = build(settings).requires_grad_(True).train()
     network(images(8, 1, 16, 24))[0].square().mean().backward()
     assert all(weight.grad is not None and weight.grad.abs().max() > 0 for weight in network.parameters())
@@ -140,7 +136,7 @@ def test_a_image_moved_by_the_stride_of_conv_pool_gives_the_result_moved(up: Any
 
 
 @pytest.mark.parametrize("settings", SETTINGS[:4], ids=str)
-def test_dense_layers_are_made_for_one_size(settings: Settings) -> None:
+def test_dense_layers_are_made_for_one_size(settings: AutoencoderSettings) -> None:
     network = build(settings)
     assert not network.any_size
     with pytest.raises(UsageError, match=r"8 x 8 pixels do not fit.*made for 16 x 24.*train a network"):
@@ -148,7 +144,7 @@ def test_dense_layers_are_made_for_one_size(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("settings", SETTINGS[2:], ids=str)
-def test_a_size_that_cannot_be_halved_is_refused_in_words(settings: Settings) -> None:
+def test_a_size_that_cannot_be_halved_is_refused_in_words(settings: AutoencoderSettings) -> None:
     words = r"28 x 30 pixels do not fit.*multiples of 4\."
     with pytest.raises(UsageError, match=words):
         build(settings, size=(28, 30))
@@ -184,11 +180,13 @@ def test_activations_make_different_networks_of_the_same_weights(activation: Any
 
 
 def test_every_activation_that_settings_name_is_there() -> None:
-    assert get_args(Settings.__annotations__["activation"]) == tuple(ACTIVATIONS)
+    assert get_args(AutoencoderSettings.__annotations__["activation"]) == tuple(ACTIVATIONS)
 
 
 @every_network
-def test_a_linear_output_is_cut_off_in_use_and_left_alone_while_training(settings: Settings) -> None:
+def test_a_linear_output_is_cut_off_in_use_and_left_alone_while_training(
+    settings: AutoencoderSettings,
+) -> None:
     network = build(replace(settings, output="linear"))
     noisy = 2000 * images(4, 1, 16, 24) - 1000
     training = network.train()(noisy)[0]
@@ -198,7 +196,7 @@ def test_a_linear_output_is_cut_off_in_use_and_left_alone_while_training(setting
 
 
 @every_network
-def test_dropout_acts_while_training_only(settings: Settings) -> None:
+def test_dropout_acts_while_training_only(settings: AutoencoderSettings) -> None:
     network = build(replace(settings, dropout=0.5))
     noisy = images(2, 1, 16, 24)
     assert torch.equal(network(noisy)[0], network(noisy)[0])
@@ -207,7 +205,7 @@ def test_dropout_acts_while_training_only(settings: Settings) -> None:
 
 
 @every_network
-def test_pixels_are_in_single_precision_under_bfloat16(settings: Settings) -> None:
+def test_pixels_are_in_single_precision_under_bfloat16(settings: AutoencoderSettings) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         denoised, _ = build(settings)(images(1, 1, 16, 24))
     assert denoised.dtype == torch.float32
@@ -236,7 +234,7 @@ def export(network: Autoencoder) -> Any:
 
 @every_network
 def test_the_exported_network_does_what_torch_does(
-    settings: Settings, caplog: pytest.LogCaptureFixture
+    settings: AutoencoderSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR, "torch.onnx")  # it warns that torchvision is missing
     network = build(settings)
@@ -250,7 +248,7 @@ def test_the_exported_network_does_what_torch_does(
 
 
 @every_network
-def test_weights_begin_as_in_keras(settings: Settings) -> None:
+def test_weights_begin_as_in_keras(settings: AutoencoderSettings) -> None:
     learned = [m for m in build(settings).modules() if getattr(m, "bias", None) is not None]
     assert learned
     for layer in learned:

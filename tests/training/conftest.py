@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.training.checkpoint import Network
+from pellucid.networks.network import Network
 from pellucid.training.loop import train
 from pellucid.training.recipe import Recipe
 from tests.tiny import set_images, tiny_recipe, training_images

@@ -7,19 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import InputError, UsageError
-from pellucid.training.recipe import (
-    RECIPES,
-    ConvLatentTable,
-    Data,
-    DenseTable,
-    EstimatorTable,
-    PhotoTable,
-    Recipe,
-    SetData,
-    UNetTable,
-    recipe_from_json,
-    recipe_json,
+from pellucid.networks.families import (
+    ConvLatentSettings,
+    DenseSettings,
+    EstimatorSettings,
+    PhotoSettings,
+    UNetSettings,
 )
+from pellucid.training.recipe import RECIPES, Data, Recipe, SetData, recipe_from_json, recipe_json
 from pellucid.training.recipe_files import load_recipe, parse_recipe, recipe_names
 from tests.tiny import PHOTO, tiny_recipe
 
@@ -84,7 +79,7 @@ def test_a_recipe_is_read_and_what_it_leaves_out_has_a_default() -> None:
     recipe = parse_recipe(TEXT)
     assert (recipe.name, recipe.seed, recipe.loss) == ("tiny", 0, "charbonnier")
     assert recipe.data == Data(train=("train",), tune="tune", channels=1)
-    assert recipe.network == UNetTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
+    assert recipe.network == UNetSettings(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
     assert (recipe.schedule.steps, recipe.schedule.batch, recipe.schedule.precision) == (12, 16, "bfloat16")
 
 
@@ -93,14 +88,14 @@ def test_the_kind_of_network_says_which_table_it_is() -> None:
     estimator, photo = (
         parse_recipe(TEXT, changes=[*OTHER_NETWORKS[kind], camera]).network for kind in ("estimator", "photo")
     )
-    assert estimator == EstimatorTable(4)
-    assert photo == PhotoTable((8, 16), (0,), 1, (1,), estimator=16)
+    assert estimator == EstimatorSettings(4)
+    assert photo == PhotoSettings((8, 16), (0,), 1, (1,), estimator=16)
 
 
 def test_a_recipe_for_a_set_counts_epochs() -> None:
     recipe = parse_recipe(SET)
     assert recipe.set == SetData("mnist", channels=1)
-    assert recipe.network == ConvLatentTable(code=16)
+    assert recipe.network == ConvLatentSettings(code=16)
     assert (recipe.schedule.epochs, recipe.schedule.steps) == (3, None)
 
 
@@ -271,7 +266,7 @@ def test_any_key_can_be_changed(change: str, path: str, value: Any) -> None:
     found: Any = parse_recipe(SET, changes=changes)
     for name in path.split("."):
         found = getattr(found, name)
-    assert found == (DenseTable() if path == "network" else value)
+    assert found == (DenseSettings() if path == "network" else value)
 
 
 def test_a_later_change_wins_and_steps_can_stand_for_epochs() -> None:
@@ -354,7 +349,7 @@ def test_an_unknown_recipe_is_refused_with_the_list(name: str) -> None:
     st.sampled_from([1, 3]),
 )
 def test_a_recipe_reads_back_from_json_as_the_same_recipe(schedule: dict[str, Any], channels: Any) -> None:
-    for network in (EstimatorTable(4), UNetTable((4, 4), (0,), 1, (1,), unshuffle=2)):
+    for network in (EstimatorSettings(4), UNetSettings((4, 4), (0,), 1, (1,), unshuffle=2)):
         recipe = tiny_recipe(channels=channels, network=network, **schedule)
         assert recipe_from_json(recipe_json(recipe)) == recipe
 

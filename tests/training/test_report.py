@@ -10,8 +10,8 @@ import pytest
 from pellucid.datasets.images import folder_dataset
 from pellucid.inference.session import Session
 from pellucid.io.image import to_float
+from pellucid.networks.families import EstimatorSettings
 from pellucid.training.loop import train
-from pellucid.training.recipe import EstimatorTable
 from pellucid.training.report import describe, report
 from pellucid.training.report import test_set as images_of
 from tests.tiny import (
@@ -108,7 +108,7 @@ def test_images_that_train_and_judge_are_told(data_dir: Path, caplog: pytest.Log
 
 
 @pytest.mark.parametrize(
-    "table", [UNET, PHOTO, EstimatorTable(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
+    "table", [UNET, PHOTO, EstimatorSettings(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
 )
 def test_the_layers_of_any_recipe_can_be_told_before_it_is_trained(table: Any) -> None:
     recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(channels=3, network=table)

@@ -136,7 +136,6 @@ def _finish(
     """Print what was reached, compared with the noisy input, and where it lies."""
     from pellucid.inference.card import psnr_gain, psnr_pairs, shortfall, warn_of, words
     from pellucid.inference.session import RunOptions, Session
-    from pellucid.training.recipe import EstimatorTable
 
     networks = [folder / f"{plan.name}.onnx" for folder in folders]
     cards = [Session(path, RunOptions("cpu", threads=1)).card for path in networks]
@@ -158,7 +157,7 @@ def _finish(
             say("\n" + table([["HELD-OUT IMAGES", "NOISY INPUT", "NETWORK"], *rows]) + "\n")
         say("\n".join(gains))
         example = "image.png" if metrics else "photo.jpg"  # figures are those of small images
-        if not (isinstance(plan.network, EstimatorTable) or shortfall(cards[-1])):
+        if plan.family.denoises and not shortfall(cards[-1]):
             say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
     for path, card in zip(networks, cards, strict=True):
         warn_of(str(path), shortfall(card))

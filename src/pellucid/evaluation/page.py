@@ -10,7 +10,7 @@ from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
-from pellucid.evaluation.charts import Axis, Series, chart, swatch
+from pellucid.evaluation.figures import Axis, Series, chart_svg
 from pellucid.evaluation.results import CodeFacts, Curve, Drawing, Evaluation, Figure, Gallery, Network, Row
 from pellucid.inference.card import Card, words
 
@@ -27,11 +27,10 @@ COSTS: Mapping[str, Callable[[Card, Row], float]] = {
 
 @dataclass(frozen=True)
 class Plot:
-    """A chart with what stands around it."""
+    """A chart with its title and caption."""
 
     title: str
     svg: str
-    legend: Sequence[tuple[str, str]]  # the sign of a series, and its name
     caption: str = ""
 
 
@@ -160,7 +159,7 @@ def level_plots(evaluation: Evaluation) -> list[Plot]:
         series = [_level_series(each, numbers) for each in curves]
         x = Axis("noise level σ, in units of white")
         caption = f"Gaussian noise on the first {curves[0].images:,} test images."
-        plots.append(_plot(images.name, series, x, Axis("PSNR, dB"), caption=caption))
+        plots.append(Plot(images.name, chart_svg(series, x, Axis("PSNR, dB")), caption))
     return plots
 
 
@@ -183,7 +182,8 @@ def capacity_plots(evaluation: Evaluation) -> list[Plot]:
             Series(row.method, [(max(1e-3, cost(card, row)), row.psnr.mean)], number)
             for number, (row, card) in enumerate(zip(rows, cards, strict=True))
         ]
-        plots.append(_plot(table.title, series, Axis(label, log=True), Axis("PSNR, dB"), joined=False))
+        svg = chart_svg(series, Axis(label, log=True), Axis("PSNR, dB"), joined=False)
+        plots.append(Plot(table.title, svg))
     return plots
 
 
@@ -196,7 +196,7 @@ def code_tables(evaluation: Evaluation) -> list[CodeTable]:
         reference = Series("PCA, by its components", codes[0].pca, None, dashed=True)
         points = [Series(each.method, [(each.numbers, each.mse)], numbers[each.method]) for each in codes]
         x, y = Axis("numbers in the code", log=True), Axis("MSE of the decoded images", log=True)
-        plot = _plot("", [*([reference] if codes[0].pca else []), *points], x, y)
+        plot = Plot("", chart_svg([*([reference] if codes[0].pca else []), *points], x, y))
         lines = [(each.method, _code_figures(each)) for each in codes]
         drawings = [drawing for each in codes for drawing in each.drawings]
         found.append(CodeTable(name, codes[0].images, lines, plot, drawings))
@@ -229,7 +229,10 @@ def learning_plots(networks: Sequence[Network]) -> list[Plot]:
             if points:
                 series = Series(f"{name}{part}", points, number, dashed=part == VALIDATION)
                 panels.setdefault(figure, []).append(series)
-    return [_plot("", series, Axis(x), _axis(figure, series)) for figure, series in panels.items()]
+    return [
+        Plot("", chart_svg(series, Axis(x, whole=True), _axis(figure, series)))
+        for figure, series in panels.items()
+    ]
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
@@ -257,13 +260,6 @@ def _axis(figure: str, series: Sequence[Series]) -> Axis:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and abs(value) < 1e30  # NaN and infinity are not
-
-
-def _plot(
-    title: str, series: Sequence[Series], x: Axis, y: Axis, *, joined: bool = True, caption: str = ""
-) -> Plot:
-    legend = [(swatch(each, joined=joined), each.name) for each in series]
-    return Plot(title, chart(series, x, y, joined=joined), legend, caption)
 
 
 def drawing(card: Card) -> str:

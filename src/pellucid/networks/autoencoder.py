@@ -18,7 +18,6 @@ Masci and others 2011 (convolution and pooling); Badrinarayanan and others 2017 
 indices of the maxima); Glorot and Bengio 2010 (the initial weights).
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeVar, cast
 
@@ -27,67 +26,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.errors import UsageError
+from pellucid.networks.families import ConvLatentSettings, ConvPoolSettings, DenseSettings
+from pellucid.networks.network import Network
 from pellucid.networks.unet import ACTIVATIONS, residuals
 
 Learned = TypeVar("Learned", bound=nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What all autoencoders can be told."""
-
-    activation: Literal["relu", "elu", "gelu", "leaky"] = "relu"
-    output: Literal["sigmoid", "linear"] = "sigmoid"  # how numbers become pixels, see `Output`
-    dropout: float = 0.0  # share of the numbers set to zero while training
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenseSettings(Settings):
-    """Dropout comes after the hidden layer."""
-
-    level: int = 8  # the code has level x level numbers and can be shown as a small image
-    hidden: int | None = None  # width of the layer behind the code; None: level x level
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvLatentSettings(Settings):
-    """Dropout comes after each strided convolution."""
-
-    code: int = 16  # numbers in the code
-    widths: tuple[int, ...] = (32, 64)  # channels after each halving of the size
-    kernel: int = 3  # pixels a side, of the convolutions that change the size
-    blocks: int = 0  # residual blocks (with ReLU) at each of the halved sizes, on both sides
-    hidden: int = 0  # width of one more dense layer on each side of the code; 0: none
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvPoolSettings(Settings):
-    """Dropout comes after each convolution of the encoder."""
-
-    widths: tuple[int, ...] = (32, 32)  # channels at each level; as many poolings
-    up: Literal["transposed", "nearest", "bilinear", "unpool"] = "transposed"  # how the decoder doubles sizes
-
-
-class Autoencoder(nn.Module):
-    """What the three kinds share: an encoder, a decoder, and the way through both.
-
-    Attributes
-    ----------
-    size : (int, int)
-        Height and width it was built for.
-    any_size : bool
-        Whether it also takes every other size that `stride` divides.
-    stride : int
-        What height and width must be multiples of.
-    code_shape : tuple of int
-        Of one image's code, for images of `size`.
-    """
+class Autoencoder(Network):
+    """What the three kinds share: an encoder, a decoder, and the way through both."""
 
     encoder: nn.Sequential
     decoder: nn.Sequential
-    size: tuple[int, int]
     code_shape: tuple[int, ...]
-    stride = 1
     any_size = False
 
     def encode(self, images: Tensor) -> Tensor:

@@ -17,7 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid.networks.unet import UNet, UNetSettings, folded
+from pellucid.networks.families import PhotoSettings, Settings
+from pellucid.networks.network import Network
+from pellucid.networks.unet import UNet, folded
 
 FOLD = 8
 """The levels are estimated at an eighth of the image's size: noise changes more slowly than content."""
@@ -54,24 +56,27 @@ class LevelEstimator(nn.Module):
         return F.softplus(self.levels(F.relu(self.wide(x))).float() - 4)
 
 
-class PhotoUNet(nn.Module):
+class PhotoUNet(Network):
     """Denoise photographs, whatever their noise.
 
     Height and width must be multiples of `stride`; the runtime pads.
 
     Parameters
     ----------
-    settings : UNetSettings
-        With `maps_for(channels)` maps, for the levels, and as many `more` as channels, for the detail.
-    estimator : int
-        Width of the `LevelEstimator`.
+    settings : PhotoSettings
+    channels : int
+        Of the image: 1 grey, 3 colour.
+    size : (int, int), optional
+        See `Network`.
     """
 
-    def __init__(self, settings: UNetSettings, estimator: int) -> None:
+    def __init__(self, settings: PhotoSettings, channels: int, size: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.estimator = LevelEstimator(settings.channels, estimator)
-        self.unet = UNet(settings)
+        self.gains, self.maps = settings.gains, maps_for(channels)
+        self.estimator = LevelEstimator(channels, settings.estimator)
+        self.unet = UNet(settings, channels, sigma_maps=self.maps, extra_channels=channels)
         self.stride = max(FOLD, self.unet.stride)
+        self.size = size or (8 * self.stride, 8 * self.stride)
 
     def forward(self, noisy: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
         """Denoise.
@@ -94,11 +99,19 @@ class PhotoUNet(nn.Module):
         denoised = self.unet(noisy, told, detail)
         return denoised - tones(denoised - noisy, kept_share(levels)), levels
 
+    def finish(self) -> None:
+        """Let the U-Net see luma and chroma levels multiplied by the gains of the settings."""
+        self._amplify(self.gains)
+
+    def unfinish(self, settings: Settings) -> None:
+        """Undo `finish`, after the weights of a file of these settings were loaded."""
+        if isinstance(settings, PhotoSettings):  # they may be those of a U-Net
+            self._amplify((1 / settings.gains[0], 1 / settings.gains[1]))
+
     @torch.no_grad()
-    def amplify(self, gains: tuple[float, float]) -> None:
-        """Let the U-Net see luma and chroma levels so many times as high, whatever gain it is told."""
+    def _amplify(self, gains: tuple[float, float]) -> None:
         told = self.unet.told.weight  # (width, maps, 3, 3)
-        told.mul_(torch.tensor(gains[: told.shape[1]]).view(1, -1, 1, 1))
+        told.mul_(torch.tensor(gains[: self.maps]).view(1, -1, 1, 1))
 
 
 def kept_share(levels: Tensor) -> Tensor:

@@ -6,11 +6,12 @@ from pellucid.errors import UsageError
 from pellucid.noise.base import Noise, read_parameter
 from pellucid.noise.camera import Camera
 from pellucid.noise.jpeg import Jpeg
+from pellucid.noise.scan import Scan
 from pellucid.noise.sensor import Gaussian, Poisson, PoissonGaussian, Rician, SaltAndPepper, Speckle, Uniform
 
 NOISES: Mapping[str, type[Noise]] = {
     each.kind: each
-    for each in (Gaussian, Poisson, PoissonGaussian, Speckle, SaltAndPepper, Uniform, Rician, Jpeg, Camera)
+    for each in (Gaussian, Poisson, PoissonGaussian, Speckle, SaltAndPepper, Uniform, Rician, Jpeg, Camera, Scan)
 }
 
 

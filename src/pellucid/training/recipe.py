@@ -4,15 +4,26 @@ A recipe is a TOML file whose tables are the classes below. With the version of 
 starts from, it gives the same network again.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from pellucid.errors import UsageError
+from pellucid.networks.families import (
+    AnySettings,
+    Count,
+    Family,
+    Fraction,
+    Whole,
+    Widths,
+    family_of,
+)
 from pellucid.noise.base import Noise
 from pellucid.noise.camera import Camera
 from pellucid.noise.registry import parse_noise
+from pellucid.noise.scan import Scan
 from pellucid.noise.sensor import Gaussian
 
 KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
@@ -20,6 +31,7 @@ KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
 
 IDLE_FOR_SETS = (
     *(f"degrade.{key}" for key in ("camera", "graphics", "clean", "clean_sharp", "clipped", "jitter")),
+    "degrade.scans",
     "schedule.patch",
     "loss_floor",
 )
@@ -27,14 +39,15 @@ IDLE_FOR_SETS = (
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
-# The ranges that the keys below are held to while a recipe is read.
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Whole = Annotated[int, msgspec.Meta(ge=0)]
+CROPS_NOISE: Mapping[str, tuple[str, type[Noise]]] = {
+    "denoising": ("noise", Gaussian),
+    "photographs": ("camera", Camera),
+    "estimating": ("camera", Camera),
+}
+"""For each training task on crops, the key of ``[degrade]`` that it needs, and the kind of noise."""
+
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-Widths = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,11 +86,22 @@ class SetData(Table, frozen=True, tag_field="kind", tag="set"):
     shift: Whole = 0  # move them by up to so many pixels each way
 
 
+class PageData(Table, frozen=True, tag_field="kind", tag="pages"):
+    """Pages that are drawn: `pellucid.datasets.pages`, and what `degrade.scans` makes of them."""
+
+    fonts: str  # folder of fonts below the data folder
+    photos: str | None = None  # folder of photographs that are put into pages
+    channels: Literal[1, 3] = 1
+    pages: Count = 1600  # drawn in all: one a step, until there are as many
+    tune: Count = 24  # more pages, in fonts that are held back, which validate
+
+
 class Degrade(Table, frozen=True):
     """What is done to a clean image."""
 
     noise: str | None = None  # its text form, such as gaussian:0-75
     camera: str | None = None  # such as camera:iso=100-25600
+    scans: tuple[str, ...] = ()  # such as scan:75-300,stains=1-5: each page draws one of them
     graphics: Share = 0.0  # share of the camera's images that are drawn; half of them stay as they are
     clean: Share = 0.0  # share of the images that get no noise at all ...
     clean_sharp: Share = 0.0  # ... at least this share of the camera's photographs that are not enlarged
@@ -85,99 +109,9 @@ class Degrade(Table, frozen=True):
     jitter: NotNegative = 0.05  # relative standard deviation of the error in the noise level that is told
 
     def __post_init__(self) -> None:
-        for text in (self.noise, self.camera):
+        for text in (self.noise, self.camera, *self.scans):
             if text is not None:
                 parse_noise(text)
-
-
-class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
-    """A denoiser: `pellucid.networks.unet.UNetSettings`; the channels come from the data."""
-
-    widths: Widths
-    encoder: tuple[Whole, ...]
-    body: Whole
-    decoder: tuple[Whole, ...]
-    unshuffle: Count = 2
-    activation: Literal["relu", "gelu"] = "relu"
-    predicts: Literal["noise", "image"] = "noise"
-
-    def __post_init__(self) -> None:
-        if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
-            raise UsageError(
-                f"{len(self.widths)} widths do not fit {len(self.encoder)} numbers in encoder and "
-                f"{len(self.decoder)} in decoder",
-                "Both hold one number less than widths",
-            )
-
-    @property
-    def stride(self) -> int:
-        """What patches must be multiples of."""
-        return self.unshuffle << (len(self.widths) - 1)  # each level halves the size
-
-
-class PhotoTable(UNetTable, frozen=True, tag_field="kind", tag="photo"):
-    """A denoiser of photographs: `pellucid.networks.photo.PhotoUNet`."""
-
-    estimator: Count = 16  # width of the part that estimates the noise
-    gains: tuple[Positive, Positive] = (1.0, 1.0)  # times luma and chroma levels, in the .onnx
-
-    @property
-    def stride(self) -> int:
-        """What patches must be multiples of."""
-        return max(8, super().stride)
-
-
-class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
-    """A noise estimator: `pellucid.networks.noise.NoiseEstimator`."""
-
-    width: Count
-
-    @property
-    def stride(self) -> int:
-        """What patches must be multiples of."""
-        return 4
-
-
-class AutoencoderTable(Table, frozen=True):
-    """What all autoencoders can be told: `pellucid.networks.autoencoder.Settings`."""
-
-    activation: Literal["relu", "elu", "gelu", "leaky"] = "relu"
-    output: Literal["sigmoid", "linear"] = "sigmoid"
-    dropout: Fraction = 0.0
-
-    @property
-    def stride(self) -> int:
-        """What the sides of images are padded to multiples of."""
-        return 1
-
-
-class DenseTable(AutoencoderTable, frozen=True, tag_field="kind", tag="dense"):
-    """`pellucid.networks.autoencoder.DenseSettings`."""
-
-    level: Count = 8
-    hidden: Count | None = None
-
-
-class ConvLatentTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-latent"):
-    """`pellucid.networks.autoencoder.ConvLatentSettings`."""
-
-    code: Count = 16
-    widths: Widths = (32, 64)
-    kernel: Count = 3
-    blocks: Whole = 0
-    hidden: Whole = 0
-
-
-class ConvPoolTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-pool"):
-    """`pellucid.networks.autoencoder.ConvPoolSettings`."""
-
-    widths: Widths = (32, 32)
-    up: Literal["transposed", "nearest", "bilinear", "unpool"] = "transposed"
-
-    @property
-    def stride(self) -> int:
-        """What the sides of images are padded to multiples of."""
-        return 1 << len(self.widths)
 
 
 class Schedule(Table, frozen=True):
@@ -208,9 +142,9 @@ class Recipe(Table, frozen=True):
     purpose: str  # one sentence: what the network is for
     licence: str
     trained_on: str  # the images, and their terms
-    data: Data | SetData
+    data: Data | SetData | PageData
     degrade: Degrade
-    network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
+    network: AnySettings
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "rmse", "bce"] = "charbonnier"
     loss_floor: NotNegative | None = None  # divide each image's loss by its noise level plus this
@@ -231,13 +165,31 @@ class Recipe(Table, frozen=True):
                 )
         if isinstance(self.data, SetData):
             _check_set(self)
+        elif isinstance(self.data, PageData):
+            _check_pages(self)
         else:
             _check_crops(self, self.data)
+
+    @property
+    def family(self) -> Family:
+        """The family of the network."""
+        return family_of(self.network)
+
+    @property
+    def has_crops(self) -> bool:
+        """Whether the network learns from crops, else from a set."""
+        return not isinstance(self.data, SetData)
 
     @property
     def crops(self) -> Data:
         """The data of a network that learns from crops."""
         assert isinstance(self.data, Data)
+        return self.data
+
+    @property
+    def pages(self) -> PageData:
+        """The data of a network that learns from drawn pages."""
+        assert isinstance(self.data, PageData)
         return self.data
 
     @property
@@ -248,7 +200,7 @@ class Recipe(Table, frozen=True):
 
 
 def _check_set(recipe: Recipe) -> None:
-    if isinstance(recipe.network, (PhotoTable, EstimatorTable)):
+    if not recipe.family.sets:
         raise UsageError("Such a network is not for a set of small images", "Train it on crops")
     data = recipe.set
     _, channels = KNOWN_SETS.get(data.name, (data.size, data.channels))
@@ -260,30 +212,40 @@ def _check_set(recipe: Recipe) -> None:
         if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
             raise UsageError(f"{name} does nothing for a set of small images", "Leave it out")
     noise = recipe.degrade.noise
-    if isinstance(recipe.network, UNetTable) and not isinstance(noise and parse_noise(noise), Gaussian):
-        raise UsageError(f"A U-Net is told the noise level, and the noise is {noise}", Gaussian.usage())
+    if recipe.family.takes_sigma and not isinstance(noise and parse_noise(noise), Gaussian):
+        raise UsageError(f"A U-Net is given the noise level, and the noise is {noise}", Gaussian.usage())
     if recipe.loss == "bce" and getattr(recipe.network, "output", "linear") != "sigmoid":
         raise UsageError("BCE is for pixels from 0 to 1", 'Set output = "sigmoid", or another loss')
 
 
+def _check_pages(recipe: Recipe) -> None:
+    scans = recipe.degrade.scans
+    if recipe.family.crops != "pages":
+        raise UsageError("Only a network for pages is trained on pages", 'Set kind = "page" in [network]')
+    if not scans or not all(isinstance(parse_noise(each), Scan) for each in scans):
+        raise UsageError(f"The scans of [degrade] are {list(scans)}", Scan.usage())
+    if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
+        stride = recipe.network.stride
+        raise UsageError("Pages have no epochs, and patches of the network's stride", f"Set steps, and multiples of {stride}")
+
+
 def _check_crops(recipe: Recipe, data: Data) -> None:
-    schedule, degrade, network = recipe.schedule, recipe.degrade, recipe.network
-    if isinstance(network, AutoencoderTable):
+    schedule, family = recipe.schedule, recipe.family
+    if family.crops == "pages":
+        raise UsageError("A network for pages is not trained on crops", 'Set kind = "pages" in [data]')
+    if family.crops is None:
         raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
     if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
         raise UsageError("Crops have no epochs and no plateaus", "Set steps, and no plateau or stop_after")
-    if isinstance(network, EstimatorTable) and recipe.loss != "charbonnier":
+    if not family.denoises and recipe.loss != "charbonnier":
         raise UsageError("An estimator has a loss of its own", "Leave loss out")
     losses = ("charbonnier", "l1", "mse", "rmse")
     if recipe.loss not in losses:
         raise UsageError(f"{recipe.loss} is no loss for this network", f"Choose {' or '.join(losses)}")
-    text: str | None
-    kind: type[Noise]
-    text, kind, name = degrade.camera, Camera, "camera"
-    if isinstance(network, UNetTable) and not isinstance(network, PhotoTable):
-        text, kind, name = degrade.noise, Gaussian, "noise"
+    key, kind = CROPS_NOISE[family.crops]
+    text: str | None = getattr(recipe.degrade, key)
     if text is None or not isinstance(parse_noise(text), kind):
-        raise UsageError(f"The {name} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
+        raise UsageError(f"The {key} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
     if data.vivid and data.channels == 1:
         raise UsageError("Grey crops have no colours to make vivid", "Set channels = 3, or leave out vivid")
     if data.vivid and not data.shrunk:
@@ -295,7 +257,7 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
             f"A patch of {max(schedule.patch)} pixels does not fit crops of {data.crop}",
             "Set a larger crop or a smaller patch",
         )
-    stride = network.stride
+    stride = recipe.network.stride
     if any(patch % stride for patch in schedule.patch):
         raise UsageError(
             f"Patches of {schedule.patch} pixels do not fit a network of stride {stride}",

@@ -23,7 +23,7 @@ from pellucid.noise.registry import parse_noise
 from pellucid.noise.sensor import Gaussian
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import Recipe, SetData, UNetTable
+from pellucid.training.recipe import Recipe, SetData
 
 log = logging.getLogger("pellucid")
 
@@ -54,7 +54,7 @@ class Reconstruction:
             for part in (dataset.train, dataset.validation)
         )
         self.noise = parse_noise(recipe.degrade.noise) if recipe.degrade.noise else None
-        self.told = isinstance(recipe.network, UNetTable)
+        self.takes_sigma = recipe.family.takes_sigma
         self.loss = LOSSES[recipe.loss]
         self.epoch = max(1, len(self.train) // recipe.schedule.batch)
         self.shuffled, self.order = -1, torch.empty(0)
@@ -90,14 +90,14 @@ class Reconstruction:
         return noisy.contiguous(memory_format=torch.channels_last), drawn
 
     def run(self, network: Callable[..., Any], noisy: Tensor, noise: Noise | None) -> Tensor:
-        """The network's images: an autoencoder gives its code too, a U-Net is told the noise level.
+        """The network's images: an autoencoder gives its code too, a U-Net is given the noise level.
 
         Sides that do not fit are padded with their reflection, as `evaluation` does.
         """
         height, width = noisy.shape[2:]
         stride = self.recipe.network.stride
         padded = F.pad(noisy, (0, -width % stride, 0, -height % stride), mode="reflect")
-        if self.told:
+        if self.takes_sigma:
             sigma = torch.as_tensor(cast(Gaussian, noise).sigma, device=noisy.device)
             denoised = network(padded, sigma.reshape(-1, 1, 1, 1))  # one level for all, or for each image
         else:

@@ -19,7 +19,6 @@ from pellucid.inference.card import Layer
 from pellucid.networks.summary import layers
 from pellucid.noise.registry import parse_noise
 from pellucid.training.checkpoint import make_network
-from pellucid.training.export import image_sides
 from pellucid.training.recipe import Recipe, SetData
 from pellucid.training.reconstruction import load_set
 
@@ -28,8 +27,7 @@ log = logging.getLogger("pellucid")
 
 def describe(recipe: Recipe) -> list[Layer]:
     """List the layers of a recipe's network, untrained."""
-    network = make_network(recipe)
-    return layers(network, (recipe.data.channels, *image_sides(network)))
+    return layers(make_network(recipe), recipe.family, recipe.data.channels)
 
 
 def test_set(data: SetData, data_dir: Path | None, seed: int) -> ImageSet:
