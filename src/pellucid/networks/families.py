@@ -74,7 +74,9 @@ class PhotoSettings(UNetSettings, frozen=True, tag="photo"):
 class PageSettings(Settings, frozen=True, tag="page"):
     """Of a `pellucid.networks.page.PageUNet`."""
 
-    widths: Annotated[tuple[Count, ...], msgspec.Meta(min_length=4)]  # channels at each level, from half the size
+    widths: Annotated[
+        tuple[Count, ...], msgspec.Meta(min_length=4)
+    ]  # channels at each level, from half the size
     encoder: tuple[Whole, ...]  # residual blocks at each level on the way down
     body: Whole  # residual blocks at the coarsest level
     decoder: tuple[Whole, ...]  # residual blocks at each level on the way up, from the finest
@@ -153,7 +155,9 @@ class Family:
     network: str  # module and class, made with (settings, channels, size)
     outputs: tuple[str, ...]  # names in the .onnx file, in the order in which the network returns them
     conditions: Mapping[str, float] = field(default_factory=dict)  # further inputs, with example values
-    crops: Literal["denoising", "photographs", "estimating", "pages"] | None = None  # its training task on crops
+    crops: Literal["denoising", "photographs", "estimating", "pages"] | None = (
+        None  # its training task on crops
+    )
     sets: bool = False  # whether sets of small images can train it
     one_thread: bool = False  # whether its layers are so small that a second thread costs more than it saves
 
@@ -203,6 +207,7 @@ FAMILIES = (
     ),
     Family(
         settings=PageSettings,
+        kind="pages",
         network="page:PageUNet",
         conditions={"paper": 0.9},
         outputs=("denoised", "doubt"),
