@@ -35,6 +35,7 @@ class Shot:
     hot: Parameter  # hot pixels: what noise has above three standard deviations counts so many times more
     clips: Parameter  # 1 if values below black are cut off before demosaicing, else 0
     malvar: Parameter  # demosaicing: 1 for Malvar's, 0 for bilinear
+    zipper: Parameter  # 1 if the clean image is demosaiced too, which leaves zipper edges, else 0
     luma_share: Parameter  # of luma noise, this share is smoothed
     luma_radius: Parameter
     spared: Parameter  # of luma's smoothing, this share is left out where there is detail
@@ -105,6 +106,7 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels, raw: Parameter = 0
         hot=0.0,
         clips=happens(0.5),
         malvar=happens(0.6),
+        zipper=0.0,
         # Most cameras smooth nearly all of the noise, luma over a pixel and chroma over many.
         luma_share=happens(0.9) * (1 - draw(0, 1) ** 2),
         luma_radius=draw_log(0.5, 3),
@@ -164,7 +166,7 @@ def raw_settings(iso: Parameter, draw: Callable[[float, float], Pixels]) -> dict
         "row": draw(-0.3, 0.3).clip(0, None) * read**0.5,
         "hot": draw(-10, 10).clip(0, None),
         "clips": nothing,
-        "malvar": (draw(0, 1) < 0.85) + nothing,
+        "malvar": (draw(0, 1) < 0.75) + nothing,
         "luma_share": nothing,
         "coring": nothing,
         "chroma_share": nothing,
@@ -172,6 +174,7 @@ def raw_settings(iso: Parameter, draw: Callable[[float, float], Pixels]) -> dict
         "sharpening": nothing,
         "lossless": (draw(0, 1) < 0.6) + nothing,
         "stacked": nothing + 1,
+        "zipper": (draw(0, 1) < 0.5) + nothing,
     }
 
 
