@@ -53,11 +53,11 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     desk = Desk("auto", options)
-    pictures = tiny_photographs() if desk.tiny else photographs(options.photos_dir, quick=options.quick)
+    images = tiny_photographs() if desk.tiny else photographs(options.photos_dir, quick=options.quick)
     run, cells = facts(), {}
     for number, cell in wanted(options):
         # A quick run takes half of its photographs for each cell, in turns.
-        rows = measure(cell, pictures[number % 2 :: 2] if options.quick else pictures, options)
+        rows = measure(cell, images[number % 2 :: 2] if options.quick else images, options)
         cells[cell.title] = rows
         print(f"{cell.title}: {summary(rows)}", flush=True)
     print_worst(cells, options.worst)
@@ -86,12 +86,12 @@ def wanted(options: argparse.Namespace) -> Iterator[tuple[int, Cell]]:
             yield number, cell
 
 
-def measure(cell: Cell, pictures: list[Photograph], options: argparse.Namespace) -> Rows:
+def measure(cell: Cell, images: list[Photograph], options: argparse.Namespace) -> Rows:
     """What the default and the best of all paths reach on each image of a cell."""
     own = Own(options.cache and options.cache / f"{cell.title.replace(' ', '_').replace(':', '')}.json")
     without = "instant|estimated" if options.quick else SLOW if cell.source == LARGE else "nothing"
     rows: Rows = {name: [] for name in ("image", "noisy", "default", "best", "kind", "path")}
-    for name, clean, seed in cell.images(pictures):
+    for name, clean, seed in cell.images(images):
         case = cell.make(clean, seed)
         paths = own.measure(case, without=without)
         output, kind = chosen(case.noisy)

@@ -4,9 +4,9 @@
     python -m benchmarks.autoencoders --runs FOLDER --recipes mnist-latent16
     python -m benchmarks.autoencoders --keras                 # steps a second, on a quiet machine
 
-The figures are those of ``metrics.json`` in each run folder: all test pictures, noise of seed 0, clipped to
-[0, 1]. PSNR is the mean of the pictures' PSNR. Keras runs on torch, with the same network, batch and
-pictures.
+The figures are those of ``metrics.json`` in each run folder: all test images, noise of seed 0, clipped to
+[0, 1]. PSNR is the mean of the images' PSNR. Keras runs on torch, with the same network, batch and
+images.
 """
 
 import argparse
@@ -22,12 +22,12 @@ import numpy as np
 from matplotlib.ticker import NullFormatter
 
 from benchmarks.common import Desk, arguments, facts, run_command, table
-from benchmarks.lesson_parts import STYLE, panels
 from benchmarks.speed import PROGRAM
 from pellucid import write_image
 from pellucid.datasets.named import load_dataset
 from pellucid.evaluation.figures import save_figure
-from pellucid.images.picture import Picture
+from pellucid.io.image import Image
+from tools.lesson_parts import STYLE, panels
 
 MUST = {
     "mnist-dense": 0.0182,
@@ -104,7 +104,7 @@ def follow(name: str, noise: str | None, runs: Path) -> dict[str, Any]:
 
 COSTS = {  # of a network of tutorial-capacity, and where their axes have marks
     "parameters": ("parameters", (1_000, 10_000)),
-    "milliseconds": ("CPU ms a picture", (0.1, 0.2, 0.5)),
+    "milliseconds": ("CPU ms an image", (0.1, 0.2, 0.5)),
     "memory": ("memory, bytes a pixel", (200, 500)),
 }
 
@@ -140,7 +140,7 @@ COLUMNS = {  # of the table, by their keys
     "parameters": "parameters",
     "kilobytes": "file, kB",
     "training": "training, minutes",
-    "milliseconds": "CPU ms a picture",
+    "milliseconds": "CPU ms an image",
     "memory": "memory, bytes a pixel",
     "mse": "test MSE",
     "psnr": "test PSNR, dB",
@@ -180,7 +180,7 @@ def draw_capacity(networks: list[dict[str, Any]], path: Path) -> None:
 def compare_speed(desk: Desk) -> dict[str, float]:
     """Steps a second of mnist-latent16, ours and by ``fit`` of Keras, all cores, in turns."""
     steps = 4 if desk.tiny else STEPS
-    clean, folder = training_pictures(desk, BATCH * steps)
+    clean, folder = training_images(desk, BATCH * steps)
     noise = np.random.default_rng(1).normal(0, 0.5, clean.shape)
     fit = keras_fit(np.clip(clean + noise, 0, 1).astype(np.float32), clean)
     rates: dict[str, list[float]] = {"pellucid": [], "keras": []}
@@ -193,16 +193,16 @@ def compare_speed(desk: Desk) -> dict[str, float]:
     return {**best, "ratio": round(best["pellucid"] / best["keras"], 2)}
 
 
-def training_pictures(desk: Desk, count: int) -> tuple[np.ndarray[Any, Any], Path]:
-    """Digits, float32 (n, 28, 28, 1), and the data folder; a tiny run makes pictures of its own."""
+def training_images(desk: Desk, count: int) -> tuple[np.ndarray[Any, Any], Path]:
+    """Digits, float32 (n, 28, 28, 1), and the data folder; a tiny run makes images of its own."""
     if not desk.tiny:
         data = Path(os.environ["PELLUCID_DATA"])
         return load_dataset("mnist", data_dir=data).train[:count].astype(np.float32) / 255, data
-    pictures = np.random.default_rng(0).integers(0, 256, (max(count, 300), 28, 28, 1), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (max(count, 300), 28, 28, 1), np.uint8)
     (desk.scratch / "own").mkdir()
-    for number, samples in enumerate(pictures):
-        write_image(desk.scratch / "own" / f"{number}.png", Picture(samples=samples))
-    return pictures[:count].astype(np.float32) / 255, desk.scratch
+    for number, samples in enumerate(images):
+        write_image(desk.scratch / "own" / f"{number}.png", Image(samples=samples))
+    return images[:count].astype(np.float32) / 255, desk.scratch
 
 
 def our_seconds(run: Path, data: Path, steps: int, *, tiny: bool) -> float:

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from benchmarks.labelled import Photograph
 from benchmarks.phone import phone
 from pellucid.datasets.graphics import draw_page
-from pellucid.images.camera import draw_shot, shoot
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.noise import NumpyRandom, parse_noise
-from pellucid.images.picture import to_float
-from pellucid.images.resize import resample
 from pellucid.inference.analysis import CAMERA, CLEAN, SIGNAL_DEPENDENT, SMOOTH, WHITE
+from pellucid.io.image import to_float
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.camera import draw_shot, shoot
+from pellucid.noise.jpeg import YCBCR
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.resize import resample
 
 Pixels: TypeAlias = NDArray[np.float32]
 Make: TypeAlias = Callable[[Pixels, int], "Case"]

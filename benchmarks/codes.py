@@ -6,8 +6,8 @@
     python -m benchmarks.codes --draw                              # from the figures that are kept
 
 The autoencoder is `AutoencoderTransformer` with its own defaults and seed 0, on one thread. It and PCA learn
-from the 55,000 training pictures of MNIST or Fashion-MNIST and are judged on the 10,000 test pictures. Each
-run adds its figures to those kept in results/codes.json, and renews the tables and the picture.
+from the 55,000 training images of MNIST or Fashion-MNIST and are judged on the 10,000 test images. Each
+run adds its figures to those kept in results/codes.json, and renews the tables and the image.
 """
 
 import argparse
@@ -29,17 +29,17 @@ from sklearn.decomposition import PCA
 
 from benchmarks.common import Desk, arguments, facts, table
 from pellucid.datasets.named import load_dataset
-from pellucid.images.codecs import vips
-from pellucid.images.picture import from_float, to_float
-from pellucid.latent.codes import Codec, Codes, network_file, quantise, restore, write_codes
-from pellucid.latent.estimator import AutoencoderTransformer
-from pellucid.latent.judge import REFERENCES, accuracy
+from pellucid.evaluation.codes import REFERENCES, accuracy
+from pellucid.inference.codec import Codec, Codes, network_file, quantise, restore, write_codes
+from pellucid.io.codecs import vips
+from pellucid.io.image import from_float, to_float
+from pellucid.sklearn import AutoencoderTransformer
 
 Figures: TypeAlias = dict[str, Any]
 Floats: TypeAlias = NDArray[np.float32]
 
 NUMBERS = (2, 4, 8, 16, 32, 64)
-ERRORS = (0.002, 0.005, 0.01, 0.02, 0.05)  # where the picture has lines
+ERRORS = (0.002, 0.005, 0.01, 0.02, 0.05)  # where the image has lines
 STORED = (16, 64)  # numbers of the codes that are compared with files
 SETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 AUTOENCODER = "autoencoder"
@@ -47,8 +47,8 @@ METHODS = ("PCA", AUTOENCODER)
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures of one size as rows, float32 (n, pixels), 0 to 1."""
+class Images:
+    """Images of one size as rows, float32 (n, pixels), 0 to 1."""
 
     train: Floats
     labels: NDArray[np.int64]
@@ -58,22 +58,22 @@ class Pictures:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Of the test pictures."""
+        """Of the test images."""
         return len(self.test), self.side, self.side, 1
 
 
 @functools.cache
-def load(name: str, data_dir: Path | None, tiny: bool) -> Pictures:
+def load(name: str, data_dir: Path | None, tiny: bool) -> Images:
     """A set; a tiny run takes the 8 x 8 digits that come with scikit-learn for each."""
     if tiny:
         rows, labels = load_digits(return_X_y=True)
         rows = (rows / 16).astype(np.float32)
-        return Pictures(rows[:1000], labels[:1000], rows[1000:1100], labels[1000:1100], 8)
+        return Images(rows[:1000], labels[:1000], rows[1000:1100], labels[1000:1100], 8)
     found = load_dataset(name, data_dir=data_dir)
     assert found.train_labels is not None
     assert found.test_labels is not None
     train, test = (to_float(part).reshape(len(part), -1) for part in (found.train, found.test))
-    return Pictures(train, found.train_labels, test, found.test_labels, found.test.shape[1])
+    return Images(train, found.train_labels, test, found.test_labels, found.test.shape[1])
 
 
 @functools.cache
@@ -93,22 +93,22 @@ def fitted(method: str, name: str, numbers: int, data_dir: Path | None, tiny: bo
 
 
 def beside_pca(method: str, numbers: int, options: argparse.Namespace) -> Figures:
-    """The error of rebuilt test pictures of MNIST, and how many digits the nearest codes tell."""
-    pictures = load("mnist", options.data_dir, options.tiny)
+    """The error of rebuilt test images of MNIST, and how many digits the nearest codes tell."""
+    images = load("mnist", options.data_dir, options.tiny)
     transformer, seconds = fitted(method, "mnist", numbers, options.data_dir, options.tiny)
-    codes = transformer.transform(pictures.test)
+    codes = transformer.transform(images.test)
     rebuilt = transformer.inverse_transform(codes)
-    references = transformer.transform(pictures.train[:REFERENCES])
+    references = transformer.transform(images.train[:REFERENCES])
     return {
-        "mse": round(float(np.mean((rebuilt - pictures.test) ** 2)), 6),
-        "accuracy": told(pictures, references, codes),
+        "mse": round(float(np.mean((rebuilt - images.test) ** 2)), 6),
+        "accuracy": told(images, references, codes),
         "cpu_seconds": round(seconds, 1),
     }
 
 
-def told(pictures: Pictures, references: NDArray[Any], codes: NDArray[Any]) -> float:
-    """The share of test pictures whose class their nearest references tell."""
-    share = accuracy(references, codes, pictures.labels, pictures.test_labels)
+def told(images: Images, references: NDArray[Any], codes: NDArray[Any]) -> float:
+    """The share of test images whose class their nearest references tell."""
+    share = accuracy(references, codes, images.labels, images.test_labels)
     assert share is not None  # both sets have classes
     return round(share, 4)
 
@@ -121,7 +121,7 @@ def pca_table(figures: Figures) -> str:
         [count, *(_cell(found[name].get(count), *column) for column in columns.values() for name in METHODS)]
         for count in sorted(set().union(*found.values()), key=int)
     ]
-    text = "MNIST, test pictures, by the numbers in the code:\n\n"
+    text = "MNIST, test images, by the numbers in the code:\n\n"
     text += table(("Numbers", *(f"{what}, {name}" for what in columns for name in METHODS)), rows)
     return text + f"\n5-NN accuracy on the pixels themselves: {figures['pixels']['accuracy']:.1%}.\n"
 
@@ -170,77 +170,77 @@ def draw(figures: Figures, path: Path) -> None:
 
 def code_files(name: str, desk: Desk, options: argparse.Namespace) -> Figures:
     """Codes of 8 bits a number: of PCA, of the autoencoder, and of the networks that --model names."""
-    pictures = load(name, options.data_dir, options.tiny)
+    images = load(name, options.data_dir, options.tiny)
     found = {}
     for method, numbers in itertools.product(METHODS, options.stored):
         transformer, _ = fitted(method, name, numbers, options.data_dir, options.tiny)
-        codes = transformer.transform(pictures.test).astype(np.float32)
-        found[f"{method}, {numbers} numbers"] = stored(desk, pictures, codes, transformer.inverse_transform)
+        codes = transformer.transform(images.test).astype(np.float32)
+        found[f"{method}, {numbers} numbers"] = stored(desk, images, codes, transformer.inverse_transform)
     for text in options.model:
         owner, _, path = text.partition("=")
         if owner == name:
             codec = Codec(network_file(path))
-            codes = codec.encode(pictures.test.reshape(pictures.shape))
+            codes = codec.encode(images.test.reshape(images.shape))
             title = f"{codec.card.name}, {math.prod(codes.shape[1:])} numbers"
-            found[title] = stored(desk, pictures, codes, codec.decode)
+            found[title] = stored(desk, images, codes, codec.decode)
     return found
 
 
-def stored(desk: Desk, pictures: Pictures, codes: Floats, decode: Callable[[Floats], Floats]) -> Figures:
+def stored(desk: Desk, images: Images, codes: Floats, decode: Callable[[Floats], Floats]) -> Figures:
     """Round codes to 8 bits, write their file, and judge what comes back."""
     path = desk.scratch / "codes.npz"
     write_codes(path, Codes(values=codes, model=""), bits=8, overwrite=True)
-    decoded = decode(restore(*quantise(codes))).reshape(pictures.test.shape)
+    decoded = decode(restore(*quantise(codes))).reshape(images.test.shape)
     sizes = {"bytes": path.stat().st_size / len(codes), "data": float(math.prod(codes.shape[1:]))}
-    return judged(decoded, pictures.test) | {key: round(value, 1) for key, value in sizes.items()}
+    return judged(decoded, images.test) | {key: round(value, 1) for key, value in sizes.items()}
 
 
 def judged(decoded: NDArray[Any], clean: Floats) -> Figures:
-    """Mean squared error, and the mean of the pictures' PSNR in dB."""
-    errors = np.mean((decoded.clip(0, 1) - clean) ** 2, axis=1).clip(1e-10)  # a black picture may be exact
+    """Mean squared error, and the mean of the images' PSNR in dB."""
+    errors = np.mean((decoded.clip(0, 1) - clean) ** 2, axis=1).clip(1e-10)  # a black image may be exact
     return {"mse": round(float(errors.mean()), 6), "psnr": round(float(np.mean(-10 * np.log10(errors))), 2)}
 
 
-def picture_files(name: str, options: argparse.Namespace) -> Figures:
-    """Each picture a file of the lowest quality; then all on one sheet, as large as the codes."""
-    pictures = load(name, options.data_dir, options.tiny)
+def image_files(name: str, options: argparse.Namespace) -> Figures:
+    """Each image a file of the lowest quality; then all on one sheet, as large as the codes."""
+    images = load(name, options.data_dir, options.tiny)
     found = {}
     for kind, (save, data) in FORMATS.items():
-        files = [save(picture, 1) for picture in samples_of(pictures)]
-        decoded = np.stack([decoded_file(each) for each in files]).reshape(pictures.test.shape)
+        files = [save(image, 1) for image in samples_of(images)]
+        decoded = np.stack([decoded_file(each) for each in files]).reshape(images.test.shape)
         sizes = {
             "bytes": np.mean([len(each) for each in files]),
             "data": np.mean([data(each) for each in files]),
         }
-        found[f"{kind}, each picture a file, quality 1"] = judged(decoded, pictures.test) | {
+        found[f"{kind}, each image a file, quality 1"] = judged(decoded, images.test) | {
             key: round(float(value), 1) for key, value in sizes.items()
         }
         for target in options.stored:
-            quality, file = sheet_of(pictures, save, target)
-            decoded = unsheet(decoded_file(file), pictures)
-            size = len(file) / pictures_on(pictures)
+            quality, file = sheet_of(images, save, target)
+            decoded = unsheet(decoded_file(file), images)
+            size = len(file) / images_on(images)
             title = f"{kind}, all on one sheet, quality {quality}"
-            found[title] = judged(decoded, pictures.test[: len(decoded)]) | {"bytes": round(size, 1)}
+            found[title] = judged(decoded, images.test[: len(decoded)]) | {"bytes": round(size, 1)}
     return found
 
 
-def samples_of(pictures: Pictures) -> NDArray[np.uint8]:
-    """Test pictures, uint8 (n, height, width)."""
-    samples: NDArray[np.uint8] = from_float(pictures.test, np.uint8).reshape(-1, pictures.side, pictures.side)
+def samples_of(images: Images) -> NDArray[np.uint8]:
+    """Test images, uint8 (n, height, width)."""
+    samples: NDArray[np.uint8] = from_float(images.test, np.uint8).reshape(-1, images.side, images.side)
     return samples
 
 
-def pictures_on(pictures: Pictures) -> int:
-    """How many pictures the largest square sheet holds."""
-    return math.isqrt(len(pictures.test)) ** 2
+def images_on(images: Images) -> int:
+    """How many images the largest square sheet holds."""
+    return math.isqrt(len(images.test)) ** 2
 
 
 def sheet_of(
-    pictures: Pictures, save: Callable[[NDArray[np.uint8], int], bytes], target: float
+    images: Images, save: Callable[[NDArray[np.uint8], int], bytes], target: float
 ) -> tuple[int, bytes]:
-    """The lowest quality at which all pictures together take `target` bytes each, and their file."""
-    rows, side = math.isqrt(len(pictures.test)), pictures.side
-    tiles = samples_of(pictures)[: rows**2].reshape(rows, rows, side, side)
+    """The lowest quality at which all images together take `target` bytes each, and their file."""
+    rows, side = math.isqrt(len(images.test)), images.side
+    tiles = samples_of(images)[: rows**2].reshape(rows, rows, side, side)
     sheet = np.ascontiguousarray(tiles.transpose(0, 2, 1, 3).reshape(rows * side, rows * side))
     low, high = 1, 100
     while low < high:  # a file grows with its quality
@@ -252,26 +252,26 @@ def sheet_of(
     return low, save(sheet, low)
 
 
-def unsheet(sheet: Floats, pictures: Pictures) -> Floats:
-    """The pictures of a sheet as rows (n, pixels)."""
-    rows, side = len(sheet) // pictures.side, pictures.side
+def unsheet(sheet: Floats, images: Images) -> Floats:
+    """The images of a sheet as rows (n, pixels)."""
+    rows, side = len(sheet) // images.side, images.side
     return sheet.reshape(rows, side, rows, side).transpose(0, 2, 1, 3).reshape(rows**2, -1)
 
 
 def save_jpeg(samples: NDArray[np.uint8], quality: int) -> bytes:
-    image = vips().Image.new_from_array(samples)
-    content: bytes = image.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none")
+    vips_image = vips().Image.new_from_array(samples)
+    content: bytes = vips_image.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none")
     return content
 
 
 def save_webp(samples: NDArray[np.uint8], quality: int) -> bytes:
-    image = vips().Image.new_from_array(samples)
-    content: bytes = image.webpsave_buffer(Q=quality, effort=6, keep="none")
+    vips_image = vips().Image.new_from_array(samples)
+    content: bytes = vips_image.webpsave_buffer(Q=quality, effort=6, keep="none")
     return content
 
 
 def decoded_file(content: bytes) -> Floats:
-    """A grey picture (height, width), 0 to 1."""
+    """A grey image (height, width), 0 to 1."""
     pixels = to_float(vips().Image.new_from_buffer(content, "").numpy())
     return pixels if pixels.ndim == 2 else pixels.mean(axis=2)
 
@@ -292,7 +292,7 @@ FORMATS = {"JPEG": (save_jpeg, jpeg_data), "WebP": (save_webp, webp_data)}
 
 
 def files_table(figures: Figures) -> str:
-    text = "Bytes a picture and PSNR:\n\n"
+    text = "Bytes an image and PSNR:\n\n"
     rows = [
         [
             SETS[name],
@@ -335,8 +335,8 @@ def measure(desk: Desk, options: argparse.Namespace, figures: Figures) -> None:
     run["versions"] |= {name: version(name) for name in ("scikit-learn", "torch", "pyvips-binary")}
     figures.setdefault("runs", {})[run["date"]] = run
     if "pca" in options.parts:
-        pictures = load("mnist", options.data_dir, options.tiny)
-        pixels = told(pictures, pictures.train[:REFERENCES], pictures.test)
+        images = load("mnist", options.data_dir, options.tiny)
+        pixels = told(images, images.train[:REFERENCES], images.test)
         figures["pixels"] = {"accuracy": pixels, "run": run["date"]}
         for numbers, method in itertools.product(options.numbers, METHODS):
             entry = beside_pca(method, numbers, options)
@@ -344,7 +344,7 @@ def measure(desk: Desk, options: argparse.Namespace, figures: Figures) -> None:
             print(method, numbers, entry, flush=True)
             desk.write(figures)
     for name in SETS if "files" in options.parts else ():
-        found = code_files(name, desk, options) | picture_files(name, options)
+        found = code_files(name, desk, options) | image_files(name, options)
         entries = {title: entry | {"run": run["date"]} for title, entry in found.items()}
         figures.setdefault("files", {})[name] = entries
         desk.write(figures)

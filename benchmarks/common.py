@@ -1,4 +1,4 @@
-"""What the benchmarks share: where pictures are, what machine this is, and how figures are kept."""
+"""What the benchmarks share: where images are, what machine this is, and how figures are kept."""
 
 import argparse
 import atexit
@@ -21,8 +21,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.datasets.folder import picture_files, read_samples
-from pellucid.images.noise import Gaussian, NumpyRandom, to_8bit
+from pellucid.datasets.folder import image_files, read_samples
+from pellucid.noise.base import NumpyRandom, to_8bit
+from pellucid.noise.sensor import Gaussian
 
 Pixels: TypeAlias = NDArray[Any]
 
@@ -35,12 +36,12 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
     parser = argparse.ArgumentParser(description=(description or "").split("\n")[0])
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("PELLUCID_DATA"))
-    parser.add_argument("--tiny", action="store_true", help="seconds, own pictures, keeps no figures")
+    parser.add_argument("--tiny", action="store_true", help="seconds, own images, keeps no figures")
     return parser
 
 
 class Desk:
-    """Where one run reads its pictures and keeps its figures; a tiny run keeps nothing.
+    """Where one run reads its images and keeps its figures; a tiny run keeps nothing.
 
     Parameters
     ----------
@@ -59,17 +60,17 @@ class Desk:
         self.results = (self.scratch if self.tiny else HERE / "results") / f"{name}.json"
         self.figures = self.scratch if self.tiny else DOCS / "figures"
 
-    def pictures(self, folder: str, channels: int, limit: int | None = None) -> list[Pixels]:
-        """Clean pictures, float32 (h, w, c), 0 to 1, of a folder in the data directory."""
+    def images(self, folder: str, channels: int, limit: int | None = None) -> list[Pixels]:
+        """Clean images, float32 (h, w, c), 0 to 1, of a folder in the data directory."""
         if self.tiny:
-            return small_pictures(channels)[:limit]
-        files = sorted(picture_files([self.folder(folder)]), key=_natural)[:limit]
+            return small_images(channels)[:limit]
+        files = sorted(image_files([self.folder(folder)]), key=_natural)[:limit]
         return [read_samples(file, channels).astype(np.float32) / 255 for file in files]
 
     def folder(self, name: str) -> Path:
         """A folder of the data directory."""
         if self._data is None:
-            sys.exit("Say where the pictures are: --data-dir FOLDER, or the variable PELLUCID_DATA")
+            sys.exit("Say where the images are: --data-dir FOLDER, or the variable PELLUCID_DATA")
         return Path(self._data) / name
 
     def read(self) -> dict[str, Any]:
@@ -113,8 +114,8 @@ def _natural(path: Path) -> tuple[str, int, str]:
     return path.stem[: number.start()] if number else path.stem, int(number[0]) if number else 0, path.name
 
 
-def small_pictures(channels: int) -> list[Pixels]:
-    """Two pictures of 64 x 80 pixels that need no data folder."""
+def small_images(channels: int) -> list[Pixels]:
+    """Two images of 64 x 80 pixels that need no data folder."""
     from skimage import data
 
     photo = np.asarray(data.astronaut(), np.float32)[:256:2, 160:320:2, :] / 255
@@ -128,8 +129,8 @@ def add_noise(clean: Pixels, sigma: float, *, clipped: bool) -> Pixels:
     return to_8bit(noisy) if clipped else noisy
 
 
-def megapixels(pictures: Sequence[Pixels]) -> float:
-    return float(sum(picture.shape[0] * picture.shape[1] for picture in pictures)) / 1e6
+def megapixels(images: Sequence[Pixels]) -> float:
+    return float(sum(image.shape[0] * image.shape[1] for image in images)) / 1e6
 
 
 def facts() -> dict[str, Any]:

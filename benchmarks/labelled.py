@@ -10,10 +10,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import HERE, small_pictures
-from pellucid.datasets.folder import read_samples
-from pellucid.images.picture import from_float
-from pellucid.images.resize import shrink
+from benchmarks.common import HERE, small_images
+from pellucid.datasets.folder import read_samples, shrink
+from pellucid.io.image import from_float
 
 Levels: TypeAlias = NDArray[np.uint8]
 
@@ -47,7 +46,7 @@ def photographs(folder: Path | None, *, quick: bool = False) -> list[Photograph]
 
 def tiny_photographs() -> list[Photograph]:
     """Two small ones that need no folder."""
-    return [Photograph(f"tiny{i}", i, from_float(each, np.uint8)) for i, each in enumerate(small_pictures(3))]
+    return [Photograph(f"tiny{i}", i, from_float(each, np.uint8)) for i, each in enumerate(small_images(3))]
 
 
 def _read(folder: Path, row: dict[str, Any]) -> Levels:

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.cells import photons
-from benchmarks.common import Desk, arguments, facts, small_pictures
+from benchmarks.common import Desk, arguments, facts, small_images
 from benchmarks.pairs import Pair, measure, read_pairs, tables
-from pellucid.images.picture import from_float
+from pellucid.io.image import from_float
 
 KINDS = {"Confocal": "confocal", "TwoPhoton": "two-photon", "WideField": "wide-field"}
 
 
 def pairs(desk: Desk) -> Iterator[Pair]:
     if desk.tiny:
-        for kind, clean in zip(KINDS, 2 * small_pictures(1), strict=False):
+        for kind, clean in zip(KINDS, 2 * small_images(1), strict=False):
             case = photons(clean, 0, peak=30)
             yield Pair(f"{kind}_1", case.noisy[..., None], from_float(case.clean, np.dtype(np.uint8)))
     else:

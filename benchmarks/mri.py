@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Desk, Pixels, arguments, facts, small_pictures, table
+from benchmarks.common import Desk, Pixels, arguments, facts, small_images, table
 from pellucid import load_model
-from pellucid.images.metrics import psnr
-from pellucid.images.noise import NumpyRandom, Rician
 from pellucid.inference.stabilise import rice_sigma
+from pellucid.metrics.quality import psnr
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.sensor import Rician
 
 LEVELS = (0.03, 0.06, 0.09, 0.15)
 OURS = ("gaussian-best", "gaussian-fast")
@@ -81,7 +82,7 @@ def scores(clean: list[Pixels], denoised: list[Pixels]) -> list[float]:
 def main() -> None:
     options = arguments(__doc__).parse_args()
     desk = Desk("mri", options)
-    clean = [each[..., 0] for each in small_pictures(1)] if desk.tiny else slices(options.data_dir)
+    clean = [each[..., 0] for each in small_images(1)] if desk.tiny else slices(options.data_dir)
     figures: dict[str, Any] = {"facts": facts() | {"dipy": version("dipy")}, "psnr": {}, "estimated": {}}
     for level in LEVELS:
         noisy = [Rician(level).apply(each, NumpyRandom(seed)) for seed, each in enumerate(clean)]

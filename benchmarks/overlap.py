@@ -3,10 +3,10 @@
     python -m benchmarks.overlap                            # of every network that ships
     python -m benchmarks.overlap runs/a/a.onnx runs/b/b.onnx
 
-The overlap of a network is the smallest halo with which every pixel of every tune picture at every sigma
-differs by less than a quarter of a grey level from the whole picture's result; its card should say it. A
+The overlap of a network is the smallest halo with which every pixel of every tune image at every sigma
+differs by less than a quarter of a grey level from the whole image's result; its card should say it. A
 network for photographs gets a camera's noise at several ISO instead.
-Tiles are as small as the halo allows, so that cuts lie everywhere. Then a large picture is run in tiles of
+Tiles are as small as the halo allows, so that cuts lie everywhere. Then a large image is run in tiles of
 several sizes.
 """
 
@@ -19,12 +19,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from benchmarks.common import Desk, add_noise, arguments, best_times, facts, megapixels, table
-from pellucid.images.camera import Camera
-from pellucid.images.noise import NumpyRandom
 from pellucid.inference import index
 from pellucid.inference.card import Card
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.tiling import plan, run_tiled
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.camera import Camera
 
 Told: TypeAlias = float | tuple[float, ...]
 
@@ -36,7 +36,7 @@ SIZES = (256, 384, 512, 768, 1024, 1152, 1536)
 
 
 def tiled(session: Session, noisy: Any, told: Told, halo: int, largest: int) -> Any:
-    """The result for a picture in tiles of `largest` pixels; a tile that holds all of it is the whole."""
+    """The result for an image in tiles of `largest` pixels; a tile that holds all of it is the whole."""
     height, width = noisy.shape[:2]
     denoised = np.empty_like(noisy)
 
@@ -52,9 +52,9 @@ def tiled(session: Session, noisy: Any, told: Told, halo: int, largest: int) -> 
     return denoised
 
 
-def cases(session: Session, pictures: list[Any]) -> Iterator[tuple[Any, Told, Any]]:
-    """Each noisy picture with what the network is told and the result for the whole of it."""
-    for clean in pictures:
+def cases(session: Session, images: list[Any]) -> Iterator[tuple[Any, Told, Any]]:
+    """Each noisy image with what the network is told and the result for the whole of it."""
+    for clean in images:
         for noisy, told in degraded(session.card, clean):
             yield noisy, told, tiled(session, noisy, told, 0, 1 << 20)
 
@@ -70,12 +70,12 @@ def degraded(card: Card, clean: Any) -> Iterator[tuple[Any, Told]]:
             yield add_noise(clean, sigma, clipped=True), sigma / 255
 
 
-def smallest_overlap(path: Path, pictures: list[Any]) -> dict[str, Any]:
-    """Raise the halo, stride by stride, until no picture differs by more than the tolerance."""
+def smallest_overlap(path: Path, images: list[Any]) -> dict[str, Any]:
+    """Raise the halo, stride by stride, until no image differs by more than the tolerance."""
     session = Session(path, RunOptions(threads=1))
     card = session.card
     halo, worst, seen = 0, 0.0, {}
-    for noisy, told, whole in cases(session, pictures):
+    for noisy, told, whole in cases(session, images):
         while (found := difference(session, noisy, told, whole, halo)) >= TOLERANCE and halo < card.radius:
             seen[str(halo)] = round(255 * found, 3)
             halo, worst = halo + card.stride, 0.0
@@ -93,7 +93,7 @@ def difference(session: Session, noisy: Any, told: Told, whole: Any, halo: int) 
 
 
 def tile_times(path: Path, halo: int, side: int, rounds: int) -> dict[str, list[float]]:
-    """CPU and wall seconds a megapixel of a square picture for each tile size, all cores."""
+    """CPU and wall seconds a megapixel of a square image for each tile size, all cores."""
     session = Session(path)
     noisy = np.random.default_rng(0).random((side, side, session.card.channels), np.float32)
     told = 0.1 if session.card.sigma else (1.0,) * min(2, session.card.channels)
@@ -120,7 +120,7 @@ def main() -> None:
     figures["runs"][run["date"]] = run
     for path in networks(options):
         card: Card = Session(path).card
-        found = smallest_overlap(path, desk.pictures("photos/tune", card.channels))
+        found = smallest_overlap(path, desk.images("photos/tune", card.channels))
         figures["overlap"][path.stem] = {**found, "run": run["date"]}
         figures["tiles"][path.stem] = tile_times(
             path, found["overlap"], 512 if desk.tiny else 3072, 1 if desk.tiny else 3

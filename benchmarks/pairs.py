@@ -12,7 +12,7 @@ from benchmarks.cells import Case
 from benchmarks.common import table
 from benchmarks.paths import UNCHANGED, Own, chosen, score
 from pellucid.datasets.folder import read_samples
-from pellucid.images.picture import to_float
+from pellucid.io.image import to_float
 
 Figures: TypeAlias = dict[str, Any]
 

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from pellucid import load_model
 from pellucid.errors import PellucidError
-from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
 from pellucid.inference.analysis import CAMERA, CLEAN, MIN_WHITE_SIGMA, Analysis, analyse_pixels
 from pellucid.inference.model import HIGHEST_SIGMA, Model
 from pellucid.inference.pixels import Planes
 from pellucid.inference.session import RunOptions
 from pellucid.inference.stabilise import Anscombe
+from pellucid.io.image import from_float, to_float
 
 Pixels: TypeAlias = NDArray[np.float32]
 

@@ -1,7 +1,7 @@
 """The denoisers that Pellucid is measured against, each with the parameters that serve it best.
 
 All take float32 pixels (h, w, c) and sigma from 0 to 1, and are told the true sigma. Parameters were chosen
-on the tune pictures (grey and colour, sigma 15 to 50), never on a test set.
+on the tune images (grey and colour, sigma 15 to 50), never on a test set.
 
 Those for photographs take and give 8-bit colour (h, w, 3), and are told nothing. Their parameters were chosen
 on PolyU's 26 crops of a Canon 600D and a Canon 80D.
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid import load_model
-from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
+from pellucid.io.image import from_float, to_float
 
 Pixels: TypeAlias = NDArray[Any]
 Method: TypeAlias = Callable[[Pixels, float], Pixels]
@@ -89,7 +89,7 @@ def bm3d(noisy: Pixels, sigma: float) -> Pixels:
 
 
 def _skimage(denoise: Callable[..., Pixels], noisy: Pixels, **options: Any) -> Pixels:
-    """Call a function of scikit-image; its grey pictures are (h, w)."""
+    """Call a function of scikit-image; its grey images are (h, w)."""
     grey = noisy.shape[2] == 1
     denoised = denoise(noisy[..., 0] if grey else noisy, channel_axis=None if grey else 2, **options)
     return denoised.reshape(noisy.shape)
@@ -180,11 +180,11 @@ def imagemagick() -> str | None:
 
 
 def magick(levels: Levels, *, option: str) -> Levels:
-    """ImageMagick's command on one thread; the picture goes in and out as PPM through pipes."""
+    """ImageMagick's command on one thread; the image goes in and out as PPM through pipes."""
     height, width, _ = levels.shape
     command = [str(imagemagick()), "-limit", "thread", "1", "ppm:-", option, "-depth", "8", "ppm:-"]
-    picture = b"P6 %d %d 255\n" % (width, height) + levels.tobytes()
-    answer = subprocess.run(command, input=picture, stdout=subprocess.PIPE, check=True).stdout
+    image = b"P6 %d %d 255\n" % (width, height) + levels.tobytes()
+    answer = subprocess.run(command, input=image, stdout=subprocess.PIPE, check=True).stdout
     return np.frombuffer(answer[-levels.size :], np.uint8).reshape(levels.shape)  # after the header
 
 

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.noise import NumpyRandom, parse_noise
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.jpeg import YCBCR
+from pellucid.noise.registry import parse_noise
 
 Pixels: TypeAlias = NDArray[np.float32]
 

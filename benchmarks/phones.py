@@ -8,17 +8,17 @@ then the mean. They may be looked at while choosing. The last scene is far noisi
 
 from collections.abc import Iterator
 
-from benchmarks.common import Desk, arguments, facts, small_pictures
+from benchmarks.common import Desk, arguments, facts, small_images
 from benchmarks.pairs import Pair, measure, read_pairs, tables
 from benchmarks.phone import phone
-from pellucid.images.picture import from_float
+from pellucid.io.image import from_float
 
 NIGHT = "val_0033"  # the first crop of the noisier scene
 
 
 def pairs(desk: Desk) -> Iterator[Pair]:
     if desk.tiny:
-        for seed, clean in enumerate(small_pictures(3)):
+        for seed, clean in enumerate(small_images(3)):
             noisy, target = phone(clean, seed, 20)
             yield Pair(f"val_003{seed + 2}", *(from_float(each, "uint8") for each in (noisy, target)))
     else:

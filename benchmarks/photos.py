@@ -9,9 +9,9 @@ PolyU's 100 crops of real photographs come as the camera wrote them, and clean a
 Every method takes and gives 8 bits and is told nothing, save for BM3D: it tries higher and higher sigmas
 while that helps, and the best one for each crop counts, which is an upper bound. Because it is slow, it
 runs on every tenth crop only. `--crops` takes some of the 26 that may be looked at while choosing. The
-same crops are measured once more as grey pictures.
+same crops are measured once more as grey images.
 
-Then pictures that are clean already go through our own networks: the tune photos, ten of `photos/open` that
+Then images that are clean already go through our own networks: the tune photos, ten of `photos/open` that
 no network for photographs was trained on, and graphics. Each run adds its figures to those in
 results/photos.json.
 """
@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from benchmarks.common import DOCS, HERE, Desk, arguments, facts, megapixels, small_pictures, table
+from benchmarks.common import DOCS, HERE, Desk, arguments, facts, megapixels, small_images, table
 from benchmarks.peers import (
     OURS,
     Levels,
@@ -37,14 +37,14 @@ from benchmarks.peers import (
     photo_network,
     use_one_thread,
 )
-from pellucid.datasets.folder import picture_files, read_samples
+from pellucid.datasets.folder import image_files, read_samples
 from pellucid.datasets.graphics import draw_page
-from pellucid.images.camera import draw_shot, shoot
-from pellucid.images.files import write_image
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.metrics import psnr, ssim
-from pellucid.images.noise import NumpyRandom
-from pellucid.images.picture import Picture, from_float, to_float
+from pellucid.io.files import write_image
+from pellucid.io.image import Image, from_float, to_float
+from pellucid.metrics.quality import psnr, ssim
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.camera import draw_shot, shoot
+from pellucid.noise.jpeg import YCBCR
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -68,7 +68,7 @@ SEED = 1000  # of the first canvas of each kind; training must not use it, nor t
 
 SHOWN = ("opencv-nlm-5", "gaussian-fast", "photo-fast")
 WINDOW, CONTEXT = 160, 352  # pixels a side: what a gallery shows, and what the methods see around it
-# Pictures under CC0 that no network for photographs was trained on, an ISO, and the left upper corner of
+# Images under CC0 that no network for photographs was trained on, an ISO, and the left upper corner of
 # what is taken.
 SCENES = (
     ("jad-limcaco-183877", 1600, (400, 0)),
@@ -102,7 +102,7 @@ def parse() -> argparse.Namespace:
     if files and not options.crops:
         parser.error("only with --crops may a network be tried that does not ship")
     if options.data_dir is None and not options.tiny:
-        parser.error("say where the pictures are: --data-dir FOLDER, or the variable PELLUCID_DATA")
+        parser.error("say where the images are: --data-dir FOLDER, or the variable PELLUCID_DATA")
     if options.gallery and options.gallery.resolve().is_relative_to(HERE.parent.resolve()):
         parser.error("PolyU's licence keeps its crops out of the repository: name another folder")
     return options
@@ -136,13 +136,13 @@ def in_grey(crop: Crop) -> Crop:
 
 
 def tiny_crops() -> Iterator[Crop]:
-    """A small picture for each camera, all of them simulated."""
-    for number, (camera, clean) in enumerate(zip(CAMERAS, 3 * small_pictures(3), strict=False)):
+    """A small image for each camera, all of them simulated."""
+    for number, (camera, clean) in enumerate(zip(CAMERAS, 3 * small_images(3), strict=False)):
         yield take(f"{camera}_{number}", from_float(clean, np.uint8), 3200, number)
 
 
 def take(name: str, clean: Levels, iso: float, seed: int) -> Crop:
-    """Photograph a picture as the noise `camera:iso=ISO` does; the target goes the same way without noise."""
+    """Photograph an image as the noise `camera:iso=ISO` does; the target goes the same way without noise."""
     pixels, random = to_float(clean), NumpyRandom(seed)
     noisy, target = shoot(pixels, draw_shot(iso, random, pixels), random)
     return Crop(name, from_float(noisy, np.uint8), from_float(target, np.uint8))
@@ -204,16 +204,16 @@ def cpu_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-# ---- clean pictures ------------------------------------------------------------------------------
+# ---- clean images ------------------------------------------------------------------------------
 
 
 def clean_sets(options: argparse.Namespace) -> Iterator[tuple[str, list[Levels]]]:
-    """Pictures from which there is nothing to take away."""
+    """Images from which there is nothing to take away."""
     count, size = (1, 96) if options.tiny else (10, 512)
     if options.tiny:
-        yield "photos", [from_float(each, np.uint8) for each in small_pictures(3)]
+        yield "photos", [from_float(each, np.uint8) for each in small_images(3)]
     else:
-        tune, unseen = (picture_files([options.data_dir / "photos" / name]) for name in ("tune", "open"))
+        tune, unseen = (image_files([options.data_dir / "photos" / name]) for name in ("tune", "open"))
         for name, files in (("tune photos", tune), ("open photos", unseen[::3][:count])):
             yield name, [read_samples(file, 3) for file in files]
             yield f"{name} in grey", [read_samples(file, 1) for file in files]
@@ -222,23 +222,23 @@ def clean_sets(options: argparse.Namespace) -> Iterator[tuple[str, list[Levels]]
 
 
 def measure_clean(options: argparse.Namespace, figures: Figures) -> None:
-    """Add what each of our networks does to each set of clean pictures."""
+    """Add what each of our networks does to each set of clean images."""
     ours = [name for name in options.methods if name.startswith(OURS) or name.endswith(".onnx")]
     figures.setdefault("clean", {}).update({name: {} for name in ours})
-    for title, pictures in clean_sets(options) if ours else ():
+    for title, images in clean_sets(options) if ours else ():
         for name in ours:
-            figures["clean"][name][title] = found = closeness(method_for(name), pictures)
+            figures["clean"][name][title] = found = closeness(method_for(name), images)
             print(title, name, found, flush=True)
 
 
-def closeness(method: PhotoMethod, pictures: Sequence[Levels]) -> Figures:
-    """PSNR of output to input in dB over the pictures that it changes, and by how much it tints a block."""
-    results = [method(picture) for picture in pictures]
-    pairs = list(zip(results, pictures, strict=True))
+def closeness(method: PhotoMethod, images: Sequence[Levels]) -> Figures:
+    """PSNR of output to input in dB over the images that it changes, and by how much it tints a block."""
+    results = [method(image) for image in images]
+    pairs = list(zip(results, images, strict=True))
     changed = [psnr(*pair, data_range=255) for pair in pairs if not np.array_equal(*pair)]
     return {
-        "pictures": len(pictures),
-        "unchanged": len(pictures) - len(changed),
+        "images": len(images),
+        "unchanged": len(images) - len(changed),
         "mean": round(float(np.mean(changed)), 2) if changed else None,
         "worst": round(min(changed), 2) if changed else None,
         "block": round(max(largest_block(*pair) for pair in pairs), 3),
@@ -258,14 +258,14 @@ def largest_block(after: Levels, before: Levels) -> float:
 
 
 def draw_galleries(options: argparse.Namespace, desk: Desk) -> None:
-    """Of PolyU into the folder that was named, and of open pictures into the documentation."""
+    """Of PolyU into the folder that was named, and of open images into the documentation."""
     if desk.tiny:
         draw_gallery(list(tiny_crops()), desk.scratch / "photos.png")
         return
     crops = list(read_crops(options))
     options.gallery.mkdir(parents=True, exist_ok=True)
     draw_gallery(crops[6::12], options.gallery / "polyu.png")  # eight, which nobody chose
-    draw_gallery(list(scenes(options)), DOCS / "pictures" / "photos.png")
+    draw_gallery(list(scenes(options)), DOCS / "images" / "photos.png")
 
 
 def scenes(options: argparse.Namespace) -> Iterator[Crop]:
@@ -291,9 +291,9 @@ def draw_gallery(crops: Sequence[Crop], path: Path) -> None:
     for i, crop in enumerate(crops):
         top = height - i * row  # from below, as matplotlib counts
         figure.text(0, (top - line / 2) / height, crop.name, va="center", size=9, weight="bold")
-        pictures = {NOISY: crop.noisy, **{name: method_for(name)(crop.noisy) for name in shown}}
-        for k, (name, picture) in enumerate({**pictures, "clean": crop.clean}.items()):
-            window, clean = centre(picture), centre(crop.clean)
+        images = {NOISY: crop.noisy, **{name: method_for(name)(crop.noisy) for name in shown}}
+        for k, (name, image) in enumerate({**images, "clean": crop.clean}.items()):
+            window, clean = centre(image), centre(crop.clean)
             words = name if name == "clean" else f"{name}, {psnr(window, clean, data_range=255):.2f} dB"
             x = k * (side + gap)
             figure.text(x / width, (top - 1.5 * line) / height, words, va="center", size=9)
@@ -301,13 +301,13 @@ def draw_gallery(crops: Sequence[Crop], path: Path) -> None:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     samples = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    write_image(path, Picture(samples=samples), overwrite=True)
+    write_image(path, Image(samples=samples), overwrite=True)
 
 
-def centre(picture: Levels) -> Levels:
+def centre(image: Levels) -> Levels:
     """The window that a gallery shows."""
-    top, left = (max(0, (extent - WINDOW) // 2) for extent in picture.shape[:2])
-    return picture[top : top + WINDOW, left : left + WINDOW]
+    top, left = (max(0, (extent - WINDOW) // 2) for extent in image.shape[:2])
+    return image[top : top + WINDOW, left : left + WINDOW]
 
 
 # ---- the tables ----------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ def tables(figures: Figures) -> str:
         )
     for measure, words, digits in (("psnr", "PSNR in dB", 2), ("ssim", "SSIM", 4)):
         text += f"{words}, by camera:\n\n{group_table(figures, measure, digits)}\n"
-    return text + "Clean pictures, output to input:\n\n" + clean_table(figures)
+    return text + "Clean images, output to input:\n\n" + clean_table(figures)
 
 
 def in_order(figures: Figures, part: str) -> list[str]:
@@ -383,14 +383,14 @@ def mean(scores: Mapping[str, float], names: Iterable[str], digits: int) -> str:
 
 
 def clean_table(figures: Figures) -> str:
-    measures = ("pictures", "unchanged", "mean", "worst", "block")
+    measures = ("images", "unchanged", "mean", "worst", "block")
     rows = [
         [name, title, *("–" if found[each] is None else found[each] for each in measures)]
         for name, sets in sorted(figures["clean"].items())
         for title, found in sorted(sets.items())
     ]
     columns = ("unchanged", "PSNR of the others, mean", "worst", "a block's mean moved by at most")
-    return table(("Network", "pictures", "number", *columns), rows)
+    return table(("Network", "images", "number", *columns), rows)
 
 
 def main() -> None:

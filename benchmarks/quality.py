@@ -4,10 +4,10 @@
     python -m benchmarks.quality --methods gaussian-fast,gaussian-instant
     python -m benchmarks.quality --methods bm3d --sets set12 --sigmas 25 --limit 6
     python -m benchmarks.quality --timing             # CPU time of all methods in one run, on a quiet machine
-    python -m benchmarks.quality --draw               # tables and picture from the figures that are kept
+    python -m benchmarks.quality --draw               # tables and image from the figures that are kept
 
-Each run adds its figures to those kept in results/quality.json, and renews the tables and the picture. PSNR
-is that of each picture in float against the clean 8-bit picture, then the mean; noise is of seed 0. "float"
+Each run adds its figures to those kept in results/quality.json, and renews the tables and the image. PSNR
+is that of each image in float against the clean 8-bit image, then the mean; noise is of seed 0. "float"
 noise is neither clipped nor rounded; "clipped" input was saved in 8 bits, as the files that people have.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.common import Desk, add_noise, arguments, best_times, facts, megapixels, table
 from benchmarks.peers import PEERS, Method, methods, use_one_thread
-from pellucid.images.metrics import psnr
+from pellucid.metrics.quality import psnr
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -37,7 +37,7 @@ LABELS = {
 }
 SIGMAS = (15, 25, 50)
 PROTOCOLS = ("float", "clipped")
-TIMED = {"grey": ("set12", 8), "colour": ("mcmaster", 1)}  # the number of the picture that is timed
+TIMED = {"grey": ("set12", 8), "colour": ("mcmaster", 1)}  # the number of the image that is timed
 
 
 def parse() -> argparse.Namespace:
@@ -45,7 +45,7 @@ def parse() -> argparse.Namespace:
     known = {"protocols": PROTOCOLS, "sets": SETS, "sigmas": SIGMAS, "methods": methods()}
     for name, values in known.items():
         parser.add_argument(f"--{name}", default=",".join(map(str, values)), help="(default: %(default)s)")
-    parser.add_argument("--limit", type=int, help="only the first pictures of each set")
+    parser.add_argument("--limit", type=int, help="only the first images of each set")
     parser.add_argument("--timing", action="store_true", help="measure CPU time and no quality")
     parser.add_argument("--draw", action="store_true", help="measure nothing")
     options = parser.parse_args()
@@ -60,24 +60,24 @@ def parse() -> argparse.Namespace:
 
 
 def measure_quality(desk: Desk, options: argparse.Namespace, figures: Figures) -> None:
-    """Add each picture's PSNR under protocol/set/sigma/method."""
+    """Add each image's PSNR under protocol/set/sigma/method."""
     run = facts()
     figures.setdefault("runs", {})[run["date"]] = run
     for name in options.sets:
-        pictures = desk.pictures(f"test/{name}", SETS[name], options.limit)
+        images = desk.images(f"test/{name}", SETS[name], options.limit)
         for protocol, sigma, method in itertools.product(options.protocols, options.sigmas, options.methods):
-            each = score(methods()[method], pictures, float(sigma), clipped=protocol == "clipped")
+            each = score(methods()[method], images, float(sigma), clipped=protocol == "clipped")
             entry = {"psnr": each, "mean": round(float(np.mean(each)), 3), "run": run["date"]}
             figures.setdefault("quality", {})[f"{protocol}/{name}/{sigma}/{method}"] = entry
             print(protocol, name, sigma, method, entry["mean"], flush=True)
             desk.write(figures)
 
 
-def score(method: Method, pictures: Iterable[Any], sigma: float, *, clipped: bool) -> list[float]:
-    """The PSNR in dB of each picture."""
+def score(method: Method, images: Iterable[Any], sigma: float, *, clipped: bool) -> list[float]:
+    """The PSNR in dB of each image."""
     return [
         round(psnr(method(add_noise(clean, sigma, clipped=clipped), sigma / 255), clean, data_range=1.0), 3)
-        for clean in pictures
+        for clean in images
     ]
 
 
@@ -85,7 +85,7 @@ def measure_time(desk: Desk, options: argparse.Namespace, figures: Figures) -> N
     """CPU seconds a megapixel of all methods in one run, on one thread."""
     seconds: dict[str, dict[str, float]] = {}
     for kind, (name, number) in TIMED.items():
-        clean = desk.pictures(f"test/{name}", SETS[name], number)[-1]
+        clean = desk.images(f"test/{name}", SETS[name], number)[-1]
         noisy = add_noise(clean, 25, clipped=False)
         calls = {method: partial(methods()[method], noisy, 25 / 255) for method in options.methods}
         best = best_times(calls, rounds=1 if options.tiny else 9)
@@ -95,7 +95,7 @@ def measure_time(desk: Desk, options: argparse.Namespace, figures: Figures) -> N
 
 
 def quality_tables(figures: Figures, order: Sequence[str]) -> str:
-    """A table for each protocol; a method that saw only a set's first pictures is compared on those."""
+    """A table for each protocol; a method that saw only a set's first images is compared on those."""
     quality = figures.get("quality", {})
     text = ""
     for protocol in PROTOCOLS:
@@ -132,7 +132,7 @@ def timing_table(figures: Figures, order: Sequence[str]) -> str:
     seconds = figures["timing"]["seconds"]
     rows = [[kind, *(times.get(name, "–") for name in order)] for kind, times in seconds.items()]
     head = "CPU seconds a megapixel on one thread, all in one run:\n\n"
-    return head + table(("Pictures", *order), rows)
+    return head + table(("Images", *order), rows)
 
 
 def draw(figures: Figures, path: Path) -> None:
@@ -148,7 +148,7 @@ def draw(figures: Figures, path: Path) -> None:
     }
     count = min(map(len, scores.values()))
     points = {name: (seconds[name], float(np.mean(each[:count]))) for name, each in scores.items()}
-    which = "Set12" if count == max(map(len, scores.values())) else f"Set12's first {count} pictures"
+    which = "Set12" if count == max(map(len, scores.values())) else f"Set12's first {count} images"
     # One grey for the words that white and black pages both let read, and nothing behind them.
     words, blue, orange = "#808080", "#0f7fc4", "#d55e00"
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "pellucid", "font.size": 11}):

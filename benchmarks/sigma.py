@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.common import Desk, add_noise, arguments, best_times, facts, table
 from pellucid import estimate_sigma, load_model
-from pellucid.images.metrics import psnr
-from pellucid.images.sigma import wavelet_sigma
 from pellucid.inference import index
+from pellucid.metrics.quality import psnr
+from pellucid.metrics.sigma import wavelet_sigma
 
 SIGMAS = (0, 5, 10, 25, 50)
 KINDS = {"grey": 1, "colour": 3}
@@ -31,12 +31,12 @@ NETWORKS = ("gaussian-fast", "gaussian-best")
 DEFAULT = "default"
 
 
-def errors(pictures: list[Any], sigma: int, *, clipped: bool) -> dict[str, Any]:
-    """What each estimator does wrong at one noise level, over all pictures."""
-    noisy = [add_noise(clean, sigma, clipped=clipped) for clean in pictures]
+def errors(images: list[Any], sigma: int, *, clipped: bool) -> dict[str, Any]:
+    """What each estimator does wrong at one noise level, over all images."""
+    noisy = [add_noise(clean, sigma, clipped=clipped) for clean in images]
     figures = {}
     for name, estimate in ESTIMATORS.items():
-        wrong = np.array([estimate(picture) * 255 - sigma for picture in noisy])
+        wrong = np.array([estimate(image) * 255 - sigma for image in noisy])
         figures[name] = {
             "mean absolute": round(float(abs(wrong).mean()), 3),
             "mean": round(float(wrong.mean()), 3),  # above 0 it errs high
@@ -45,37 +45,37 @@ def errors(pictures: list[Any], sigma: int, *, clipped: bool) -> dict[str, Any]:
     return figures
 
 
-def milliseconds(pictures: list[Any]) -> dict[str, float]:
+def milliseconds(images: list[Any]) -> dict[str, float]:
     """What one estimate costs, in wall time."""
-    calls = {name: partial(how, pictures[0]) for name, how in ESTIMATORS.items()}
+    calls = {name: partial(how, images[0]) for name, how in ESTIMATORS.items()}
     return {name: round(1000 * best.wall, 1) for name, best in best_times(calls, rounds=5).items()}
 
 
-def left_alone(model: str, pictures: list[Any]) -> dict[str, Any]:
-    """PSNR of output to input of clean 8-bit pictures, in dB; None where all came back as they were."""
+def left_alone(model: str, images: list[Any]) -> dict[str, Any]:
+    """PSNR of output to input of clean 8-bit images, in dB; None where all came back as they were."""
     network = load_model(model)
-    results = [network.denoise(np.rint(clean * 255).astype(np.uint8)) for clean in pictures]
-    pairs = zip(results, pictures, strict=True)
+    results = [network.denoise(np.rint(clean * 255).astype(np.uint8)) for clean in images]
+    pairs = zip(results, images, strict=True)
     changed = [psnr(result.pixels / 255, clean, data_range=1.0) for result, clean in pairs if result.changed]
     return {
-        "pictures": len(results),
+        "images": len(results),
         "changed": len(changed),
         "worst": round(min(changed), 2) if changed else None,
         "below 45 dB": sum(value < 45 for value in changed),
     }
 
 
-def denoised(pictures: list[Any], sigma: int) -> dict[str, Any]:
+def denoised(images: list[Any], sigma: int) -> dict[str, Any]:
     """Mean PSNR in dB with the level given and estimated, and by the default; noise not clipped."""
-    noisy = [add_noise(clean, sigma, clipped=False) for clean in pictures]
+    noisy = [add_noise(clean, sigma, clipped=False) for clean in images]
     models: dict[str, tuple[str, float | None]] = {DEFAULT: ("auto", None)}
     for name in NETWORKS:
         models |= {f"{name}, given": (name, sigma / 255), f"{name}, estimated": (name, None)}
-    found: dict[str, Any] = {"images": len(pictures)}
+    found: dict[str, Any] = {"images": len(images)}
     for title, (name, level) in models.items():
         network = load_model(name)
-        outputs = [network.denoise(picture, sigma=level).pixels for picture in noisy]
-        scores = [psnr(*pair, data_range=1.0) for pair in zip(outputs, pictures, strict=True)]
+        outputs = [network.denoise(image, sigma=level).pixels for image in noisy]
+        scores = [psnr(*pair, data_range=1.0) for pair in zip(outputs, images, strict=True)]
         found[title] = round(float(np.mean(scores)), 3)
     return found
 
@@ -83,23 +83,23 @@ def denoised(pictures: list[Any], sigma: int) -> dict[str, Any]:
 def measure_tune(desk: Desk) -> dict[str, Any]:
     figures: dict[str, Any] = {"facts": facts(), "errors": {}, "clean": {}, "milliseconds": {}}
     for kind, channels in KINDS.items():
-        pictures = desk.pictures("photos/tune", channels)
-        figures["milliseconds"][kind] = milliseconds(pictures)
+        images = desk.images("photos/tune", channels)
+        figures["milliseconds"][kind] = milliseconds(images)
         for sigma, protocol in itertools.product(SIGMAS, ("float", "clipped")):
             figures["errors"][f"{kind}/{sigma}/{protocol}"] = errors(
-                pictures, sigma, clipped=protocol == "clipped"
+                images, sigma, clipped=protocol == "clipped"
             )
         for model in index.names():
-            figures["clean"][f"{model}, {kind}"] = left_alone(model, pictures)
+            figures["clean"][f"{model}, {kind}"] = left_alone(model, images)
     return figures
 
 
 def measure_denoised(desk: Desk) -> dict[str, Any]:
     figures: dict[str, Any] = {"facts": facts(), "sets": {}}
     for name, (channels, limit) in SETS.items():
-        pictures = desk.pictures(f"test/{name.lower()}", channels, limit)
+        images = desk.images(f"test/{name.lower()}", channels, limit)
         for sigma in DENOISED_SIGMAS[: 2 if desk.tiny else None]:
-            figures["sets"][f"{name}, {sigma}"] = found = denoised(pictures, sigma)
+            figures["sets"][f"{name}, {sigma}"] = found = denoised(images, sigma)
             print(name, sigma, found, flush=True)
     return figures
 
@@ -149,7 +149,7 @@ def tune_tables(figures: dict[str, Any]) -> str:
     text = "Errors in grey levels of 255:\n\n"
     text += table(("Images, sigma, noise", *(", ".join(pair) for pair in measures)), rows)
     text += "\nClean images, nothing given; PSNR of output to input in dB:\n\n"
-    columns = ("pictures", "changed", "worst", "below 45 dB")
+    columns = ("images", "changed", "worst", "below 45 dB")
     clean = [
         [key, *("–" if entry[column] is None else entry[column] for column in columns)]
         for key, entry in figures["clean"].items()

@@ -4,7 +4,7 @@
     python -m benchmarks.speed --only methods  # or: path, command, start, size
 
 Times are the best of several runs, in turns, so that a busy machine hurts all alike; ratios come from one
-run. Hardly any of these figures depends on what a picture shows, so the pictures are synthetic.
+run. Hardly any of these figures depends on what an image shows, so the images are synthetic.
 """
 
 import itertools
@@ -24,10 +24,10 @@ import numpy as np
 from benchmarks.common import HERE, Desk, add_noise, arguments, best_times, facts, run_command, table
 from benchmarks.peers import methods, told, use_one_thread
 from pellucid import load_model, write_image
-from pellucid.images.picture import Picture
 from pellucid.inference import index
 from pellucid.inference.model import LARGEST_TILE
 from pellucid.inference.session import Session
+from pellucid.io.image import Image
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -81,13 +81,13 @@ def measure_methods(desk: Desk) -> Figures:
     for kind, channels in KINDS.items():
         noisy = (scene(side, side, channels) / 255).astype(np.float32)
         small = noisy[: side // 4, : side // 4]  # BM3D takes 40 seconds a megapixel and more
-        picture = np.ascontiguousarray(noisy.transpose(2, 0, 1)[None])  # (h, w, c) -> (1, c, h, w)
+        image = np.ascontiguousarray(noisy.transpose(2, 0, 1)[None])  # (h, w, c) -> (1, c, h, w)
         features = np.random.default_rng(0).random((1, 64, side // 2, side // 2), np.float32)
         calls: dict[str, Callable[[], Any]] = {
             name: partial(method, small if name == BM3D else noisy, SIGMA / 255)
             for name, method in methods().items()
         }
-        calls[PLAIN] = partial(network([channels, *16 * [64], channels]), picture)
+        calls[PLAIN] = partial(network([channels, *16 * [64], channels]), image)
         calls[CONVOLUTION] = partial(network([64, 64]), features)
         best = best_times(calls, rounds=1 if desk.tiny else 7)
         sizes = {BM3D: small.size / channels, CONVOLUTION: features.size / 64}
@@ -116,7 +116,7 @@ def shares(seconds: Figures, channels: int) -> dict[str, float]:
 
 
 def measure_path(desk: Desk) -> Figures:
-    """The whole path over the network alone, for a large picture in memory, all cores."""
+    """The whole path over the network alone, for a large image in memory, all cores."""
     side = 256 if desk.tiny else 3456
     figures: Figures = {}
     for kind, channels in KINDS.items():
@@ -147,7 +147,7 @@ def measure_command(desk: Desk) -> Figures:
         for name, (height, width) in sizes.items():
             source = desk.scratch / f"scene-{name}.jpg"
             if not source.exists():
-                write_image(source, Picture(samples=scene(height, width, 3), format="jpeg"))
+                write_image(source, Image(samples=scene(height, width, 3), format="jpeg"))
             command = [PROGRAM, "denoise", str(source), "-o", str(desk.scratch / "out.jpg"), "--overwrite"]
             runs = [run_command([*command, "--model", model]) for _ in range(1 if name == "50" else 3)]
             best = [min(each) for each in zip(*runs, strict=True)]
@@ -252,13 +252,13 @@ def methods_tables(part: Figures) -> str:
 def path_table(part: Figures) -> str:
     rows = [[name, each["cpu"], each["wall"]] for name, each in part.items()]
     head = "The whole path over the network alone, 12 megapixels in memory, all cores:\n\n"
-    return head + table(("Network, picture", "CPU", "wall"), rows) + "\n"
+    return head + table(("Network, image", "CPU", "wall"), rows) + "\n"
 
 
 def command_table(part: Figures) -> str:
     rows = [[name, each["wall"], each["cpu"], each["megabytes"]] for name, each in part.items()]
     head = "`pellucid denoise` on a colour JPEG, with nothing told, all cores:\n\n"
-    return head + table(("Network, picture", "wall seconds", "CPU seconds", "peak megabytes"), rows) + "\n"
+    return head + table(("Network, image", "wall seconds", "CPU seconds", "peak megabytes"), rows) + "\n"
 
 
 def small_tables(parts: Figures) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 
 from benchmarks.common import Desk, Pixels, arguments, facts, table
 from pellucid import load_model
-from pellucid.images.noise import NumpyRandom, Poisson
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.sensor import Poisson
 
 FLUXES = (30, 60, 100, 200, 400, 800, 1600, 5000, 20000, 80000)  # photons
 SKY, WIDTH, STEP = 10.0, 2.5, 32

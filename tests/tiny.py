@@ -1,6 +1,8 @@
-"""Networks, recipes and pictures so small that tests can train and export them in seconds."""
+"""Networks, recipes and images so small that tests can train and export them in seconds."""
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -10,59 +12,55 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from skimage import data
 
-from pellucid.images.files import write_image
-from pellucid.images.picture import Picture
+from pellucid.inference.card import Card
 from pellucid.inference.model import Model
+from pellucid.io.files import write_image
+from pellucid.io.image import Image
 from pellucid.networks.autoencoder import Autoencoder
+from pellucid.networks.families import (
+    ConvLatentSettings,
+    ConvPoolSettings,
+    DenseSettings,
+    EstimatorSettings,
+    PhotoSettings,
+    UNetSettings,
+)
+from pellucid.networks.network import Network
 from pellucid.networks.photo import PhotoUNet
 from pellucid.networks.unet import UNet
-from pellucid.training.checkpoint import Network, make_network
+from pellucid.training.checkpoint import make_network
 from pellucid.training.export import export_network
-from pellucid.training.recipe import (
-    ConvLatentTable,
-    ConvPoolTable,
-    Data,
-    Degrade,
-    DenseTable,
-    EstimatorTable,
-    PhotoTable,
-    Recipe,
-    Schedule,
-    SetData,
-    UNetTable,
-)
+from pellucid.training.recipe import Data, Degrade, Recipe, Schedule, SetData
 
-UNET = UNetTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
-PHOTO = PhotoTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,), estimator=4)
-DENSE = DenseTable(level=3)
-LATENT = ConvLatentTable(code=5, widths=(4, 6))
-POOL = ConvPoolTable(widths=(4, 6))
-AUTOENCODERS: tuple[DenseTable | ConvLatentTable | ConvPoolTable, ...] = (DENSE, LATENT, POOL)
+UNET = UNetSettings(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
+PHOTO = PhotoSettings(widths=(8, 16), encoder=(0,), body=1, decoder=(1,), estimator=4)
+DENSE = DenseSettings(level=3)
+LATENT = ConvLatentSettings(code=5, widths=(4, 6))
+POOL = ConvPoolSettings(widths=(4, 6))
+AUTOENCODERS: tuple[DenseSettings | ConvLatentSettings | ConvPoolSettings, ...] = (DENSE, LATENT, POOL)
 
-CROPS = UNetTable | EstimatorTable  # a PhotoTable is a UNetTable
-SETS = UNetTable | DenseTable | ConvLatentTable | ConvPoolTable
+CROPS = UNetSettings | EstimatorSettings  # a PhotoSettings is a UNetSettings
+SETS = UNetSettings | DenseSettings | ConvLatentSettings | ConvPoolSettings
 
 WORDS: dict[str, Any] = {
     "name": "tiny",
     "version": "1",
     "purpose": "Tests",
     "licence": "Apache-2.0",
-    "trained_on": "Pictures that come with scikit-image",
+    "trained_on": "Images that come with scikit-image",
 }
 
 
 def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedule: Any) -> Recipe:
-    """A recipe for `training_pictures`, in float32; `schedule` names what differs from a short one."""
-    batch = 8 if isinstance(network, EstimatorTable) else 4
+    """A recipe for `training_images`, in float32; `schedule` names what differs from a short one."""
+    batch = 8 if isinstance(network, EstimatorSettings) else 4
     short = {"steps": 12, "batch": batch, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
-    plain = not isinstance(network, (PhotoTable, EstimatorTable))
+    plain = not isinstance(network, (PhotoSettings, EstimatorSettings))
     camera = None if plain else "camera:iso=800-12800"
     return Recipe(
         **WORDS,
-        data=Data(
-            train=("train",), tune="tune", channels=channels, crop=64, per_picture=16, pairs=32, renew=8
-        ),
-        degrade=Degrade(None if isinstance(network, PhotoTable) else "gaussian:0-75", camera),
+        data=Data(train=("train",), tune="tune", channels=channels, crop=64, per_image=16, pairs=32, renew=8),
+        degrade=Degrade(None if isinstance(network, PhotoSettings) else "gaussian:0-75", camera),
         network=network,
         schedule=Schedule(**{**short, "precision": "float32", **schedule}),
         loss_floor=0.04,
@@ -78,7 +76,7 @@ def set_recipe(
     data: dict[str, Any] | None = None,
     **schedule: Any,
 ) -> Recipe:
-    """A recipe for `set_pictures`; `data` and `schedule` name what differs from a short one."""
+    """A recipe for `set_images`; `data` and `schedule` name what differs from a short one."""
     short: dict[str, Any] = {"epochs": 3, "batch": 8, "optimizer": "adam", "learning_rate": 0.01}
     short |= {"warm_up": 2, "average": 0.9, "clip": 0, "precision": "float32"}
     if "steps" in schedule:
@@ -93,32 +91,32 @@ def set_recipe(
     )
 
 
-def training_pictures(folder: Path) -> Path:
-    """Write a folder of pictures for `tiny_recipe`: train (two pictures) and tune (one)."""
-    pictures = {
+def training_images(folder: Path) -> Path:
+    """Write a folder of images for `tiny_recipe`: train (two images) and tune (one)."""
+    images = {
         "train/coffee.png": data.coffee()[100:260, 100:300],
         "train/cat.png": data.cat()[50:200, 100:280],
         "tune/astronaut.png": data.astronaut()[60:156, 160:288],
     }
-    for name, samples in pictures.items():
+    for name, samples in images.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_image(folder / name, Picture(samples=np.ascontiguousarray(samples)))
+        write_image(folder / name, Image(samples=np.ascontiguousarray(samples)))
     return folder
 
 
-def set_pictures(folder: Path, count: int = 40) -> Path:
-    """Write a folder of pictures for `set_recipe`: squares on black; of 40, 32 train and 4 + 4 judge."""
+def set_images(folder: Path, count: int = 40) -> Path:
+    """Write a folder of images for `set_recipe`: squares on black; of 40, 32 train and 4 + 4 judge."""
     rng = np.random.default_rng(0)
     (folder / "squares").mkdir(parents=True, exist_ok=True)
     for number in range(count):
         samples = np.zeros((16, 16, 3), np.uint8)
         row, column = rng.integers(0, 11, 2)
         samples[row : row + 5, column : column + 5] = rng.integers(150, 256, 3)
-        write_image(folder / "squares" / f"{number}.png", Picture(samples=samples))
+        write_image(folder / "squares" / f"{number}.png", Image(samples=samples))
     return folder
 
 
-def lively_network(recipe: Recipe) -> Network:
+def textured_network(recipe: Recipe) -> Network:
     """An untrained network whose output depends on everything that it sees, as a trained one's does."""
     torch.manual_seed(1)
     network = make_network(recipe)
@@ -133,16 +131,31 @@ def lively_network(recipe: Recipe) -> Network:
     return network
 
 
+@cache
+def _exported(recipe: Recipe) -> tuple[bytes, Card]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.onnx"
+        card = export_network(textured_network(recipe), recipe, path, steps=0, figures={"made up": 1.5})
+        return path.read_bytes(), card
+
+
+def write_exported(recipe: Recipe, path: Path) -> Card:
+    """Write the file of a `textured_network`, which is exported once a session: that takes seconds."""
+    content, card = _exported(recipe)
+    path.write_bytes(content)
+    return card
+
+
 def tiny_file(folder: Path, **options: Any) -> Path:
-    """Export a `lively_network` of `tiny_recipe(**options)`."""
+    """Write the file of a `textured_network` of `tiny_recipe(**options)`."""
     recipe = tiny_recipe(**options)
     path = folder / f"tiny-{recipe.data.channels}.onnx"
-    export_network(lively_network(recipe), recipe, path, steps=0, figures={"made up": 1.5})
+    write_exported(recipe, path)
     return path
 
 
 def taking_file(photo: Path, *amounts: float) -> Path:
-    """Copy a network for photographs into one that takes so much from each channel of every picture."""
+    """Copy a network for photographs into one that takes so much from each channel of every image."""
     model = onnx.load(photo)
     amount = numpy_helper.from_array(np.array(amounts, np.float32).reshape(1, -1, 1, 1), "amount")
     nodes = [helper.make_node("Sub", ["noisy", "amount"], ["denoised"])]
@@ -154,17 +167,17 @@ def taking_file(photo: Path, *amounts: float) -> Path:
 
 
 def colours(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
-    """A picture (height, width, 3) of shading and noise, float32, 0 to 1."""
+    """An image (height, width, 3) of shading and noise, float32, 0 to 1."""
     shading = np.add.outer(np.linspace(0, 0.4, height), np.linspace(0, 0.4, width))[..., None]
     noise = np.random.default_rng(seed).random((height, width, 3)) * 0.2
     return (shading + noise).astype(np.float32)
 
 
 def reach_of(model: Model, channels: int, middle: int) -> int:
-    """How far away the pixel (middle, middle) of a grey or colour picture changes the result, in pixels."""
+    """How far away the pixel (middle, middle) of a grey or colour image changes the result, in pixels."""
     side = 2 * middle + 1
     even = np.zeros((side, side, channels), np.float32)
-    even[..., 0] = 0.5  # so that a colour picture is no grey one
+    even[..., 0] = 0.5  # so that a colour image is no grey one
     reach = 0
     for value in (1e4, -1e4):  # so large that no change is rounded away
         changed = even.copy()

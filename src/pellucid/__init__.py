@@ -1,4 +1,4 @@
-"""Pellucid takes the noise out of pictures.
+"""Pellucid takes the noise out of images.
 
 >>> import numpy, pellucid
 >>> noisy = numpy.full((64, 64, 3), 128, numpy.uint8)
@@ -19,11 +19,11 @@ from pellucid.errors import (
 )
 
 if TYPE_CHECKING:
-    from pellucid.images.files import read_image, write_image
-    from pellucid.images.noise import parse_noise
     from pellucid.inference.auto import analyse, estimate_sigma
     from pellucid.inference.denoise import denoise, denoise_file
     from pellucid.inference.model import load_model
+    from pellucid.io.files import read_image, write_image
+    from pellucid.noise.registry import parse_noise
 
 __version__ = "0.1.0"
 
@@ -53,9 +53,9 @@ _LAZY = {
     "analyse": "pellucid.inference.auto",
     "estimate_sigma": "pellucid.inference.auto",
     "load_model": "pellucid.inference.model",
-    "parse_noise": "pellucid.images.noise",
-    "read_image": "pellucid.images.files",
-    "write_image": "pellucid.images.files",
+    "parse_noise": "pellucid.noise.registry",
+    "read_image": "pellucid.io.files",
+    "write_image": "pellucid.io.files",
 }
 
 

@@ -2,7 +2,7 @@
 
     PellucidError                 1   a bug: something that should not happen
     ├── UsageError (ValueError)   2   a wrong argument, option, shape or name
-    ├── InputError (OSError)      3   a file or picture that cannot be used
+    ├── InputError (OSError)      3   a file or image that cannot be used
     ├── BatchError                4   some of several inputs failed
     └── LimitError (OSError)      5   a limit or a resource: memory, disk, pixels
         ├── DeviceError               a device that was asked for cannot be used
@@ -47,7 +47,7 @@ class UsageError(PellucidError, ValueError):
 
 
 class InputError(PellucidError, OSError):
-    """A file or picture that cannot be used: missing, broken, or of a kind that is not supported."""
+    """A file or image that cannot be used: missing, broken, or of a kind that is not supported."""
 
     exit_code = 3
 

@@ -1,4 +1,4 @@
-"""What the tests of the commands share: the real `pellucid` command, and pictures to give it."""
+"""What the tests of the commands share: the real `pellucid` command, and images to give it."""
 
 import json
 import os
@@ -113,7 +113,7 @@ def noisy(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @pytest.fixture
-def picture(tmp_path: Path, noisy: NDArray[np.uint8]) -> Callable[[str], Path]:
+def image(tmp_path: Path, noisy: NDArray[np.uint8]) -> Callable[[str], Path]:
     """Put the noisy photograph into the test's folder, under a name."""
 
     def save(name: str) -> Path:

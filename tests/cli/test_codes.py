@@ -17,12 +17,12 @@ DIGITS = np.random.default_rng(0).integers(0, 256, (3, 12, 12), dtype=np.uint8)
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Files of two autoencoders: grey of 12 x 12 pixels, colour of sides that 4 divides."""
-    from pellucid.training.recipe import ConvPoolTable, DenseTable
-    from tests.latent.made import coded_file
+    from pellucid.networks.families import ConvPoolSettings, DenseSettings
+    from tests.coded import coded_file
 
     folder = tmp_path_factory.mktemp("networks")
-    coded_file(DenseTable(level=4), folder / "grey.onnx")
-    coded_file(ConvPoolTable(widths=(4, 6)), folder / "colour.onnx", channels=3)
+    coded_file(DenseSettings(level=4), folder / "grey.onnx")
+    coded_file(ConvPoolSettings(widths=(4, 6)), folder / "colour.onnx", channels=3)
     return {path.stem: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -42,16 +42,16 @@ def pixels(path: Path) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def test_decoded_pictures_are_those_of_the_network_under_their_names(pellucid: Run, tmp_path: Path) -> None:
+def test_decoded_images_are_those_of_the_network_under_their_names(pellucid: Run, tmp_path: Path) -> None:
     done = pellucid("encode", "--model", "grey/grey.onnx", "digits", "-o", "codes.npz")
     assert done.out.startswith("codes.npz  (3 codes of 4 x 4, ")
     done = pellucid("decode", "codes.npz", "--model", "grey/grey.onnx", "-o", "decoded")
-    assert done.out == "codes.npz -> decoded  (3 pictures)\n"
+    assert done.out == "codes.npz -> decoded  (3 images)\n"
     assert tree(tmp_path / "decoded") == {"one.png", "two.png", "three.png"}
 
-    from pellucid.evaluation.contender import denoise_batch
-    from pellucid.images.picture import to_float
+    from pellucid.inference.batches import denoise_batch
     from pellucid.inference.session import Session
+    from pellucid.io.image import to_float
 
     expected = denoise_batch(Session(tmp_path / "grey/grey.onnx"), to_float(DIGITS[:1, ..., None]))
     found = pixels(tmp_path / "decoded/one.png")
@@ -81,7 +81,7 @@ def test_a_colour_network_takes_any_size_that_its_stride_divides(
     Image.fromarray(photo).save(tmp_path / "photo.jpg")
     document = pellucid("encode", "--model", "colour", "photo.jpg", "-o", "photo.npz", "--json").json
     assert document["code"] == [6, 24, 32]
-    assert (document["pictures"], document["bits"]) == (1, 32)
+    assert (document["images"], document["bits"]) == (1, 32)
     assert document["bytes"] == (tmp_path / "photo.npz").stat().st_size
     document = pellucid("decode", "photo.npz", "--model", "colour", "-o", "decoded", "--json").json
     assert document["files"] == [str(Path("decoded/photo.png"))]
@@ -142,12 +142,12 @@ def test_a_network_with_skips_has_no_code(pellucid: Run) -> None:
         (
             ("--model", "grey", "large.png", "-o", "codes.npz"),
             3,
-            "large.png: tiny takes pictures of 12 x 12 pixels",
+            "large.png: tiny takes images of 12 x 12 pixels",
         ),
         (
             ("--model", "grey", "colour.png", "-o", "codes.npz"),
             3,
-            "is for grey pictures, and these are colour pictures",
+            "is for grey images, and these are colour images",
         ),
         (("--model", "colour", "digits/one.png", "large.png", "-o", "codes.npz"), 3, "different sizes"),
         (("--model", "grey", "digits", "-o", "gone/codes.npz"), 3, "cannot be written"),
@@ -193,12 +193,12 @@ def test_transparency_is_not_lost_in_silence(pellucid: Run, tmp_path: Path) -> N
 def test_a_part_of_a_set_is_encoded(pellucid: Run, tmp_path: Path) -> None:
     folder = tmp_path / "data/cifar10"
     folder.mkdir(parents=True)
-    pictures = np.random.default_rng(1).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
-    (folder / "data_batch_1.bin").write_bytes(cifar(pictures, np.zeros(40)))
-    (folder / "test_first_1000.bin").write_bytes(cifar(pictures[:5], np.zeros(5)))
+    images = np.random.default_rng(1).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+    (folder / "data_batch_1.bin").write_bytes(cifar(images, np.zeros(40)))
+    (folder / "test_first_1000.bin").write_bytes(cifar(images[:5], np.zeros(5)))
     encode = ("encode", "--model", "colour", "--set", "cifar10", "--data-dir", "data", "-o")
-    assert pellucid(*encode, "test.npz", "--json").json["pictures"] == 5
-    assert pellucid(*encode, "tune.npz", "--part", "validation", "--json").json["pictures"] == 2
+    assert pellucid(*encode, "test.npz", "--json").json["images"] == 5
+    assert pellucid(*encode, "tune.npz", "--part", "validation", "--json").json["images"] == 2
     pellucid("decode", "test.npz", "--model", "colour", "-o", "decoded")
     assert tree(tmp_path / "decoded") == {f"0000{number}.png" for number in range(5)}
 

@@ -32,20 +32,20 @@ def test_the_figures_are_those_of_the_field(pellucid: Run, tmp_path: Path, photo
     assert table.startswith(f"PSNR  {found['psnr']:.2f} dB\nSSIM  {found['ssim']:.4f}\nMSE   ")
 
 
-def test_equal_pictures_have_no_finite_psnr(pellucid: Run, tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+def test_equal_images_have_no_finite_psnr(pellucid: Run, tmp_path: Path, photo: NDArray[np.uint8]) -> None:
     save(tmp_path / "a.png", photo)
     found = pellucid("compare", "a.png", "a.png", "--json").json
     assert found == {"psnr": None, "ssim": 1.0, "mse": 0.0, "equal": True}
     assert "infinite" in pellucid("compare", "a.png", "a.png").out
 
 
-def test_ssim_is_left_out_for_tiny_pictures(pellucid: Run, tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+def test_ssim_is_left_out_for_tiny_images(pellucid: Run, tmp_path: Path, photo: NDArray[np.uint8]) -> None:
     save(tmp_path / "a.png", photo[:10, :10])
     assert pellucid("compare", "a.png", "a.png", "--json").json["ssim"] is None
     assert "needs 11 pixels a side" in pellucid("compare", "a.png", "a.png").out
 
 
-def test_pictures_that_do_not_fit_are_named(pellucid: Run, tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+def test_images_that_do_not_fit_are_named(pellucid: Run, tmp_path: Path, photo: NDArray[np.uint8]) -> None:
     save(tmp_path / "a.png", photo)
     save(tmp_path / "b.png", photo[:50])
     done = pellucid("compare", "a.png", "b.png", code=2)

@@ -17,12 +17,12 @@ GIVEN = ("--sigma", "25")
 
 
 def samples(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as image:
-        return np.asarray(image)
+    with Image.open(path) as pil_image:
+        return np.asarray(pil_image)
 
 
-def test_the_result_lies_beside_the_picture(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    before = picture("photo.png").read_bytes()
+def test_the_result_lies_beside_the_image(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    before = image("photo.png").read_bytes()
     done = pellucid("denoise", "photo.png", *GIVEN)
     assert done.out.startswith("photo.png -> photo-denoised.png  (gaussian-best: the noise was given, ")
     assert done.err == ""
@@ -34,9 +34,9 @@ def test_the_result_lies_beside_the_picture(pellucid: Run, picture: Save, tmp_pa
 
 
 def test_the_noise_is_analysed_and_decides_the_network_when_neither_is_given(
-    pellucid: Run, picture: Save
+    pellucid: Run, image: Save
 ) -> None:
-    picture("photo.png")
+    image("photo.png")
     (row,) = pellucid("denoise", "photo.png", "--json").json["files"]
     assert 0.05 < row["sigma"] < 0.2
     assert (row["changed"], row["model"]) == (True, "gaussian-best")
@@ -45,8 +45,8 @@ def test_the_noise_is_analysed_and_decides_the_network_when_neither_is_given(
     assert f"(gaussian-best: {row['why']}, " in line
 
 
-def test_the_noise_itself_may_be_given(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    picture("photo.png")
+def test_the_noise_itself_may_be_given(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    image("photo.png")
     pellucid("denoise", "photo.png", "-o", "sigma.png", *GIVEN)
     for name, noise in (("white", "gaussian:25"), ("photons", "poisson:50,read=2")):
         (row,) = pellucid("denoise", "photo.png", "-o", f"{name}.png", "--noise", noise, "--json").json[
@@ -58,8 +58,8 @@ def test_the_noise_itself_may_be_given(pellucid: Run, picture: Save, tmp_path: P
     assert not np.array_equal(photons, sigma)
 
 
-def test_a_network_that_was_named_needs_no_reason(pellucid: Run, picture: Save) -> None:
-    picture("photo.png")
+def test_a_network_that_was_named_needs_no_reason(pellucid: Run, image: Save) -> None:
+    image("photo.png")
     named = ("--model", "gaussian-instant", *GIVEN)
     assert "(noise 25.0, " in pellucid("denoise", "photo.png", *named).out
     (row,) = pellucid("denoise", "photo.png", "--overwrite", "--json", *named).json["files"]
@@ -78,8 +78,8 @@ def test_an_image_without_noise_stays_unchanged_and_the_reason_is_printed(
     assert (row["changed"], row["model"], row["why"]) == (False, "none", "there is no noise to remove")
 
 
-def test_luma_and_chroma_have_strengths_of_their_own(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    before = samples(picture("photo.png")).astype(float)
+def test_luma_and_chroma_have_strengths_of_their_own(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    before = samples(image("photo.png")).astype(float)
     options = {"all": (), "colour": ("--luma", "0"), "grey": ("--chroma", "0"), "half": ("--strength", "0.5")}
     change = {}
     for name, more in options.items():
@@ -93,42 +93,42 @@ def test_luma_and_chroma_have_strengths_of_their_own(pellucid: Run, picture: Sav
 
 @pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("tif", "TIFF"), ("webp", "WEBP")])
 def test_the_suffix_of_the_output_decides_the_format(
-    pellucid: Run, picture: Save, tmp_path: Path, suffix: str, kind: str
+    pellucid: Run, image: Save, tmp_path: Path, suffix: str, kind: str
 ) -> None:
-    picture("photo.png")
+    image("photo.png")
     pellucid("denoise", "photo.png", "-o", f"clean.{suffix}", *GIVEN)
-    with Image.open(tmp_path / f"clean.{suffix}") as image:
-        assert image.format == kind
+    with Image.open(tmp_path / f"clean.{suffix}") as pil_image:
+        assert pil_image.format == kind
 
 
-def test_one_file_may_go_into_a_folder_that_exists(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    picture("photo.png")
+def test_one_file_may_go_into_a_folder_that_exists(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    image("photo.png")
     (tmp_path / "out").mkdir()
     pellucid("denoise", "photo.png", "-o", "out", *GIVEN)
     assert tree(tmp_path / "out") == {"photo.png"}
 
 
-def test_several_files_go_into_a_folder_that_is_made(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    picture("a.png"), picture("b.jpg")
+def test_several_files_go_into_a_folder_that_is_made(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    image("a.png"), image("b.jpg")
     done = pellucid("denoise", "a.png", "b.jpg", "-o", "new/out", *GIVEN)
     assert tree(tmp_path / "new/out") == {"a.png", "b.jpg"}
     assert done.out.splitlines()[-1].startswith("2 denoised, ")
 
 
 def test_a_folder_keeps_its_tree_without_hidden_and_other_files(
-    pellucid: Run, picture: Save, tmp_path: Path
+    pellucid: Run, image: Save, tmp_path: Path
 ) -> None:
     for name in ("in/a.png", "in/deep/er/b.JPG", "in/.hidden.png", "in/.git/c.png"):
-        picture(name)
-    (tmp_path / "in/notes.txt").write_text("no picture")
+        image(name)
+    (tmp_path / "in/notes.txt").write_text("no image")
     (tmp_path / "in/deep/loop").symlink_to("..")
     done = pellucid("denoise", "in", "-o", "out", *GIVEN)
     assert tree(tmp_path / "out") == {"a.png", "deep", "deep/er", "deep/er/b.JPG"}
-    assert done.out.splitlines()[-1].startswith("2 denoised, 1 skipped (no picture), ")
+    assert done.out.splitlines()[-1].startswith("2 denoised, 1 skipped (no image), ")
 
 
-def test_outputs_of_an_earlier_run_are_no_inputs(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    picture("in/a.png")
+def test_outputs_of_an_earlier_run_are_no_inputs(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    image("in/a.png")
     for _ in range(2):
         done = pellucid("denoise", "in", "-o", "in/out", "--overwrite", "--json", *GIVEN)
         assert [row["input"] for row in done.json["files"]] == [os.path.join("in", "a.png")]
@@ -136,10 +136,10 @@ def test_outputs_of_an_earlier_run_are_no_inputs(pellucid: Run, picture: Save, t
 
 
 def test_a_run_that_was_interrupted_goes_on_with_what_is_missing(
-    pellucid: Run, picture: Save, tmp_path: Path
+    pellucid: Run, image: Save, tmp_path: Path
 ) -> None:
     for name in ("in/a.png", "in/b.png", "out/a.png"):
-        picture(name)
+        image(name)
     before = (tmp_path / "out/a.png").read_bytes()
     done = pellucid("denoise", "in", "-o", "out", "--skip-existing", *GIVEN)
     first, last = done.out.splitlines()
@@ -150,8 +150,8 @@ def test_a_run_that_was_interrupted_goes_on_with_what_is_missing(
     assert (again["files"], again["existing"]) == ([], 2)
 
 
-def test_in_place_replaces_the_pictures_of_a_folder(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    before = picture("in/sub/a.png").read_bytes()
+def test_in_place_replaces_the_images_of_a_folder(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    before = image("in/sub/a.png").read_bytes()
     done = pellucid("denoise", "in", "--in-place", *GIVEN)
     assert "-> in place" in done.out
     assert tree(tmp_path) == {"in", "in/sub", "in/sub/a.png"}
@@ -159,9 +159,9 @@ def test_in_place_replaces_the_pictures_of_a_folder(pellucid: Run, picture: Save
 
 
 def test_an_output_that_exists_stays_unless_overwriting_is_allowed(
-    pellucid: Run, picture: Save, tmp_path: Path
+    pellucid: Run, image: Save, tmp_path: Path
 ) -> None:
-    picture("photo.png")
+    image("photo.png")
     target = tmp_path / "photo-denoised.png"
     target.write_text("precious")
     assert "exists already" in pellucid("denoise", "photo.png", *GIVEN, code=2).err
@@ -172,9 +172,9 @@ def test_an_output_that_exists_stays_unless_overwriting_is_allowed(
 
 @pytest.mark.parametrize("given", [("--sigma", "0"), ("--sigma", "25", "--strength", "0")])
 def test_nothing_to_remove_gives_the_very_same_file(
-    pellucid: Run, picture: Save, tmp_path: Path, given: tuple[str, ...]
+    pellucid: Run, image: Save, tmp_path: Path, given: tuple[str, ...]
 ) -> None:
-    before = picture("photo.jpg").read_bytes()
+    before = image("photo.jpg").read_bytes()
     pellucid("denoise", "photo.jpg", *given)
     assert (tmp_path / "photo-denoised.jpg").read_bytes() == before
     pellucid("denoise", "photo.jpg", "--in-place", *given)
@@ -192,17 +192,17 @@ def test_nothing_to_remove_gives_the_very_same_file(
     ],
 )
 def test_two_inputs_for_one_output_are_refused_before_anything_is_done(
-    pellucid: Run, picture: Save, tmp_path: Path, arguments: tuple[str, ...]
+    pellucid: Run, image: Save, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    picture("a/x.png"), picture("b/x.png")
+    image("a/x.png"), image("b/x.png")
     (tmp_path / "link.png").symlink_to("a/x.png")
     before = tree(tmp_path), (tmp_path / "a/x.png").read_bytes()
     assert "would both be written to" in pellucid("denoise", *arguments, *GIVEN, code=2).err
     assert (tree(tmp_path), (tmp_path / "a/x.png").read_bytes()) == before
 
 
-def test_an_output_must_not_replace_another_input(pellucid: Run, picture: Save) -> None:
-    picture("a.png"), picture("a-denoised.png")
+def test_an_output_must_not_replace_another_input(pellucid: Run, image: Save) -> None:
+    image("a.png"), image("a-denoised.png")
     done = pellucid("denoise", "a.png", "a-denoised.png", "--overwrite", *GIVEN, code=2)
     assert "which is an input too" in done.err
 
@@ -244,9 +244,9 @@ def test_an_output_must_not_replace_another_input(pellucid: Run, picture: Save) 
     ],
 )
 def test_wrong_usage_is_an_error_and_nothing_is_done(
-    pellucid: Run, picture: Save, tmp_path: Path, arguments: tuple[str, ...], words: str
+    pellucid: Run, image: Save, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    picture("a.png"), picture("b.png"), picture("folder/c.png")
+    image("a.png"), image("b.png"), image("folder/c.png")
     given = () if {"--sigma", "--noise"} & set(arguments) else GIVEN
     before = tree(tmp_path)
     done = pellucid("denoise", *arguments, *given, code=2)
@@ -287,9 +287,9 @@ def test_what_is_wrong_with_the_input_is_told_before_what_is_wrong_with_its_suff
 
 
 def test_a_disk_without_space_is_told_by_the_name_of_the_output(
-    environment: dict[str, str], picture: Save, tmp_path: Path
+    environment: dict[str, str], image: Save, tmp_path: Path
 ) -> None:
-    picture("a.png")
+    image("a.png")
     limited = ["bash", "-c", 'ulimit -f 1 && exec "$0" "$@"', PELLUCID, "denoise", "a.png", *GIVEN]
     done = subprocess.run(limited, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 5
@@ -300,24 +300,24 @@ def test_a_disk_without_space_is_told_by_the_name_of_the_output(
     assert tree(tmp_path) == {"a.png"}
 
 
-def test_an_output_below_a_file_is_told_so(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    picture("a.png"), picture("b.png")
+def test_an_output_below_a_file_is_told_so(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    image("a.png"), image("b.png")
     for output in ("b.png/c.png", "b.png/d/c.png"):
         done = pellucid("denoise", "a.png", "-o", output, *GIVEN, code=3)
         assert " is no folder: a file is there" in done.err
     assert tree(tmp_path) == {"a.png", "b.png"}
 
 
-def test_a_limit_ends_with_5(pellucid: Run, picture: Save) -> None:
-    picture("photo.png")
+def test_a_limit_ends_with_5(pellucid: Run, image: Save) -> None:
+    image("photo.png")
     assert "limit" in pellucid("denoise", "photo.png", "--max-pixels", "100", code=5).err
     err = pellucid("denoise", "photo.png", "--memory", "1M", *GIVEN, code=5).err
     assert err.startswith("error: photo.png: 1 MB are too few")
     assert "--memory" in err
 
 
-def test_a_bad_file_does_not_stop_the_others(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    picture("a.png"), picture("z.png")
+def test_a_bad_file_does_not_stop_the_others(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    image("a.png"), image("z.png")
     (tmp_path / "bad.png").write_text("words")
     done = pellucid("denoise", "a.png", "bad.png", "gone.png", "z.png", "-o", "out", *GIVEN, code=4)
     assert tree(tmp_path / "out") == {"a.png", "z.png"}
@@ -329,16 +329,16 @@ def test_all_of_several_failing_is_4_too(pellucid: Run) -> None:
     pellucid("denoise", "a.png", "b.png", *GIVEN, code=4)
 
 
-def test_a_folder_without_pictures_ends_with_3(pellucid: Run, tmp_path: Path) -> None:
+def test_a_folder_without_images_ends_with_3(pellucid: Run, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    assert "in holds no pictures" in pellucid("denoise", "in", "-o", "out", code=3).err
+    assert "in holds no images" in pellucid("denoise", "in", "-o", "out", code=3).err
     assert tree(tmp_path) == {"in"}
 
 
 def test_json_tells_all_that_happened_and_nothing_else_is_printed(
-    pellucid: Run, picture: Save, tmp_path: Path
+    pellucid: Run, image: Save, tmp_path: Path
 ) -> None:
-    picture("in/a.png")
+    image("in/a.png")
     (tmp_path / "in/bad.png").write_text("words")
     (tmp_path / "in/notes.txt").write_text("words")
     document = pellucid("denoise", "in", "-o", "out", "--json", *GIVEN, code=4).json
@@ -361,39 +361,37 @@ def test_errors_are_json_too(pellucid: Run, arguments: tuple[str, ...], code: in
     assert error["remedy"]
 
 
-def test_quiet_prints_nothing_but_errors(pellucid: Run, picture: Save) -> None:
-    picture("a.png")
+def test_quiet_prints_nothing_but_errors(pellucid: Run, image: Save) -> None:
+    image("a.png")
     done = pellucid("denoise", "a.png", "--quiet", *GIVEN)
     assert (done.out, done.err) == ("", "")
     assert pellucid("denoise", "a.png", "--quiet", *GIVEN, code=2).err.startswith("error: ")
 
 
-def test_warnings_are_plain_lines_on_standard_error(pellucid: Run, picture: Save) -> None:
-    picture("photo.jpg").rename(picture("really-a-jpeg.png"))
+def test_warnings_are_plain_lines_on_standard_error(pellucid: Run, image: Save) -> None:
+    image("photo.jpg").rename(image("really-a-jpeg.png"))
     done = pellucid("denoise", "really-a-jpeg.png", "-o", "out.jpg", *GIVEN)
     assert done.err.startswith("warning: really-a-jpeg.png is named like a PNG but is a JPEG")
     assert done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("text", ["25", "25.0", "0.5", "1"])
-def test_sigma_counts_grey_levels(pellucid: Run, picture: Save, text: str) -> None:
-    picture("photo.png")
+def test_sigma_counts_grey_levels(pellucid: Run, image: Save, text: str) -> None:
+    image("photo.png")
     (row,) = pellucid("denoise", "photo.png", "--sigma", text, "--json").json["files"]
     assert row["sigma"] == pytest.approx(float(text) / 255)
 
 
-def test_noise_above_the_range_of_a_model_is_removed_as_the_most_in_it(pellucid: Run, picture: Save) -> None:
-    folder = picture("photo.png").parent
+def test_noise_above_the_range_of_a_model_is_removed_as_the_most_in_it(pellucid: Run, image: Save) -> None:
+    folder = image("photo.png").parent
     done = pellucid("denoise", "photo.png", "--sigma", "200", "-o", "much.png")
     assert done.err.startswith("warning: photo.png: noise 200 is taken as 75")
     pellucid("denoise", "photo.png", "--sigma", "75", "-o", "most.png")
     assert (folder / "much.png").read_bytes() == (folder / "most.png").read_bytes()
 
 
-def test_a_picture_by_another_name_is_not_replaced_by_what_its_name_says(
-    pellucid: Run, picture: Save
-) -> None:
-    path = picture("shot.png")
+def test_a_image_by_another_name_is_not_replaced_by_what_its_name_says(pellucid: Run, image: Save) -> None:
+    path = image("shot.png")
     path = path.rename(path.with_suffix(".jpg"))
     before = path.read_bytes()
     done = pellucid("denoise", "shot.jpg", "--in-place", *GIVEN, code=2)
@@ -414,24 +412,24 @@ def test_values_that_no_image_has_are_an_error_that_names_the_file(
 
 
 @pytest.mark.parametrize("text", ["1000", "1000M", "1g", "1.5GB"])
-def test_memory_is_read_with_and_without_unit(pellucid: Run, picture: Save, text: str) -> None:
-    picture("photo.png")
+def test_memory_is_read_with_and_without_unit(pellucid: Run, image: Save, text: str) -> None:
+    image("photo.png")
     pellucid("denoise", "photo.png", "--memory", text, *GIVEN)
 
 
 def test_runs_are_bit_identical_whatever_the_threads_and_exactness(
-    pellucid: Run, picture: Save, tmp_path: Path
+    pellucid: Run, image: Save, tmp_path: Path
 ) -> None:
-    picture("photo.png")
+    image("photo.png")
     for name, options in {"a": (), "b": (), "c": ("--exact",)}.items():
         pellucid("denoise", "photo.png", "-o", f"{name}.png", *GIVEN, *options)
     first, *others = [samples(tmp_path / f"{name}.png") for name in "abc"]
     assert all(np.array_equal(first, other) for other in others)
 
 
-def test_names_may_hold_any_bytes(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+def test_names_may_hold_any_bytes(pellucid: Run, image: Save, tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff\x1b[31m.png")
-    picture("a.png").rename(tmp_path / name)
+    image("a.png").rename(tmp_path / name)
     done = pellucid("denoise", name, "-o", "out/", *GIVEN)
     assert done.out.startswith("\\udcff\\x1b[31m.png -> ")
     (row,) = pellucid("denoise", name, "-o", "out/", "--overwrite", "--json", *GIVEN).json["files"]
@@ -439,11 +437,11 @@ def test_names_may_hold_any_bytes(pellucid: Run, picture: Save, tmp_path: Path) 
     assert os.listdir(os.fsencode(tmp_path / "out")) == [b"\xff\x1b[31m.png"]
 
 
-def test_a_name_that_becomes_too_long_is_no_bug(pellucid: Run, picture: Save) -> None:
-    name = picture("n" * 248 + ".png").name
+def test_a_name_that_becomes_too_long_is_no_bug(pellucid: Run, image: Save) -> None:
+    name = image("n" * 248 + ".png").name
     assert "name too long" in pellucid("denoise", name, *GIVEN, code=3).err
 
 
-def test_a_name_that_begins_with_a_dash_follows_two_dashes(pellucid: Run, picture: Save) -> None:
-    picture("--json.png")
+def test_a_name_that_begins_with_a_dash_follows_two_dashes(pellucid: Run, image: Save) -> None:
+    image("--json.png")
     assert pellucid("denoise", *GIVEN, "--", "--json.png").out.startswith("--json.png -> ")

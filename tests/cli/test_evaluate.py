@@ -16,7 +16,7 @@ NOISE = ("--noise", "gaussian:0.3", "--no-baselines")
 
 @pytest.fixture
 def folder(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
-    """A run folder and a network that does nothing, beside two small grey pictures."""
+    """A run folder and a network that does nothing, beside two small grey images."""
     (tmp_path / "photos").mkdir()
     for number, piece in enumerate((photo[:32, :40, 0], photo[20:44, 10:40, 1])):
         Image.fromarray(np.ascontiguousarray(piece)).save(tmp_path / "photos" / f"{number}.png")
@@ -29,7 +29,7 @@ def folder(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
 def test_a_run_and_a_file_are_compared_in_one_report(pellucid: Run, folder: Path) -> None:
     done = pellucid("evaluate", "run", "same.onnx", "--set", "photos", *NOISE, "-o", "report")
     head, *lines = done.out.splitlines()[:4]
-    assert head.split() == ["SET", "NOISE", "METHOD", "PSNR", "SSIM", "MSE", "PICTURES"]
+    assert head.split() == ["SET", "NOISE", "METHOD", "PSNR", "SSIM", "MSE", "IMAGES"]
     assert [line.split("  ")[2].strip() for line in lines] == ["noisy input", "run", "same"]
     assert done.out.endswith("report/report.html\n")
     assert done.err == ""
@@ -55,15 +55,15 @@ def test_the_figures_come_as_one_json_document(pellucid: Run, folder: Path) -> N
     }
 
 
-def test_a_broken_picture_is_left_out_and_said(pellucid: Run, folder: Path) -> None:
+def test_a_broken_image_is_left_out_and_said(pellucid: Run, folder: Path) -> None:
     (folder / "photos" / "broken.png").write_bytes(b"nothing")
     done = pellucid("evaluate", "run", "--set", "photos", *NOISE, "-o", "report")
     assert "Left out: photos/broken.png" in done.err
-    assert "2 grey pictures of photos; 1 more cannot be read" in (folder / "report/report.html").read_text()
+    assert "2 grey images of photos; 1 more cannot be read" in (folder / "report/report.html").read_text()
     for name in "01":
         (folder / "photos" / f"{name}.png").unlink()
     done = pellucid("evaluate", "run", "--set", "photos", *NOISE, code=3)
-    assert "No picture in photos can be read" in done.err
+    assert "No image in photos can be read" in done.err
 
 
 def test_the_json_file_is_what_is_printed(pellucid: Run, folder: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_report_is_not_replaced_unless_that_is_allowed(pellucid: Run, folder: 
         (("photos", "--set", "photos", "--noise", "gaussian:0.5"), 3, "photos holds no .onnx file"),
         (("run", "--set", "photos", "--noise", "gaussian:0.5", "-o", "same.onnx"), 2, "same.onnx is a file"),
         (("run", "--set", "photos", "--noise", "gaussian:0.5", "--threads", "0"), 2, "--threads is 0"),
-        (("run", "--set", "run", "--noise", "gaussian:0.5"), 3, "run holds no pictures"),
+        (("run", "--set", "run", "--noise", "gaussian:0.5"), 3, "run holds no images"),
         (("run", "--set", "photos", *NOISE, "-o", "same.onnx/out"), 3, "nothing may be made in"),
     ],
 )
@@ -127,10 +127,10 @@ def test_what_cannot_be_done_is_said(
     assert words in pellucid("evaluate", *arguments, code=code).err
 
 
-def test_a_set_of_pictures_that_the_network_cannot_take_is_refused(pellucid: Run, folder: Path) -> None:
+def test_a_set_of_images_that_the_network_cannot_take_is_refused(pellucid: Run, folder: Path) -> None:
     network_file(folder / "sized.onnx", size=(28, 28))
     done = pellucid("evaluate", "sized.onnx", "--set", "photos", *NOISE, code=2)
-    assert "takes pictures of 28 x 28 pixels, and these have 40 x 32" in done.err
+    assert "takes images of 28 x 28 pixels, and these have 40 x 32" in done.err
 
 
 def test_the_help_has_an_example_and_says_which_noises_there_are(pellucid: Run) -> None:

@@ -85,13 +85,13 @@ def test_a_full_disk_under_standard_output_is_one_line(
 
 @pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_do_no_harm(
-    environment: dict[str, str], picture: Save, tmp_path: Path, closing: str
+    environment: dict[str, str], image: Save, tmp_path: Path, closing: str
 ) -> None:
-    picture("a.png")
+    image("a.png")
     line = f'"{PELLUCID}" denoise a.png --sigma 25 {closing}'
     assert subprocess.run(["sh", "-c", line], env=environment, cwd=tmp_path).returncode == 0
-    with Image.open(tmp_path / "a-denoised.png") as image:
-        image.load()
+    with Image.open(tmp_path / "a-denoised.png") as pil_image:
+        pil_image.load()
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_closed_streams_do_no_harm(
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     ],
 )
-def test_any_terminal_can_print_any_name(pellucid: Run, picture: Save, locale: dict[str, str]) -> None:
-    name = picture("猫.png").name
+def test_any_terminal_can_print_any_name(pellucid: Run, image: Save, locale: dict[str, str]) -> None:
+    name = image("猫.png").name
     pellucid("denoise", name, "--sigma", "25", env=locale)
     assert pellucid("denoise", f"no-{name}", "--sigma", "25", env=locale, code=3).err.startswith("error: no-")
 
@@ -156,9 +156,9 @@ def test_a_folder_that_was_deleted_is_told(tmp_path: Path, environment: dict[str
     assert done.stderr.startswith(b"error: The current folder has been deleted.")
 
 
-def test_nothing_is_left_in_the_home_folder(pellucid: Run, picture: Save, tmp_path: Path) -> None:
+def test_nothing_is_left_in_the_home_folder(pellucid: Run, image: Save, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
-    picture("a.png")
+    image("a.png")
     home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": ""}
     pellucid("denoise", "a.png", "--sigma", "25", env=home)
     pellucid("doctor", env=home)
@@ -181,9 +181,9 @@ def test_json_tells_what_was_done_before_the_signal(environment: dict[str, str],
 
 
 def test_a_terminal_shows_a_bar_and_then_the_results(
-    environment: dict[str, str], picture: Save, tmp_path: Path
+    environment: dict[str, str], image: Save, tmp_path: Path
 ) -> None:
-    picture("a.png"), picture("b.png")
+    image("a.png"), image("b.png")
     command = [PELLUCID, "denoise", "a.png", "b.png", "--sigma", "25"]
     shown = on_a_terminal(command, tmp_path, environment)
     assert "1 of 2" in shown
@@ -191,8 +191,8 @@ def test_a_terminal_shows_a_bar_and_then_the_results(
     assert "\x1b" not in on_a_terminal([*command, "--overwrite", "--quiet"], tmp_path, environment)
 
 
-def test_a_bug_is_one_line_that_says_how_to_report_it(pellucid: Run, picture: Save, tmp_path: Path) -> None:
-    picture("a.png")
+def test_a_bug_is_one_line_that_says_how_to_report_it(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    image("a.png")
     broken = tmp_path / "broken/onnxruntime"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise RuntimeError('a surprise')")
@@ -204,9 +204,9 @@ def test_a_bug_is_one_line_that_says_how_to_report_it(pellucid: Run, picture: Sa
 
 
 def test_a_bug_shows_where_it_happened_when_asked(
-    environment: dict[str, str], picture: Save, tmp_path: Path
+    environment: dict[str, str], image: Save, tmp_path: Path
 ) -> None:
-    picture("a.png")
+    image("a.png")
     broken = tmp_path / "broken/onnxruntime"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise RuntimeError('a surprise')")

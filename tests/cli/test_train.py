@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.cli.conftest import PELLUCID, Run, on_a_terminal, start, tree, wait_for
-from tests.tiny import set_pictures
+from tests.tiny import set_images
 
 HEAD = """
 name = "tiny"
@@ -29,17 +29,17 @@ train = ["train"]
 tune = "tune"
 channels = 1
 crop = 32
-per_picture = 8
+per_image = 8
 
 [degrade]
 noise = "gaussian:0-50"
 
 [network]
 kind = "unet"
-widths = [4, 4]
-encoder = [1]
+widths = [4]
+encoder = []
 body = 1
-decoder = [1]
+decoder = []
 
 [schedule]
 steps = 100000
@@ -69,33 +69,34 @@ optimizer = "adam"
 average = 0
 """
 
+LONG = pytest.mark.long
 ONE_RUN = {"checkpoint.pt", "log.jsonl", "metrics.json", "recipe.json", "tiny.onnx"}
 REPORT = {"report.html", "results.csv", "results.json"}
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
+def images(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
     """A data folder, and a recipe beside it."""
     for name in ("train", "tune"):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
-        Image.fromarray(photo).save(tmp_path / "pictures" / name / "photo.png")
+        (tmp_path / "images" / name).mkdir(parents=True)
+        Image.fromarray(photo).save(tmp_path / "images" / name / "photo.png")
     (tmp_path / "tiny.toml").write_text(RECIPE)
-    return tmp_path / "pictures"
+    return tmp_path / "images"
 
 
 @pytest.fixture
 def squares(tmp_path: Path) -> Path:
     """A data folder with a set, and a recipe beside it: clean to clean, so that no baseline is judged."""
     (tmp_path / "set.toml").write_text(SET)
-    return set_pictures(tmp_path / "sets")
+    return set_images(tmp_path / "sets")
 
 
 # ---- what it does --------------------------------------------------------------------------------
 
 
-def test_what_train_writes_denoises(pellucid: Run, pictures: Path, tmp_path: Path) -> None:
+def test_what_train_writes_denoises(pellucid: Run, images: Path, tmp_path: Path) -> None:
     arguments = ("train", "--recipe", "tiny.toml", "-o", "run", "--steps", "40", "--threads", "1")
-    done = pellucid(*arguments, env={"PELLUCID_DATA": str(pictures)})
+    done = pellucid(*arguments, env={"PELLUCID_DATA": str(images)})
     path = Path("run/tiny.onnx")
     assert done.out.endswith(f"{path}\nUse it with: pellucid denoise photo.jpg --model {path}\n")
     assert tree(tmp_path / "run") == {"tiny.onnx", "checkpoint.pt", "log.jsonl", "recipe.json"}
@@ -103,18 +104,18 @@ def test_what_train_writes_denoises(pellucid: Run, pictures: Path, tmp_path: Pat
 
     head, *rows = done.out.splitlines()
     assert head.split() == ["PART", "LAYER", "SHAPE", "PARAMETERS"]
-    assert rows[0].split() == ["network", "input", "32", "x", "32", "x", "1"]
+    assert rows[0].split() == ["network", "input", "16", "x", "16", "x", "1"]
     total = next(row for row in rows if row.split()[:1] == ["all"])
     card = pellucid("models", "show", str(path), "--json").json["cards"][0]
     assert total.split() == ["all", f"{card['parameters']:,}"]
 
-    Image.open(pictures / "tune/photo.png").convert("L").save(tmp_path / "grey.png")
+    Image.open(images / "tune/photo.png").convert("L").save(tmp_path / "grey.png")
     pellucid("denoise", "grey.png", "--model", "run/tiny.onnx", "--sigma", "25")
     assert (tmp_path / "grey-denoised.png").exists()
 
 
-def test_a_network_that_makes_images_noisier_is_not_offered_to_denoise(pellucid: Run, pictures: Path) -> None:
-    arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(pictures), "--threads", "1"]
+def test_a_network_that_makes_images_noisier_is_not_offered_to_denoise(pellucid: Run, images: Path) -> None:
+    arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(images), "--threads", "1"]
     done = pellucid(*arguments, "--steps", "2", "--set", "schedule.learning_rate=1")
     assert "Use it with" not in done.out
     assert "NOISY INPUT" in done.out
@@ -122,31 +123,46 @@ def test_a_network_that_makes_images_noisier_is_not_offered_to_denoise(pellucid:
     assert "lower learning rate" in done.err
 
 
-def test_what_estimates_noise_is_not_offered_to_denoise(pellucid: Run, pictures: Path) -> None:
+@LONG
+def test_what_estimates_noise_is_not_offered_to_denoise(pellucid: Run, images: Path) -> None:
     changes = ["network.kind=estimator", "network.width=4", "degrade.camera=camera:iso=800"]
     changes += ["data.pairs=8", "data.renew=8", "schedule.batch=8"]
     changes += [f"network.{key}=none" for key in ("widths", "encoder", "body", "decoder")]
     arguments = [word for change in changes for word in ("--set", change)]
     done = pellucid(
-        "train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(pictures), "--steps", "1", *arguments
+        "train",
+        "--recipe",
+        "tiny.toml",
+        "-o",
+        "run",
+        "--data-dir",
+        str(images),
+        "--steps",
+        "1",
+        "--threads",
+        "1",
+        *arguments,
     )
     assert done.out.splitlines()[-1] == str(Path("run/tiny.onnx"))
 
 
-@pytest.mark.parametrize("flag", [None, "--quiet", "--json"])
+@pytest.mark.parametrize(
+    "flag", [None, pytest.param("--quiet", marks=LONG), pytest.param("--json", marks=LONG)]
+)
 def test_the_bar_is_shown_on_a_terminal_unless_nothing_but_the_result_is_wanted(
-    pictures: Path, tmp_path: Path, environment: dict[str, str], flag: str | None
+    images: Path, tmp_path: Path, environment: dict[str, str], flag: str | None
 ) -> None:
-    arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(pictures), "--steps", "2"]
+    arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(images), "--steps", "2"]
+    arguments += ["--threads", "1"]
     shown = on_a_terminal([PELLUCID, *arguments, *([flag] if flag else [])], tmp_path, environment)
     assert ("training" in shown) == ("\x1b" in shown) == (flag is None)
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=LONG)])
 def test_a_run_that_is_stopped_goes_on_where_it_was(
-    pellucid: Run, pictures: Path, tmp_path: Path, environment: dict[str, str], name: str
+    pellucid: Run, images: Path, tmp_path: Path, environment: dict[str, str], name: str
 ) -> None:
-    arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--threads", "1"]
+    arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "images", "--threads", "1"]
     arguments += ["--set", "schedule.check_every=2"]
     number, log = getattr(signal, name), tmp_path / "run/log.jsonl"
     running = start([PELLUCID, *arguments], tmp_path, environment, number)
@@ -162,7 +178,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
 
 
 def test_a_full_disk_leaves_the_older_checkpoint_whole(
-    pellucid: Run, pictures: Path, tmp_path: Path, environment: dict[str, str]
+    pellucid: Run, images: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     arguments = [
         "train",
@@ -171,9 +187,11 @@ def test_a_full_disk_leaves_the_older_checkpoint_whole(
         "-o",
         "run",
         "--data-dir",
-        str(pictures),
+        str(images),
         "--steps",
         "2",
+        "--threads",
+        "1",
         "-q",
     ]
     pellucid(*arguments)
@@ -227,7 +245,19 @@ def test_variants_are_runs_of_their_own_that_one_page_compares(
 ) -> None:
     variants = 'variants = ["network.code=2", "network.widths=[4, 4]"]'
     (tmp_path / "set.toml").write_text(SET.replace('loss = "bce"', f'loss = "bce"\n{variants}'))
-    arguments = ("--recipe", "set.toml", "-o", "runs", "--data-dir", "sets", "--epochs", "1", "--quiet")
+    arguments = (
+        "--recipe",
+        "set.toml",
+        "-o",
+        "runs",
+        "--data-dir",
+        "sets",
+        "--epochs",
+        "1",
+        "--threads",
+        "1",
+        "-q",
+    )
     assert pellucid("train", *arguments).out == ""
     names = {"network.code-2", "network.widths-4-4"}
     assert tree(tmp_path / "runs") == names | REPORT | {f"{run}/{file}" for run in names for file in ONE_RUN}
@@ -244,30 +274,30 @@ def test_variants_are_runs_of_their_own_that_one_page_compares(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--recipe", "toaster", "-o", "run", "--data-dir", "pictures"), "mnist-latent16"),
+        (("--recipe", "toaster", "-o", "run", "--data-dir", "images"), "mnist-latent16"),
         (("--recipe", "tiny.toml", "-o", "run"), "--data-dir"),
-        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--minutes", "0"), "above 0"),
-        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--steps", "0"), "steps"),
-        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--epochs", "0"), "epochs"),
-        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--threads", "0"), "from 1"),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "images", "--minutes", "0"), "above 0"),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "images", "--steps", "0"), "steps"),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "images", "--epochs", "0"), "epochs"),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "images", "--threads", "0"), "from 1"),
         (
-            ("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--set", "seed"),
+            ("--recipe", "tiny.toml", "-o", "run", "--data-dir", "images", "--set", "seed"),
             "network.code=32",
         ),
-        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--plot-network", "n.gif"), ".svg"),
+        (("--recipe", "tiny.toml", "-o", "run", "--data-dir", "images", "--plot-network", "n.gif"), ".svg"),
         (("--recipe", "tiny.toml"), "--output"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_made(
-    pellucid: Run, pictures: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+    pellucid: Run, images: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
     done = pellucid("train", *arguments, code=2)
     assert words in done.err
     assert done.err.count("\n") == 1
-    assert tree(tmp_path) == {"pictures", "tiny.toml"} | {f"pictures/{name}" for name in tree(pictures)}
+    assert tree(tmp_path) == {"images", "tiny.toml"} | {f"images/{name}" for name in tree(images)}
 
 
-def test_pictures_that_are_not_there_end_with_3(pellucid: Run, pictures: Path, tmp_path: Path) -> None:
+def test_images_that_are_not_there_end_with_3(pellucid: Run, images: Path, tmp_path: Path) -> None:
     done = pellucid("train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "gone", "--json", code=3)
     assert done.json["error"]["type"] == "InputError"
     assert not (tmp_path / "run").exists()
@@ -288,10 +318,10 @@ def test_pictures_that_are_not_there_end_with_3(pellucid: Run, pictures: Path, t
     ],
 )
 def test_a_recipe_that_makes_no_sense_is_refused_and_what_may_be_meant_is_named(
-    pellucid: Run, pictures: Path, tmp_path: Path, right: str, wrong: str, change: str, words: str
+    pellucid: Run, images: Path, tmp_path: Path, right: str, wrong: str, change: str, words: str
 ) -> None:
     (tmp_path / "tiny.toml").write_text(RECIPE.replace(right, wrong, 1))
-    arguments = ("--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures", "--set", change)
+    arguments = ("--recipe", "tiny.toml", "-o", "run", "--data-dir", "images", "--set", change)
     done = pellucid("train", *arguments, code=2)
     assert words in done.err
     assert not (tmp_path / "run").exists()
@@ -299,13 +329,13 @@ def test_a_recipe_that_makes_no_sense_is_refused_and_what_may_be_meant_is_named(
 
 @pytest.mark.parametrize("package", ["torch", "onnx"])
 def test_without_the_lab_one_line_says_how_to_get_it(
-    pellucid: Run, pictures: Path, tmp_path: Path, package: str
+    pellucid: Run, images: Path, tmp_path: Path, package: str
 ) -> None:
     missing = tmp_path / "missing" / package
     missing.mkdir(parents=True)
     (missing / "__init__.py").write_text(f"raise ModuleNotFoundError('No module named {package}')")
     done = pellucid(
-        *("train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "pictures"),
+        *("train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "images"),
         env={"PYTHONPATH": str(missing.parent)},
         code=5,
     )

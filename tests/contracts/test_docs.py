@@ -27,16 +27,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from benchmarks.cli_reference import PAGE, reference
-from benchmarks.lesson_parts import small_digits
-from benchmarks.lessons import FIGURES
 from pellucid.inference.index import names
 from pellucid.training.recipe import RECIPES
 from pellucid.training.recipe_files import parse_recipe, recipe_names
+from tools.cli_reference import PAGE, reference
+from tools.lesson_parts import small_digits
+from tools.lessons import FIGURES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
-    *(DOCS / f"{name}.md" for name in ("index", "quick-start", "noise", "gallery")),
+    *(DOCS / f"{name}.md" for name in ("index", "quick-start", "many-images", "noise", "gallery", "limits")),
     *sorted((DOCS / "lessons").glob("*.md")),
 ]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -49,7 +49,7 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.re
 DIGITS = " --set data.name=digits --set data.size=28"
 ONE = """ --set 'variants=["network.widths=[8]"]'"""
 SHORTER = (
-    (r"(pellucid train .*) --minutes \d+", r"\1 --steps 2 --set data.crop=96 --set data.per_picture=2"),
+    (r"(pellucid train .*) --minutes \d+", r"\1 --steps 2 --set data.crop=96 --set data.per_image=2"),
     (r"(pellucid train .*) --epochs \d+", r"\1"),
     (r"(pellucid train (?!.*--steps).*)", r"\1 --epochs 1"),
     (r"(pellucid train .*--recipe (?:mnist|tutorial)-.*)", rf"\1{DIGITS}"),
@@ -71,7 +71,7 @@ def shorter(command: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a reader works: a noisy file, a clean one, digits, and two folders of pictures."""
+    """Where a reader works: a noisy file, a clean one, digits, and two folders of images."""
     clean = data.astronaut()[::4, ::4]
     noise = np.random.default_rng(0).normal(0, 25, clean.shape)
     noisy = np.clip(clean + noise, 0, 255).astype(np.uint8)
@@ -80,13 +80,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(data.cell()[::2, ::2]).save(tmp_path / "cell.png")
     folders: dict[str, list[NDArray[np.uint8]]] = {
         "digits": list(small_digits(20)[..., 0]),
-        "pictures": [data.cat()[:96, k : k + 128] for k in range(0, 300, 30)],
-        "other-pictures": [data.coffee()[100:196, 100:228]],
+        "images": [data.cat()[:96, k : k + 128] for k in range(0, 300, 30)],
+        "other-images": [data.coffee()[100:196, 100:228]],
     }
-    for name, pictures in folders.items():
+    for name, images in folders.items():
         (tmp_path / name).mkdir()
-        for number, picture in enumerate(pictures):
-            Image.fromarray(picture).save(tmp_path / name / f"{number:02}.png")
+        for number, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / name / f"{number:02}.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -179,7 +179,7 @@ def test_a_page_names_commands_recipes_and_models_that_exist(page: Path) -> None
 def test_a_page_names_the_script_of_each_figure_of_its_own(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     shown = set(re.findall(r"figures/lessons/([\w-]+)\.svg", text))
-    assert shown == set(re.findall(r"python -m benchmarks\.lessons --only ([\w-]+)`", text))
+    assert shown == set(re.findall(r"python -m tools\.lessons --only ([\w-]+)`", text))
 
 
 def test_every_figure_of_the_lessons_has_its_script_and_its_place() -> None:
@@ -195,4 +195,4 @@ def test_no_table_of_the_lessons_waits_for_its_numbers() -> None:
 
 
 def test_the_reference_of_the_commands_is_what_they_say() -> None:
-    assert reference() == HELP, "run: python -m benchmarks.cli_reference"
+    assert reference() == HELP, "run: python -m tools.cli_reference"

@@ -19,7 +19,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 def example(kind: type[PellucidError]) -> PellucidError:
     if kind is BatchError:
-        return BatchError([("a.png", InputError("a.png is empty", "Give a picture"))], 3)
+        return BatchError([("a.png", InputError("a.png is empty", "Give an image"))], 3)
     return kind("The lamp is out", "Switch it on")
 
 

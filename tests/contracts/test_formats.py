@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import ImageCms
 
 from pellucid.errors import UsageError
-from pellucid.images.files import read_image, write_image
-from pellucid.images.picture import Picture, stretched
+from pellucid.io.files import read_image, write_image
+from pellucid.io.image import Image, stretched
 
 SUFFIX = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp", "avif": ".avif"}
 HOLDS = {
@@ -38,42 +38,42 @@ def random_samples(random: np.random.Generator, shape: tuple[int, ...], dtype: s
 
 
 @st.composite
-def pictures(draw: st.DrawFn, kind: str) -> Picture:
+def images(draw: st.DrawFn, kind: str) -> Image:
     dtype = draw(st.sampled_from(HOLDS[kind]))
     height, width = draw(SIDES), draw(SIDES)
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     channels = draw(st.sampled_from([1, 3]))
-    return Picture(
+    return Image(
         samples=random_samples(random, (height, width, channels), dtype),
         alpha=random_samples(random, (height, width), dtype) if draw(st.booleans()) else None,
         bits=int(dtype.split()[0]) if dtype.endswith("bit") else None,
     )
 
 
-def there_and_back(kind: str, picture: Picture) -> Picture:
+def there_and_back(kind: str, image: Image) -> Image:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "picture" + SUFFIX[kind])
-        write_image(path, picture)
+        path = Path(folder, "image" + SUFFIX[kind])
+        write_image(path, image)
         return read_image(path)
 
 
 @pytest.mark.parametrize("kind", ["png", "tiff", "webp", "avif"])
 def test_a_lossless_format_gives_back_the_very_samples(kind: str) -> None:
     @settings(max_examples=15 if kind == "avif" else 40, deadline=None)
-    @given(pictures(kind))
-    def law(picture: Picture) -> None:
-        back = there_and_back(kind, picture)
-        samples = picture.samples
+    @given(images(kind))
+    def law(image: Image) -> None:
+        back = there_and_back(kind, image)
+        samples = image.samples
         if kind not in GREY:
             samples = np.broadcast_to(samples, (*samples.shape[:2], 3))
         assert back.samples.dtype == samples.dtype
         assert np.array_equal(back.samples, samples)
-        if picture.alpha is None:
+        if image.alpha is None:
             assert back.alpha is None
         else:
             assert back.alpha is not None
-            assert np.array_equal(back.alpha, picture.alpha)
-        assert (back.format, back.depth, back.lossy) == (kind, picture.depth, False)
+            assert np.array_equal(back.alpha, image.alpha)
+        assert (back.format, back.depth, back.lossy) == (kind, image.depth, False)
 
     law()
 
@@ -82,7 +82,7 @@ def test_a_lossless_format_gives_back_the_very_samples(kind: str) -> None:
 @pytest.mark.parametrize("dtype", HOLDS["tiff"])
 def test_every_lossless_tiff_compression_gives_back_the_very_samples(compression: str, dtype: str) -> None:
     samples = random_samples(np.random.default_rng(1), (37, 23, 3), dtype)
-    back = there_and_back("tiff", Picture(samples=samples, format="tiff", compression=compression))
+    back = there_and_back("tiff", Image(samples=samples, format="tiff", compression=compression))
     assert np.array_equal(back.samples, samples)
     assert back.compression == compression
 
@@ -93,7 +93,7 @@ def test_a_lossy_format_stays_near_a_photograph(kind: str, lowest: float, photo:
     @given(st.integers(1, 96), st.integers(1, 128), st.booleans())
     def law(height: int, width: int, grey: bool) -> None:
         samples = np.ascontiguousarray(photo[:height, :width, : 1 if grey else 3])
-        back = there_and_back(kind, Picture(samples=samples, lossy=True))
+        back = there_and_back(kind, Image(samples=samples, lossy=True))
         assert back.samples.shape[:2] == (height, width)
         error = float(np.mean((back.samples.astype(float) - samples) ** 2))
         assert 10 * math.log10(255**2 / max(error, 1e-9)) >= lowest
@@ -107,17 +107,17 @@ def test_profile_exif_xmp_and_resolution_travel_with_the_pixels(kind: str) -> No
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = bytes.fromhex("4d4d002a00000008 0001 010f0002 00000006 0000001a 00000000") + b"Maker\0"
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
-    picture = Picture(
+    image = Image(
         samples=np.zeros((4, 5, 3), np.uint8),
         profile=profile,
         metadata={"exif": exif, "xmp": xmp},
         resolution=(300 / 25.4, 150 / 25.4),
     )
-    back = there_and_back(kind, picture)
+    back = there_and_back(kind, image)
     assert back.profile == profile
     assert back.metadata["xmp"].rstrip(b"\0") == xmp
     assert b"Maker" in back.metadata["exif"]
-    assert back.resolution == pytest.approx(picture.resolution, rel=1e-4)
+    assert back.resolution == pytest.approx(image.resolution, rel=1e-4)
 
 
 def grey_profile() -> bytes:
@@ -133,17 +133,17 @@ def grey_profile() -> bytes:
 
 @pytest.mark.parametrize("kind", SUFFIX)
 def test_a_grey_profile_is_kept_or_refused(kind: str) -> None:
-    picture = Picture(samples=np.zeros((4, 5, 1), np.uint8), profile=grey_profile())
+    image = Image(samples=np.zeros((4, 5, 1), np.uint8), profile=grey_profile())
     if kind in GREY:
-        assert there_and_back(kind, picture).profile == grey_profile()
+        assert there_and_back(kind, image).profile == grey_profile()
     else:
         with pytest.raises(UsageError, match="grey with a colour profile of its own"):
-            there_and_back(kind, picture)
+            there_and_back(kind, image)
 
 
 @pytest.mark.parametrize("kind", SUFFIX)
-def test_a_picture_without_metadata_is_given_none(kind: str) -> None:
-    back = there_and_back(kind, Picture(samples=np.zeros((4, 5, 3), np.uint8)))
+def test_a_image_without_metadata_is_given_none(kind: str) -> None:
+    back = there_and_back(kind, Image(samples=np.zeros((4, 5, 3), np.uint8)))
     assert back.profile is None
     assert set(back.metadata) <= {"unit"}
     assert back.resolution is None
@@ -151,7 +151,7 @@ def test_a_picture_without_metadata_is_given_none(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", SUFFIX)
 def test_a_second_round_trip_changes_nothing_but_lossy_samples(kind: str, photo: NDArray[np.uint8]) -> None:
-    first = there_and_back(kind, Picture(samples=photo, resolution=(10.0, 10.0)))
+    first = there_and_back(kind, Image(samples=photo, resolution=(10.0, 10.0)))
     second = there_and_back(kind, first)
     assert second.samples.shape == first.samples.shape
     assert (second.quality, second.subsampled, second.lossy) == (
@@ -163,9 +163,9 @@ def test_a_second_round_trip_changes_nothing_but_lossy_samples(kind: str, photo:
 
 
 @pytest.mark.parametrize("kind", ["png", "tiff", "jpeg", "webp", "avif"])
-def test_a_rgb_picture_with_equal_channels_stays_rgb(kind: str) -> None:
+def test_a_rgb_image_with_equal_channels_stays_rgb(kind: str) -> None:
     samples = np.repeat(np.arange(64, dtype=np.uint8).reshape(8, 8, 1), 3, axis=2)
-    assert there_and_back(kind, Picture(samples=samples)).samples.shape == (8, 8, 3)
+    assert there_and_back(kind, Image(samples=samples)).samples.shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize(
@@ -189,13 +189,13 @@ def test_a_rgb_picture_with_equal_channels_stays_rgb(kind: str) -> None:
 def test_what_a_format_cannot_hold_is_refused_in_words_and_nothing_is_written(
     kind: str, dtype: str, alpha: bool, words: str, tmp_path: Path
 ) -> None:
-    picture = Picture(samples=np.zeros((4, 4, 3), dtype), alpha=np.zeros((4, 4), dtype) if alpha else None)
+    image = Image(samples=np.zeros((4, 4, 3), dtype), alpha=np.zeros((4, 4), dtype) if alpha else None)
     with pytest.raises(UsageError, match=words):
-        write_image(tmp_path / f"out{SUFFIX[kind]}", picture)
+        write_image(tmp_path / f"out{SUFFIX[kind]}", image)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("kind", "side"), [("jpeg", 65_536), ("webp", 16_384), ("avif", 16_385)])
 def test_a_side_too_long_for_a_format_is_refused(kind: str, side: int, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"cannot hold {side} x 1 pixels"):
-        write_image(tmp_path / f"out{SUFFIX[kind]}", Picture(samples=np.zeros((1, side, 1), np.uint8)))
+        write_image(tmp_path / f"out{SUFFIX[kind]}", Image(samples=np.zeros((1, side, 1), np.uint8)))

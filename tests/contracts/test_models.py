@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-from pellucid.images.camera import draw_shot, shoot
-from pellucid.images.noise import Gaussian, NumpyRandom, to_8bit
-from pellucid.images.picture import from_float
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
 from pellucid.inference.auto import estimate_sigma
 from pellucid.inference.index import MODELS, Entry, names, shipped, verify
 from pellucid.inference.model import FIXED_MEMORY, Model
 from pellucid.inference.session import Session
+from pellucid.io.image import from_float
+from pellucid.noise.base import NumpyRandom, to_8bit
+from pellucid.noise.camera import draw_shot, shoot
+from pellucid.noise.sensor import Gaussian
 from pellucid.training.recipe import recipe_from_json
 from pellucid.training.recipe_files import load_recipe
 from tests.tiny import colours, reach_of
@@ -38,7 +39,7 @@ def model_of(entry: Entry, **options: Any) -> Model:
     return Model(entry.name, {entry.channels: entry.path}, **options)
 
 
-def picture(entry: Entry, height: int, width: int) -> NDArray[np.float32]:
+def image(entry: Entry, height: int, width: int) -> NDArray[np.float32]:
     return colours(height, width)[..., : entry.channels]
 
 
@@ -107,7 +108,7 @@ def test_its_card_is_possible_and_within_the_budget(entry: Entry) -> None:
 def test_shape_and_dtype_stay_at_any_size(entry: Entry, dtype: str) -> None:
     model = model_of(entry)
     for height, width in ((1, 1), (1, 50), (37, 3), (64, 71)):
-        pixels = from_float(picture(entry, height, width), dtype)
+        pixels = from_float(image(entry, height, width), dtype)
         result = denoised(entry, model, pixels)
         assert (result.shape, result.dtype) == (pixels.shape, pixels.dtype)
         assert np.isfinite(result).all()
@@ -119,7 +120,7 @@ def test_shape_and_dtype_stay_at_any_size(entry: Entry, dtype: str) -> None:
 )
 def test_white_noise_becomes_less(entry: Entry) -> None:
     noise = Gaussian(0.1).apply(np.zeros((96, 96, entry.channels), np.float32), NumpyRandom(0))
-    shading = picture(entry, 96, 96) * 0.5 + 0.2
+    shading = image(entry, 96, 96) * 0.5 + 0.2
     left = denoised(entry, model_of(entry), shading + noise) - shading
     assert left.std() < 0.8 * noise.std()
 
@@ -135,15 +136,15 @@ def test_the_noise_of_a_camera_becomes_less(iso: float, entry: Entry) -> None:
 
 
 @every_white_denoiser
-def test_scaling_picture_and_sigma_scales_the_result(entry: Entry) -> None:
-    model, pixels = model_of(entry), picture(entry, 48, 56)
+def test_scaling_image_and_sigma_scales_the_result(entry: Entry) -> None:
+    model, pixels = model_of(entry), image(entry, 48, 56)
     small, large = (model.denoise(k * pixels, sigma=0.1 * k).pixels for k in (1, 2))
     np.testing.assert_array_equal(large, 2 * small)
 
 
 @every_denoiser
 def test_two_runs_are_bit_identical(entry: Entry) -> None:
-    pixels = picture(entry, 120, 91)
+    pixels = image(entry, 120, 91)
     one, two = (denoised(entry, model_of(entry), pixels) for _ in range(2))
     np.testing.assert_array_equal(one, two)
 
@@ -154,7 +155,7 @@ def test_no_pixel_changes_what_lies_beyond_the_radius_in_its_card(entry: Entry) 
     card = session.card
     given = 0.1 if card.sigma else (1.0,) * min(2, card.channels)
     middle = card.stride * (card.radius // card.stride + 2)
-    pixels = picture(entry, 2 * middle, 2 * middle)
+    pixels = image(entry, 2 * middle, 2 * middle)
     changed = pixels.copy()
     changed[middle, middle] += 0.5
     places = np.argwhere(session.run(pixels, given) != session.run(changed, given))[:, :2]
@@ -171,14 +172,14 @@ def test_the_radius_in_its_card_is_exact(entry: Entry) -> None:
 
 
 @every_denoiser
-def test_exact_tiles_equal_the_whole_picture_and_so_do_one_and_two_threads(entry: Entry) -> None:
+def test_exact_tiles_equal_the_whole_image_and_so_do_one_and_two_threads(entry: Entry) -> None:
     card = Session(entry.path).card
     whole = model_of(entry)
 
     @settings(max_examples=5, deadline=None)
     @given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([0, 40, 100]), st.sampled_from([1, 2]))
     def law(height: int, width: int, more: int, threads: int) -> None:
-        pixels = picture(entry, height, width)
+        pixels = image(entry, height, width)
         side = 2 * card.radius + 3 * card.stride + more
         memory = FIXED_MEMORY + 2 * pixels.nbytes + card.bytes_per_pixel * side**2
         tiled = model_of(entry, exact=True, memory=memory, threads=threads)

@@ -6,22 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from pellucid.networks.autoencoder import Autoencoder
-from pellucid.networks.noise import NoiseEstimator
+from pellucid.networks.network import Network
+from pellucid.networks.summary import example_inputs
 from pellucid.training import estimating
-from pellucid.training.checkpoint import Network, make_network, picture_size
-from pellucid.training.export import cost, example
+from pellucid.training.checkpoint import image_size, make_network
+from pellucid.training.export import cost
 from pellucid.training.losses import LOSSES
 from pellucid.training.optimizer import make_optimizers
-from pellucid.training.recipe import (
-    Data,
-    EstimatorTable,
-    Recipe,
-    SetData,
-    as_made,
-    recipe_from_json,
-    recipe_json,
-)
+from pellucid.training.recipe import Data, Recipe, SetData, as_made, recipe_from_json, recipe_json
 from pellucid.training.recipe_files import load_recipe, recipe_names
 
 BUDGETS = {"instant": 6_000, "fast": 30_000, "best": 200_000}  # multiply-adds a pixel
@@ -35,11 +27,6 @@ every_recipe_of_crops = pytest.mark.parametrize("name", CROPS)
 def network_of(recipe: Recipe) -> Network:
     torch.manual_seed(recipe.seed)
     return make_network(recipe)
-
-
-def picture_for(recipe: Recipe) -> tuple[int, int]:
-    """Height and width of a picture that the network takes."""
-    return picture_size(recipe) if isinstance(recipe.data, SetData) else (96, 96)
 
 
 # ---- the list ------------------------------------------------------------------------------------
@@ -94,7 +81,7 @@ def test_each_of_its_variants_is_a_recipe_for_another_network(name: str) -> None
 
 
 @every_recipe
-def test_it_trains_on_none_of_the_pictures_that_judge(name: str) -> None:
+def test_it_trains_on_none_of_the_images_that_judge(name: str) -> None:
     data = RECIPES[name].data
     train, judge = ((data.name,), data.judge) if isinstance(data, SetData) else (data.train, data.tune)
     assert judge not in train
@@ -107,8 +94,8 @@ def test_it_trains_on_none_of_the_pictures_that_judge(name: str) -> None:
 @every_recipe_of_crops
 def test_its_network_stays_within_the_budget(name: str) -> None:
     recipe = RECIPES[name]
-    if not isinstance(recipe.network, EstimatorTable):
-        multiply_adds, _ = cost(network_of(recipe), recipe.data.channels)
+    if recipe.family.denoises:
+        multiply_adds, _ = cost(network_of(recipe), recipe.family, recipe.data.channels)
         assert multiply_adds <= BUDGETS[name.split("-")[1]]
 
 
@@ -138,15 +125,15 @@ def test_each_of_its_weights_is_moved_by_one_optimizer(name: str) -> None:
 def test_its_loss_can_be_computed(name: str) -> None:
     recipe = RECIPES[name]
     network, loss = network_of(recipe), LOSSES[recipe.loss]
-    inputs = example(network, recipe.data.channels, *picture_for(recipe))
+    inputs = example_inputs(network, recipe.family, recipe.data.channels, image_size(recipe))
     with torch.no_grad():
         result: Tensor | tuple[Tensor, ...] = network(*inputs)
     first = result[0] if isinstance(result, tuple) else result
-    if isinstance(network, NoiseEstimator):
+    if not recipe.family.denoises:
         losses = estimating.loss(network(*inputs), torch.full_like(first, 0.1), torch.ones(1))
     else:
         losses = loss(first, torch.full_like(first, 0.5))
     assert losses.shape == (1,)
     assert losses.isfinite().all()
-    if isinstance(network, Autoencoder):
+    if recipe.family.denoises:
         assert first.shape == inputs[0].shape

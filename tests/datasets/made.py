@@ -11,7 +11,7 @@ def idx(values: NDArray[np.uint8]) -> bytes:
     return bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes() + values.tobytes()
 
 
-def cifar(pictures: NDArray[np.uint8], labels: NDArray[Any]) -> bytes:
-    """A part of CIFAR-10 from pictures (n, 32, 32, 3) and their labels."""
-    planes = pictures.transpose(0, 3, 1, 2).reshape(len(pictures), -1)
+def cifar(images: NDArray[np.uint8], labels: NDArray[Any]) -> bytes:
+    """A part of CIFAR-10 from images (n, 32, 32, 3) and their labels."""
+    planes = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
     return np.concatenate([labels[:, None].astype(np.uint8), planes], axis=1).tobytes()

@@ -1,4 +1,4 @@
-"""Clean crops from a folder of pictures."""
+"""Clean crops from a folder of images."""
 
 import logging
 from pathlib import Path
@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pellucid.datasets.folder import crop_pool, picture_files, read_samples, recolour
+from pellucid.datasets.folder import crop_pool, image_files, read_samples, recolour
 from pellucid.errors import InputError, UsageError
-from pellucid.images.files import write_image
-from pellucid.images.picture import Picture
+from pellucid.io.files import write_image
+from pellucid.io.image import Image
 
 
 def numbered() -> NDArray[np.uint8]:
-    """A grey picture (16, 16, 1) each of whose pixels has its own value."""
+    """A grey image (16, 16, 1) each of whose pixels has its own value."""
     return np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
 
 
 def save(path: Path, samples: NDArray[Any]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, Picture(samples=np.ascontiguousarray(samples)))
+    write_image(path, Image(samples=np.ascontiguousarray(samples)))
     return path
 
 
@@ -33,32 +33,32 @@ def photo_file(photo: NDArray[np.uint8], tmp_path: Path) -> Path:
 # ---- files ---------------------------------------------------------------------------------------
 
 
-def test_pictures_are_found_in_all_folders_and_below_in_order(tmp_path: Path) -> None:
+def test_images_are_found_in_all_folders_and_below_in_order(tmp_path: Path) -> None:
     names = ["b/2.png", "b/deep/er/1.tif", "b/3.PNG", "a/9.webp"]
     for name in names:
         save(tmp_path / name, numbered())
-    (tmp_path / "b" / "notes.txt").write_text("no picture")
-    found = picture_files([tmp_path / "b", tmp_path / "a"])
+    (tmp_path / "b" / "notes.txt").write_text("no image")
+    found = image_files([tmp_path / "b", tmp_path / "a"])
     assert found == [*sorted(found[:3]), tmp_path / "a/9.webp"]
     assert set(found) == {tmp_path / name for name in names}
 
 
-def test_hidden_files_and_folders_named_like_pictures_are_no_pictures(tmp_path: Path) -> None:
+def test_hidden_files_and_folders_named_like_images_are_no_images(tmp_path: Path) -> None:
     for name in ("a.png", "._a.png"):  # the second as some systems leave it beside each file
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "b.png").mkdir()
     (tmp_path / ".thumbnails").mkdir()
     (tmp_path / ".thumbnails/a.png").write_bytes(b"")
-    assert picture_files([tmp_path]) == [tmp_path / "a.png"]
+    assert image_files([tmp_path]) == [tmp_path / "a.png"]
 
 
 def test_a_folder_that_is_empty_or_missing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "notes.txt").write_text("no picture")
-    with pytest.raises(InputError, match=r"empty holds no pictures.*\.png"):
-        picture_files([tmp_path / "empty"])
+    (tmp_path / "empty" / "notes.txt").write_text("no image")
+    with pytest.raises(InputError, match=r"empty holds no images.*\.png"):
+        image_files([tmp_path / "empty"])
     with pytest.raises(InputError, match=r"There is no folder .*missing"):
-        picture_files([tmp_path / "missing"])
+        image_files([tmp_path / "missing"])
 
 
 # ---- samples -------------------------------------------------------------------------------------
@@ -98,9 +98,9 @@ def test_values_that_are_no_numbers_are_refused(tmp_path: Path, value: float) ->
 # ---- crops ---------------------------------------------------------------------------------------
 
 
-def test_an_unshrunk_crop_is_a_piece_of_the_picture_itself(tmp_path: Path) -> None:
+def test_an_unshrunk_crop_is_a_piece_of_the_image_itself(tmp_path: Path) -> None:
     path = save(tmp_path / "numbered.png", numbered())
-    pool = crop_pool([path], channels=1, size=5, per_picture=200, seed=3)
+    pool = crop_pool([path], channels=1, size=5, per_image=200, seed=3)
     assert (pool.shape, pool.dtype) == ((200, 1, 5, 5), np.dtype(np.uint8))
     corners = set()
     for crop in pool:
@@ -110,15 +110,15 @@ def test_an_unshrunk_crop_is_a_piece_of_the_picture_itself(tmp_path: Path) -> No
     assert {row for row, _ in corners} == {column for _, column in corners} == set(range(12))
 
 
-def test_a_crop_may_be_the_whole_picture(tmp_path: Path) -> None:
+def test_a_crop_may_be_the_whole_image(tmp_path: Path) -> None:
     path = save(tmp_path / "numbered.png", numbered())
-    pool = crop_pool([path], channels=1, size=16, per_picture=2, shrunk=1.0, scales=(0.5, 1.0))
+    pool = crop_pool([path], channels=1, size=16, per_image=2, shrunk=1.0, scales=(0.5, 1.0))
     np.testing.assert_array_equal(pool[:, 0], [numbered()[..., 0]] * 2)
 
 
 def test_the_same_seed_gives_the_same_crops_and_another_seed_others(photo_file: Path) -> None:
     def pool(seed: int) -> NDArray[np.uint8]:
-        return crop_pool([photo_file], channels=3, size=32, per_picture=20, shrunk=0.5, seed=seed)
+        return crop_pool([photo_file], channels=3, size=32, per_image=20, shrunk=0.5, seed=seed)
 
     np.testing.assert_array_equal(pool(1), pool(1))
     assert not np.array_equal(pool(1), pool(2))
@@ -129,7 +129,7 @@ def test_the_named_share_of_the_crops_comes_from_shrunk_copies(share: float, tmp
     # Vertical stripes a pixel wide: in a shrunk copy, antialiasing turns them grey.
     stripes = np.tile(np.array([0, 255], np.uint8), (200, 100))[..., None]
     path = save(tmp_path / "stripes.png", stripes)
-    pool = crop_pool([path], channels=1, size=16, per_picture=1600, shrunk=share, scales=(0.6, 0.95))
+    pool = crop_pool([path], channels=1, size=16, per_image=1600, shrunk=share, scales=(0.6, 0.95))
     touched = np.mean([set(np.unique(crop)) != {0, 255} for crop in pool])
     assert touched == share if share in (0, 1) else abs(touched - share) < 0.12
 
@@ -141,7 +141,7 @@ def test_the_scales_of_the_copies_are_those_that_were_asked_for(
     # A ramp of one grey level a pixel becomes steeper when it is shrunk.
     ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))[..., None]
     path = save(tmp_path / "ramp.png", ramp)
-    pool = crop_pool([path], channels=1, size=32, per_picture=400, shrunk=1.0, scales=scales)
+    pool = crop_pool([path], channels=1, size=32, per_image=400, shrunk=1.0, scales=scales)
     inner = pool[:, 0, 16].astype(float)
     steepness = (inner[:, 31] - inner[:, 0]) / 31
     flat = (inner[:, 0] < 20) | (inner[:, 31] > 235)  # the filter is cut off at the borders
@@ -153,7 +153,7 @@ def test_the_scales_of_the_copies_are_those_that_were_asked_for(
 
 def test_no_copy_is_too_small_for_a_crop(tmp_path: Path) -> None:
     path = save(tmp_path / "numbered.png", numbered())
-    pool = crop_pool([path], channels=1, size=15, per_picture=80, shrunk=1.0, scales=(0.1, 0.2))
+    pool = crop_pool([path], channels=1, size=15, per_image=80, shrunk=1.0, scales=(0.1, 0.2))
     assert pool.shape == (80, 1, 15, 15)
 
 
@@ -161,7 +161,7 @@ def test_vivid_copies_have_other_and_stronger_colours(tmp_path: Path) -> None:
     path = save(tmp_path / "brown.png", np.full((64, 64, 3), (140, 120, 100), np.uint8))
 
     def colours(vivid: float) -> set[tuple[int, ...]]:
-        pool = crop_pool([path], channels=3, size=8, per_picture=800, shrunk=1.0, vivid=vivid)
+        pool = crop_pool([path], channels=3, size=8, per_image=800, shrunk=1.0, vivid=vivid)
         return {tuple(crop[:, 4, 4].tolist()) for crop in pool}  # one for each copy
 
     assert colours(0) == {(140, 120, 100)}
@@ -196,19 +196,19 @@ def test_tilted_greys_are_colours_on_a_line_as_far_apart_as_before() -> None:
     assert brighter.mean() == pytest.approx(5 * np.sqrt(3) * np.cos(np.pi / 3), abs=0.2)
 
 
-def test_crops_of_one_picture_lie_together_in_the_order_of_the_files(tmp_path: Path) -> None:
+def test_crops_of_one_image_lie_together_in_the_order_of_the_files(tmp_path: Path) -> None:
     files = [save(tmp_path / f"{value}.png", np.full((9, 9, 3), value, np.uint8)) for value in (7, 3, 5)]
-    pool = crop_pool(files, channels=3, size=8, per_picture=11, shrunk=0.9)
+    pool = crop_pool(files, channels=3, size=8, per_image=11, shrunk=0.9)
     assert pool.shape == (33, 3, 8, 8)
     assert pool[:, 0, 0, 0].tolist() == [7] * 11 + [3] * 11 + [5] * 11
 
 
-def test_a_picture_that_is_too_small_is_left_out_with_a_warning(
+def test_a_image_that_is_too_small_is_left_out_with_a_warning(
     photo_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     small = save(tmp_path / "small.png", numbered())
     with caplog.at_level(logging.WARNING, "pellucid"):
-        pool = crop_pool([small, photo_file], channels=1, size=17, per_picture=4)
+        pool = crop_pool([small, photo_file], channels=1, size=17, per_image=4)
     assert len(pool) == 4
     assert "small.png is smaller than a crop of 17 pixels" in caplog.text
 
@@ -216,4 +216,4 @@ def test_a_picture_that_is_too_small_is_left_out_with_a_warning(
 def test_when_all_are_too_small_it_is_an_error(tmp_path: Path) -> None:
     small = save(tmp_path / "small.png", numbered())
     with pytest.raises(UsageError, match=r"as large as a crop of 17 pixels.*smaller crop"):
-        crop_pool([small], channels=1, size=17, per_picture=4)
+        crop_pool([small], channels=1, size=17, per_image=4)

@@ -106,11 +106,11 @@ def test_any_bytes_are_an_idx_file_or_are_refused(head: bytes, rest: bytes) -> N
 # ---- CIFAR ---------------------------------------------------------------------------------------
 
 
-def test_a_cifar_file_gives_pictures_with_the_channel_last() -> None:
-    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+def test_a_cifar_file_gives_images_with_the_channel_last() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
     labels = np.array([0, 9, 3, 3])
-    read, read_labels = parse_cifar(cifar(pictures, labels), "file")
-    np.testing.assert_array_equal(read, pictures)
+    read, read_labels = parse_cifar(cifar(images, labels), "file")
+    np.testing.assert_array_equal(read, images)
     np.testing.assert_array_equal(read_labels, labels)
     assert (read.dtype, read_labels.dtype) == (np.dtype(np.uint8), np.dtype(np.int64))
     assert read.flags.c_contiguous

@@ -15,12 +15,12 @@ def draw(seed: int, size: int | tuple[int, int] = 256, kind: str | None = None) 
 
 
 @pytest.mark.parametrize("kind", [*KINDS, None])
-def test_the_same_seed_draws_the_same_picture_and_another_seed_another(kind: str | None) -> None:
+def test_the_same_seed_draws_the_same_image_and_another_seed_another(kind: str | None) -> None:
     np.testing.assert_array_equal(draw(1, kind=kind), draw(1, kind=kind))
     assert (draw(1, kind=kind) != draw(2, kind=kind)).any()
 
 
-def test_one_generator_draws_a_new_picture_each_time() -> None:
+def test_one_generator_draws_a_new_image_each_time() -> None:
     rng = np.random.default_rng(0)
     assert (draw_page(rng, 96) != draw_page(rng, 96)).any()
 
@@ -31,18 +31,16 @@ def test_one_generator_draws_a_new_picture_each_time() -> None:
     size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
     kind=st.sampled_from([*KINDS, None]),
 )
-def test_a_picture_has_the_size_that_was_asked_for(
-    seed: int, size: tuple[int, int], kind: str | None
-) -> None:
-    picture = draw(seed, size, kind)
-    assert picture.shape == (*size, 3)
-    assert picture.dtype == np.uint8
+def test_a_image_has_the_size_that_was_asked_for(seed: int, size: tuple[int, int], kind: str | None) -> None:
+    image = draw(seed, size, kind)
+    assert image.shape == (*size, 3)
+    assert image.dtype == np.uint8
 
 
 def test_one_number_makes_a_square_that_may_be_written_to() -> None:
-    picture = draw(0, 40)
-    picture[:] = 0
-    assert picture.shape == (40, 40, 3)
+    image = draw(0, 40)
+    image[:] = 0
+    assert image.shape == (40, 40, 3)
 
 
 def test_pages_have_dark_letters_on_light_paper_or_light_ones_on_dark() -> None:
@@ -55,16 +53,16 @@ def test_pages_have_dark_letters_on_light_paper_or_light_ones_on_dark() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_graphics_are_clean_most_pixels_equal_their_neighbours(kind: str) -> None:
-    pictures = [draw(seed, kind=kind) for seed in range(8)]
-    flat = [(picture[:, 1:] == picture[:, :-1]).all(axis=2).mean() for picture in pictures]
+    images = [draw(seed, kind=kind) for seed in range(8)]
+    flat = [(image[:, 1:] == image[:, :-1]).all(axis=2).mean() for image in images]
     assert np.median(flat) > 0.5
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_graphics_are_coloured_and_most_have_sharp_edges(kind: str) -> None:
-    pictures = [draw(seed, kind=kind).astype(int) for seed in range(16)]
-    assert sum(np.ptp(picture, axis=2).max() > 60 for picture in pictures) >= 4
-    assert sum(abs(np.diff(picture, axis=1)).max() > 100 for picture in pictures) >= 10
+    images = [draw(seed, kind=kind).astype(int) for seed in range(16)]
+    assert sum(np.ptp(image, axis=2).max() > 60 for image in images) >= 4
+    assert sum(abs(np.diff(image, axis=1)).max() > 100 for image in images) >= 10
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:

@@ -34,10 +34,10 @@ NOBODY = "http://127.0.0.1:9/"
 """An address where no server answers."""
 
 RNG = np.random.default_rng(0)
-PICTURES = RNG.integers(0, 256, (24, 4, 5), np.uint8)
+IMAGES = RNG.integers(0, 256, (24, 4, 5), np.uint8)
 TESTS = RNG.integers(0, 256, (6, 4, 5), np.uint8)
 FILES = {
-    "train-images-idx3-ubyte": idx(PICTURES),
+    "train-images-idx3-ubyte": idx(IMAGES),
     "train-labels-idx1-ubyte": idx(np.arange(24, dtype=np.uint8)),
     "t10k-images-idx3-ubyte": idx(TESTS),
     "t10k-labels-idx1-ubyte": idx(np.arange(6, dtype=np.uint8)),
@@ -50,7 +50,7 @@ def md5(content: bytes) -> str:
 
 
 def tiny(*homes: str) -> Source:
-    """A set like MNIST, of 24 and 6 pictures."""
+    """A set like MNIST, of 24 and 6 images."""
     return Source("tiny", homes, {name: md5(content) for name, content in FILES.items()})
 
 
@@ -114,11 +114,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("files", [FILES, PACKED], ids=["plain", "packed"])
-def test_the_last_twelfth_of_the_training_pictures_validates(tmp_path: Path, files: dict[str, bytes]) -> None:
+def test_the_last_twelfth_of_the_training_images_validates(tmp_path: Path, files: dict[str, bytes]) -> None:
     write(tmp_path / "tiny", files)
     found = load_idx(tiny(), tmp_path)
-    np.testing.assert_array_equal(found.train, PICTURES[:22, ..., None])
-    np.testing.assert_array_equal(found.validation, PICTURES[22:, ..., None])
+    np.testing.assert_array_equal(found.train, IMAGES[:22, ..., None])
+    np.testing.assert_array_equal(found.validation, IMAGES[22:, ..., None])
     np.testing.assert_array_equal(found.test, TESTS[..., None])
     for labels, numbers in (
         (found.train_labels, range(22)),
@@ -134,12 +134,12 @@ def test_the_last_twelfth_of_the_training_pictures_validates(tmp_path: Path, fil
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_a_file_that_is_not_the_published_one_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
     write(tmp_path / name, FILES)
-    words = rf"{name}/train-images-idx3-ubyte is not the published file of {name}.*{md5(idx(PICTURES))}, not"
+    words = rf"{name}/train-images-idx3-ubyte is not the published file of {name}.*{md5(idx(IMAGES))}, not"
     with pytest.raises(InputError, match=words):
         load_dataset(name, data_dir=tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", idx(PICTURES)[:-1], PACKED["train-images-idx3-ubyte.gz"][:-9]])
+@pytest.mark.parametrize("content", [b"", idx(IMAGES)[:-1], PACKED["train-images-idx3-ubyte.gz"][:-9]])
 def test_a_broken_file_is_refused_by_its_name(tmp_path: Path, content: bytes) -> None:
     write(tmp_path / "tiny", {**FILES, "train-images-idx3-ubyte": content})
     with pytest.raises(InputError, match=r"tiny/train-images-idx3-ubyte (is|has)"):
@@ -211,7 +211,7 @@ def test_what_was_changed_in_the_cache_is_downloaded_again(serve: Serve, cache: 
 @pytest.mark.parametrize(
     ("sent", "words"),
     [
-        (gzip.compress(idx(PICTURES[::-1])), "is not the published file: its MD5 is another"),
+        (gzip.compress(idx(IMAGES[::-1])), "is not the published file: its MD5 is another"),
         (b"<html>Please log in</html>", "is not the published file: its MD5 is another"),
         (PACKED["train-images-idx3-ubyte.gz"][:-9], "is a damaged gzip file"),
     ],
@@ -261,11 +261,11 @@ def test_only_a_download_needs_pooch(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def part(first: int, length: int = 20) -> bytes:
-    """Pictures of which each has its own number in red; its label is the last digit."""
+    """Images of which each has its own number in red; its label is the last digit."""
     numbers = np.arange(first, first + length)
-    pictures = np.zeros((length, 32, 32, 3), np.uint8)
-    pictures[..., 0] = numbers[:, None, None]
-    return cifar(pictures, numbers % 10)
+    images = np.zeros((length, 32, 32, 3), np.uint8)
+    images[..., 0] = numbers[:, None, None]
+    return cifar(images, numbers % 10)
 
 
 FIVE = {name: part(20 * number) for number, name in enumerate(TRAIN)}
@@ -276,15 +276,15 @@ def test_of_all_five_parts_the_last_tenth_validates(tmp_path: Path) -> None:
         tmp_path / "cifar10", {**FIVE, "test_batch.bin": part(200, 30), "test_first_1000.bin": part(200, 3)}
     )
     found = load_dataset("cifar10", data_dir=tmp_path)
-    for pictures, labels, numbers in (
+    for images, labels, numbers in (
         (found.train, found.train_labels, range(90)),
         (found.validation, found.validation_labels, range(90, 100)),
         (found.test, found.test_labels, range(200, 230)),
     ):
         assert labels is not None
-        assert pictures.shape == (len(numbers), 32, 32, 3)
-        assert pictures[:, 7, 9, 0].tolist() == list(numbers)
-        assert not pictures[..., 1:].any()
+        assert images.shape == (len(numbers), 32, 32, 3)
+        assert images[:, 7, 9, 0].tolist() == list(numbers)
+        assert not images[..., 1:].any()
         assert labels.tolist() == [number % 10 for number in numbers]
     assert found.note == "the whole set: 90 to train, 10 to validate, 30 to test"
 
@@ -313,13 +313,13 @@ def test_a_part_that_is_not_the_published_one_is_used_with_a_warning(
 
 def test_training_parts_without_a_test_part_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "cifar10", {"data_batch_3.bin": part(0)})
-    with pytest.raises(InputError, match=r"cifar10 has data_batch_3.bin but no test pictures.*test_batch"):
+    with pytest.raises(InputError, match=r"cifar10 has data_batch_3.bin but no test images.*test_batch"):
         load_dataset("cifar10", data_dir=tmp_path)
 
 
-def test_too_few_pictures_to_set_some_aside_are_refused(tmp_path: Path) -> None:
+def test_too_few_images_to_set_some_aside_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "cifar10", {"data_batch_3.bin": part(0, 19), "test_batch.bin": part(200)})
-    with pytest.raises(InputError, match="cifar10 has 19 training pictures, too few to set one in 20 aside"):
+    with pytest.raises(InputError, match="cifar10 has 19 training images, too few to set one in 20 aside"):
         load_dataset("cifar10", data_dir=tmp_path)
 
 

@@ -1,10 +1,10 @@
-"""Small sets of pictures."""
+"""Small sets of images."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pellucid.evaluation.pictures import PictureSet
+from pellucid.evaluation.images import ImageSet
 
 
 def pieces(photo: NDArray[np.uint8], count: int, side: int) -> list[NDArray[np.uint8]]:
@@ -16,7 +16,7 @@ def pieces(photo: NDArray[np.uint8], count: int, side: int) -> list[NDArray[np.u
 
 
 @pytest.fixture
-def pictures(photo: NDArray[np.uint8]) -> PictureSet:
-    """Twelve test and five validation pictures, grey, 16 x 16."""
+def images(photo: NDArray[np.uint8]) -> ImageSet:
+    """Twelve test and five validation images, grey, 16 x 16."""
     every = pieces(photo, 17, 16)
-    return PictureSet("pieces", every[:12], every[12:], "pieces of a photograph")
+    return ImageSet("pieces", every[:12], every[12:], "pieces of a photograph")

@@ -27,7 +27,7 @@ def identity(channels: int) -> list[NodeProto]:
 
 
 def mean_filter(channels: int) -> list[NodeProto]:
-    """The mean of 3 x 3 pixels; black lies around the picture."""
+    """The mean of 3 x 3 pixels; black lies around the image."""
     weights = np.full((channels, 1, 3, 3), 1 / 9, np.float32)
     return [
         make_node("Constant", [], ["weights"], value=numpy_helper.from_array(weights)),
@@ -41,7 +41,7 @@ def add_sigma(channels: int) -> list[NodeProto]:
 
 
 def two_numbers(channels: int) -> list[NodeProto]:
-    """No picture, but levels: the mean of each channel."""
+    """No image, but levels: the mean of each channel."""
     return [make_node("ReduceMean", ["noisy"], ["levels"], axes=[2, 3], keepdims=0)]
 
 
@@ -83,10 +83,11 @@ def network_file(path: Path, nodes: Nodes = identity, *, output: str = "denoised
 
     One with a level in its card is given it, and takes one image at a time.
     """
-    card = Card(**{**FACTS, **facts})
+    kind = "white-noise" if facts.get("sigma") else "autoencoder"
+    card = Card(**{"kind": kind, **FACTS, **facts})
     number = 1 if card.sigma else "n"
-    picture = [number, card.channels, "rows", "columns"]
-    inputs = [make_tensor_value_info("noisy", onnx.TensorProto.FLOAT, picture)]
+    image = [number, card.channels, "rows", "columns"]
+    inputs = [make_tensor_value_info("noisy", onnx.TensorProto.FLOAT, image)]
     if card.sigma:
         inputs.append(make_tensor_value_info("sigma", onnx.TensorProto.FLOAT, [1, 1, 1, 1]))
     outputs = [make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)]

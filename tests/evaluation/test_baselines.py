@@ -5,15 +5,15 @@ import pytest
 from numpy.typing import NDArray
 
 from pellucid.evaluation.baselines import BASELINES, Baseline, choose_parameter, usable_baselines
-from pellucid.evaluation.pictures import Corruption, PictureSet, read_corruption
-from pellucid.images.picture import to_float
+from pellucid.evaluation.images import Corruption, ImageSet, read_corruption
+from pellucid.io.image import to_float
 from tests.evaluation.conftest import pieces
 
 every_baseline = pytest.mark.parametrize("baseline", usable_baselines(28), ids=lambda each: each.name)
 
 
-def error(baseline: Baseline, value: float, pictures: PictureSet, corruption: Corruption) -> float:
-    ((clean, noisy),) = corruption.batches(pictures.validation)
+def error(baseline: Baseline, value: float, images: ImageSet, corruption: Corruption) -> float:
+    ((clean, noisy),) = corruption.batches(images.validation)
     return float(np.square(baseline.denoise(noisy, value) - clean).mean())
 
 
@@ -22,7 +22,7 @@ def test_the_tests_know_all_baselines() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_what_is_usable_for_pictures_of_few_pixels_works_there(channels: int) -> None:
+def test_what_is_usable_for_images_of_few_pixels_works_there(channels: int) -> None:
     for side in (1, 2, 9, 14):
         noisy = np.random.default_rng(side).random((1, side, side, channels), np.float32)
         usable = usable_baselines(side)
@@ -45,7 +45,7 @@ def test_it_lowers_the_error_of_noisy_photographs_and_keeps_their_shape(
 
 
 @pytest.mark.parametrize("name", ["median filter", "Gaussian filter"])
-def test_filters_keep_the_pictures_and_channels_of_a_batch_apart(name: str, photo: NDArray[np.uint8]) -> None:
+def test_filters_keep_the_images_and_channels_of_a_batch_apart(name: str, photo: NDArray[np.uint8]) -> None:
     (baseline,) = (each for each in BASELINES if each.name == name)
     batch = to_float(np.stack([photo, photo[::-1]]))
     value = baseline.tries[0]
@@ -63,7 +63,7 @@ def test_more_noise_wants_more_smoothing(name: str, photo: NDArray[np.uint8]) ->
     assert weak < strong
 
 
-def test_the_choice_does_not_see_the_noise_of_the_test_pictures(pictures: PictureSet) -> None:
+def test_the_choice_does_not_see_the_noise_of_the_test_images(images: ImageSet) -> None:
     seen: list[NDArray[np.float32]] = []
 
     def remember(noisy: NDArray[np.float32], value: float) -> NDArray[np.float32]:
@@ -72,7 +72,7 @@ def test_the_choice_does_not_see_the_noise_of_the_test_pictures(pictures: Pictur
 
     corruption = read_corruption("gaussian:0.2")
     spy = Baseline("spy", "gain", (0.5, 1.0), remember, chosen_on=3)
-    assert choose_parameter(spy, pictures.validation, corruption) == 1
+    assert choose_parameter(spy, images.validation, corruption) == 1
     assert {len(each) for each in seen} == {3}
-    ((_, noisy),) = corruption.batches(pictures.validation[:3])
+    ((_, noisy),) = corruption.batches(images.validation[:3])
     assert all(np.abs(each - noisy).max() > 0.1 for each in seen)

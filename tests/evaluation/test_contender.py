@@ -1,4 +1,4 @@
-"""Networks are opened by name, by file and from run folders, and run on many pictures."""
+"""Networks are opened by name, by file and from run folders, and run on many images."""
 
 from pathlib import Path
 
@@ -7,19 +7,20 @@ import pytest
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-from pellucid.evaluation.contender import denoise_batch, open_contenders
+from pellucid.evaluation.contender import open_contenders
+from pellucid.inference.batches import denoise_batch
 from pellucid.inference.model import load_model
 from pellucid.inference.session import Session
 from tests.evaluation.networks import add_sigma, identity, mean_filter, network_file, two_numbers
 
 
-def random_pictures(*shape: int) -> NDArray[np.float32]:
+def random_images(*shape: int) -> NDArray[np.float32]:
     return np.random.default_rng(0).random(shape, dtype=np.float32)
 
 
-def test_all_pictures_go_through_an_autoencoder_and_come_back_in_their_order(tmp_path: Path) -> None:
+def test_all_images_go_through_an_autoencoder_and_come_back_in_their_order(tmp_path: Path) -> None:
     session = Session(network_file(tmp_path / "same.onnx", identity))
-    noisy = random_pictures(600, 4, 6, 1)
+    noisy = random_images(600, 4, 6, 1)
     np.testing.assert_array_equal(denoise_batch(session, noisy), noisy)
 
 
@@ -28,12 +29,12 @@ def test_small_batches_give_what_large_ones_give(tmp_path: Path) -> None:
         Session(network_file(tmp_path / f"{memory}.onnx", mean_filter, bytes_per_pixel=memory))
         for memory in (8, 10**9)
     ]
-    large, small = (denoise_batch(session, random_pictures(5, 8, 8, 1)) for session in sessions)
+    large, small = (denoise_batch(session, random_images(5, 8, 8, 1)) for session in sessions)
     np.testing.assert_allclose(large, small, atol=1e-6)
 
 
-def test_pictures_are_padded_to_the_stride_and_cut_back(tmp_path: Path) -> None:
-    noisy = random_pictures(2, 9, 13, 3)
+def test_images_are_padded_to_the_stride_and_cut_back(tmp_path: Path) -> None:
+    noisy = random_images(2, 9, 13, 3)
     plain, strided = (
         denoise_batch(
             Session(network_file(tmp_path / "mean.onnx", mean_filter, channels=3, stride=stride)), noisy
@@ -44,20 +45,20 @@ def test_pictures_are_padded_to_the_stride_and_cut_back(tmp_path: Path) -> None:
     np.testing.assert_allclose(plain[:, :8, :12], strided[:, :8, :12], atol=1e-6)
 
 
-def test_pictures_of_another_size_or_kind_are_refused(tmp_path: Path) -> None:
+def test_images_of_another_size_or_kind_are_refused(tmp_path: Path) -> None:
     session = Session(network_file(tmp_path / "same.onnx", identity, size=(28, 30)))
-    with pytest.raises(UsageError, match="takes pictures of 30 x 28 pixels, and these have 32 x 32"):
-        denoise_batch(session, random_pictures(2, 32, 32, 1))
-    with pytest.raises(UsageError, match="is for grey pictures, and these are colour pictures"):
-        denoise_batch(session, random_pictures(2, 28, 30, 3))
+    with pytest.raises(UsageError, match="takes images of 30 x 28 pixels, and these have 32 x 32"):
+        denoise_batch(session, random_images(2, 32, 32, 1))
+    with pytest.raises(UsageError, match="is for grey images, and these are colour images"):
+        denoise_batch(session, random_images(2, 28, 30, 3))
     (contender,) = open_contenders([tmp_path / "same.onnx"])
-    with pytest.raises(UsageError, match="same is for grey pictures, and these are colour pictures"):
+    with pytest.raises(UsageError, match="same is for grey images, and these are colour images"):
         contender.card(3)
 
 
 def test_a_network_is_given_the_level_up_to_the_highest_in_its_card(tmp_path: Path) -> None:
     (contender,) = open_contenders([network_file(tmp_path / "given.onnx", add_sigma, sigma=(0.0, 0.3))])
-    noisy = random_pictures(3, 16, 16, 1)
+    noisy = random_images(3, 16, 16, 1)
     for sigma, level in ((0.1, 0.1), (0.3, 0.3), (0.8, 0.3)):
         np.testing.assert_allclose(contender.denoise(noisy, sigma), noisy + np.float32(level), atol=1e-6)
     assert "sigma 0.1" in contender.note(1, 0.1)
@@ -78,7 +79,7 @@ def test_an_unknown_level_is_estimated_for_each_image(tmp_path: Path) -> None:
 
 def test_a_name_gives_what_denoise_gives() -> None:
     (contender,) = open_contenders(["gaussian-instant"], threads=1)
-    noisy = random_pictures(1, 32, 40, 3)
+    noisy = random_images(1, 32, 40, 3)
     expected = load_model("gaussian-instant", threads=1).denoise(noisy[0], sigma=0.1).pixels
     np.testing.assert_array_equal(contender.denoise(noisy, 0.1)[0], expected)
     assert contender.card(1).channels == 1

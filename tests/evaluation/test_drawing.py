@@ -39,8 +39,8 @@ def test_the_suffix_says_whether_it_is_svg_or_png(layers: list[Layer], tmp_path:
     draw_network(layers, tmp_path / "network.svg")
     assert ElementTree.parse(tmp_path / "network.svg").getroot().tag.endswith("svg")
     draw_network(layers, tmp_path / "network.PNG")
-    with Image.open(tmp_path / "network.PNG") as picture:
-        pixels = np.asarray(picture)
+    with Image.open(tmp_path / "network.PNG") as image:
+        pixels = np.asarray(image)
     assert pixels.shape[2] == 4
     assert pixels[0, 0, 3] == 0  # transparent
     assert pixels[..., 3].max() == 255

@@ -1,4 +1,4 @@
-"""From pictures to figures and their intervals."""
+"""From images to figures and their intervals."""
 
 import math
 
@@ -10,22 +10,22 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from pellucid.evaluation.scores import HIGHEST_PSNR, compare, summarize
-from pellucid.images.metrics import mse, psnr, ssim
+from pellucid.metrics.quality import mse, psnr, ssim
 
 
-def test_a_picture_is_compared_as_the_metrics_say(photo: NDArray[np.uint8]) -> None:
+def test_a_image_is_compared_as_the_metrics_say(photo: NDArray[np.uint8]) -> None:
     clean = (photo / 255).astype(np.float32)
     other = clean[::-1].copy()
     expected = (mse(other, clean), psnr(other, clean, data_range=1.0), ssim(other, clean, data_range=1.0))
     assert compare(other, clean) == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_picture_without_error_has_a_finite_psnr(photo: NDArray[np.uint8]) -> None:
+def test_a_image_without_error_has_a_finite_psnr(photo: NDArray[np.uint8]) -> None:
     clean = (photo / 255).astype(np.float32)
     assert compare(clean, clean) == (0, HIGHEST_PSNR, 1)
 
 
-def test_a_picture_too_small_for_ssim_has_none() -> None:
+def test_a_image_too_small_for_ssim_has_none() -> None:
     error, decibels, likeness = compare(
         np.full((10, 40, 1), 0.1, np.float32), np.zeros((10, 40, 1), np.float32)
     )
@@ -48,6 +48,6 @@ def test_the_interval_is_that_of_the_mean_of_many_numbers() -> None:
     assert figure.high - figure.low == pytest.approx(2 * 1.96 * 2 / math.sqrt(4000), rel=0.1)
 
 
-def test_one_picture_has_an_interval_of_no_width() -> None:
+def test_one_image_has_an_interval_of_no_width() -> None:
     (figure,) = summarize(np.array([[0.25]]))
     assert (figure.mean, figure.low, figure.high) == (0.25, 0.25, 0.25)

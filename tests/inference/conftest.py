@@ -5,27 +5,26 @@ from pathlib import Path
 import pytest
 
 from pellucid.inference.model import Model, load_model
-from pellucid.training.export import export_network
-from pellucid.training.recipe import EstimatorTable
-from tests.tiny import LATENT, PHOTO, lively_network, set_recipe, tiny_file
+from pellucid.networks.families import EstimatorSettings
+from tests.tiny import LATENT, PHOTO, set_recipe, tiny_file, write_exported
 
 
 @pytest.fixture(scope="session")
 def grey_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network for grey pictures."""
+    """A small network for grey images."""
     return tiny_file(tmp_path_factory.mktemp("grey"), channels=1)
 
 
 @pytest.fixture(scope="session")
 def colour_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network for colour pictures."""
+    """A small network for colour images."""
     return tiny_file(tmp_path_factory.mktemp("colour"), channels=3)
 
 
 @pytest.fixture(scope="session")
 def estimator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network that estimates noise and cannot denoise."""
-    return tiny_file(tmp_path_factory.mktemp("estimator"), network=EstimatorTable(4))
+    return tiny_file(tmp_path_factory.mktemp("estimator"), network=EstimatorSettings(4))
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +41,9 @@ def photo_grey_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def latent_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small autoencoder of grey pictures of 16 x 16 pixels."""
+    """A small autoencoder of grey images of 16 x 16 pixels."""
     path, recipe = tmp_path_factory.mktemp("latent") / "small.onnx", set_recipe(network=LATENT)
-    export_network(lively_network(recipe), recipe, path, steps=0, figures={})
+    write_exported(recipe, path)
     return path
 
 
@@ -56,5 +55,5 @@ def model(grey_file: Path, colour_file: Path) -> Model:
 
 @pytest.fixture(scope="session")
 def grey_model(grey_file: Path) -> Model:
-    """The small network for grey pictures alone."""
+    """The small network for grey images alone."""
     return load_model(grey_file)

@@ -15,11 +15,12 @@ from skimage import data
 import pellucid
 from pellucid.datasets.graphics import KINDS, draw_page
 from pellucid.errors import InputError, UsageError
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.noise import NumpyRandom, parse_noise, to_8bit
-from pellucid.images.picture import from_float
 from pellucid.inference.analysis import CAMERA, CLEAN, SIGNAL_DEPENDENT, SMOOTH, WHITE, Analysis
 from pellucid.inference.coarse import enlarge
+from pellucid.io.image import from_float
+from pellucid.noise.base import NumpyRandom, to_8bit
+from pellucid.noise.jpeg import YCBCR
+from pellucid.noise.registry import parse_noise
 
 Floats = NDArray[np.float32]
 

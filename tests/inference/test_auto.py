@@ -10,11 +10,12 @@ from skimage import data
 
 import pellucid
 from pellucid.errors import InputError, UsageError
-from pellucid.images.noise import NumpyRandom, parse_noise, to_8bit
-from pellucid.images.picture import Picture, from_float
 from pellucid.inference.analysis import CAMERA, SIGNAL_DEPENDENT, SMOOTH, WHITE
 from pellucid.inference.auto import BEST_PIXELS, Auto
 from pellucid.inference.model import Model, load_model
+from pellucid.io.image import Image, from_float
+from pellucid.noise.base import NumpyRandom, to_8bit
+from pellucid.noise.registry import parse_noise
 
 FAMILIES = {WHITE: "gaussian-", SIGNAL_DEPENDENT: "gaussian-", SMOOTH: "gaussian-", CAMERA: "photo-"}
 
@@ -223,8 +224,8 @@ def test_wrong_devices_and_threads_are_refused_when_it_is_loaded() -> None:
 
 
 def test_the_result_of_a_file_names_the_network_and_why_it_was_chosen(tmp_path: Path) -> None:
-    picture = Picture(samples=noisy("gaussian:25", photograph()))
-    pellucid.write_image(tmp_path / "noisy.png", picture)
+    image = Image(samples=noisy("gaussian:25", photograph()))
+    pellucid.write_image(tmp_path / "noisy.png", image)
     result = pellucid.denoise_file(tmp_path / "noisy.png")
     assert result.changed
     assert result.model.startswith("gaussian-")

@@ -9,6 +9,7 @@ from pellucid.errors import InputError
 from pellucid.inference.card import KEY, Card, facts, psnr_gain, read_card, shortfall, write_card
 
 EXAMPLE: dict[str, Any] = {
+    "kind": "white-noise",
     "name": "tiny",
     "version": "1",
     "purpose": "Tests",

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 import pellucid
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.images.files import read_image, write_image
-from pellucid.images.picture import Picture
 from pellucid.inference.denoise import default_output, denoise, denoise_file
 from pellucid.inference.model import Model, load_model
+from pellucid.io.files import read_image, write_image
+from pellucid.io.image import Image
 from tests.tiny import colours
 
 SIGMA = 25 / 255
@@ -26,7 +26,7 @@ def digest(path: Path) -> str:
 def photo_file(photo: NDArray[np.uint8], tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     alpha = np.arange(photo[..., 0].size, dtype=np.uint8).reshape(photo.shape[:2])
-    write_image(path, Picture(samples=photo, alpha=alpha, resolution=(10.0, 20.0), metadata={"xmp": b"<x/>"}))
+    write_image(path, Image(samples=photo, alpha=alpha, resolution=(10.0, 20.0), metadata={"xmp": b"<x/>"}))
     return path
 
 
@@ -66,14 +66,14 @@ def test_a_strength_of_none_is_refused() -> None:
 
 
 def test_a_file_lies_denoised_beside_the_noisy_one_which_stays(photo_file: Path, model: Model) -> None:
-    before, picture = digest(photo_file), read_image(photo_file)
+    before, image = digest(photo_file), read_image(photo_file)
     result = denoise_file(photo_file, model=model, sigma=SIGMA)
     assert result.output == photo_file.with_name("photo-denoised.png")
     assert (result.source, result.sigma, result.changed) == (photo_file, SIGMA, True)
     assert (result.width, result.height) == (128, 96)
     back = read_image(result.output)
-    assert picture.alpha is not None
-    whole = np.dstack([picture.samples, picture.alpha])
+    assert image.alpha is not None
+    whole = np.dstack([image.samples, image.alpha])
     np.testing.assert_array_equal(back.samples, denoise(whole, model=model, sigma=SIGMA)[..., :3])
     assert digest(photo_file) == before
 
@@ -90,13 +90,13 @@ def test_all_else_in_the_file_stays(photo_file: Path, model: Model) -> None:
 @pytest.mark.parametrize(("dtype", "suffix"), [("uint16", ".png"), ("uint16", ".tif"), ("float32", ".tif")])
 def test_the_bit_depth_stays(dtype: str, suffix: str, tmp_path: Path, model: Model) -> None:
     samples = np.zeros((20, 30, 1), dtype) + np.array(1, dtype)
-    write_image(tmp_path / f"deep{suffix}", Picture(samples=samples))
+    write_image(tmp_path / f"deep{suffix}", Image(samples=samples))
     output = read_image(denoise_file(tmp_path / f"deep{suffix}", model=model, sigma=SIGMA).output)
     assert output.samples.dtype == dtype
 
 
 @pytest.mark.parametrize(("sigma", "strength"), [(SIGMA, 0.0), (0.0, 1.0)])
-def test_a_picture_that_is_left_alone_is_the_very_same_file(
+def test_a_image_that_is_left_alone_is_the_very_same_file(
     sigma: float, strength: float, photo_file: Path, model: Model
 ) -> None:
     result = denoise_file(photo_file, model=model, sigma=sigma, strength=strength)
@@ -104,7 +104,7 @@ def test_a_picture_that_is_left_alone_is_the_very_same_file(
     assert digest(result.output) == digest(photo_file)
 
 
-def test_a_picture_that_is_left_alone_can_take_another_format(photo_file: Path, model: Model) -> None:
+def test_a_image_that_is_left_alone_can_take_another_format(photo_file: Path, model: Model) -> None:
     result = denoise_file(photo_file, photo_file.with_suffix(".tif"), model=model, sigma=SIGMA, strength=0)
     assert not result.changed
     back = read_image(result.output)
@@ -128,11 +128,11 @@ def test_an_output_that_exists_is_replaced_only_when_asked(photo_file: Path, mod
 
 
 @pytest.mark.parametrize("name", ["out.jpg", "out.txt", "out"])
-def test_an_output_that_cannot_hold_the_picture_is_refused_before_the_work(
+def test_an_output_that_cannot_hold_the_image_is_refused_before_the_work(
     name: str, photo_file: Path, model: Model
 ) -> None:
     def never(done: int, total: int) -> None:
-        pytest.fail("the picture was denoised")
+        pytest.fail("the image was denoised")
 
     output = photo_file.with_name(name)
     with pytest.raises(UsageError, match=r"PNG|\.png"):
@@ -140,7 +140,7 @@ def test_an_output_that_cannot_hold_the_picture_is_refused_before_the_work(
     assert not output.exists()
 
 
-def test_missing_and_too_large_pictures_are_refused_and_nothing_is_written(
+def test_missing_and_too_large_images_are_refused_and_nothing_is_written(
     photo_file: Path, model: Model
 ) -> None:
     with pytest.raises(InputError, match=r"gone\.png"):

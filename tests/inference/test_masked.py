@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 import pellucid
 from pellucid.errors import InputError
-from pellucid.images.files import read_image
 from pellucid.inference.masked import fill, valid_pixels
-from tests.pictures import Make
+from pellucid.io.files import read_image
+from tests.images import Make
 
 HOLE = (slice(0, 20), slice(30, 60))
 

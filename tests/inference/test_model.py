@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import DeviceError, InputError, LimitError, UsageError
-from pellucid.images.picture import from_float, to_float
 from pellucid.inference.index import names
 from pellucid.inference.model import FIXED_MEMORY, Model, load_model
 from pellucid.inference.session import PROVIDERS, runtime
+from pellucid.io.image import from_float, to_float
 from tests.tiny import colours, reach_of
 
 DTYPES = ["uint8", "uint16", "float32", "float64"]
@@ -25,7 +25,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
-def picture(shape: tuple[int, ...], dtype: str, seed: int = 0) -> NDArray[Any]:
+def image(shape: tuple[int, ...], dtype: str, seed: int = 0) -> NDArray[Any]:
     pixels = 0.2 + 0.6 * np.random.default_rng(seed).random(shape)
     return from_float(pixels, dtype)
 
@@ -48,7 +48,7 @@ def files(model: Model, grey: Path, colour: Path, **options: Any) -> Model:
 def test_shape_and_dtype_stay_and_the_input_is_not_touched(
     shape: tuple[int, ...], dtype: str, model: Model
 ) -> None:
-    pixels = picture(shape, dtype)
+    pixels = image(shape, dtype)
     before = pixels.copy()
     result = model.denoise(pixels, sigma=0.1)
     assert (result.pixels.shape, result.pixels.dtype) == (pixels.shape, pixels.dtype)
@@ -59,7 +59,7 @@ def test_shape_and_dtype_stay_and_the_input_is_not_touched(
 
 
 def test_sigma_0_is_a_bit_identical_copy(model: Model) -> None:
-    pixels = picture((9, 8, 3), "float64")
+    pixels = image((9, 8, 3), "float64")
     result = model.denoise(pixels, sigma=0)
     assert (result.sigma, result.changed) == (0, False)
     np.testing.assert_array_equal(result.pixels, pixels)
@@ -67,7 +67,7 @@ def test_sigma_0_is_a_bit_identical_copy(model: Model) -> None:
 
 @every_dtype
 def test_alpha_is_untouched_and_does_not_matter(dtype: str, model: Model) -> None:
-    pixels = picture((20, 30, 4), dtype)
+    pixels = image((20, 30, 4), dtype)
     denoised = model.denoise(pixels, sigma=0.1).pixels
     np.testing.assert_array_equal(denoised[..., 3], pixels[..., 3])
     np.testing.assert_array_equal(
@@ -77,8 +77,8 @@ def test_alpha_is_untouched_and_does_not_matter(dtype: str, model: Model) -> Non
 
 @every_dtype
 @pytest.mark.parametrize("channels", [3, 4])
-def test_grey_in_rgb_stays_grey_and_equals_the_grey_picture(channels: int, dtype: str, model: Model) -> None:
-    grey = picture((20, 30, 1), dtype)
+def test_grey_in_rgb_stays_grey_and_equals_the_grey_image(channels: int, dtype: str, model: Model) -> None:
+    grey = image((20, 30, 1), dtype)
     denoised = model.denoise(np.repeat(grey, channels, 2), sigma=0.1).pixels
     for channel in range(3):
         np.testing.assert_array_equal(
@@ -86,15 +86,15 @@ def test_grey_in_rgb_stays_grey_and_equals_the_grey_picture(channels: int, dtype
         )
 
 
-def test_one_coloured_pixel_in_the_last_row_makes_a_picture_coloured(model: Model) -> None:
-    pixels = np.repeat(picture((40, 30, 1), "uint8"), 3, 2)
+def test_one_coloured_pixel_in_the_last_row_makes_a_image_coloured(model: Model) -> None:
+    pixels = np.repeat(image((40, 30, 1), "uint8"), 3, 2)
     pixels[-1, -1, 2] ^= 64
     denoised = model.denoise(pixels, sigma=0.1).pixels
     assert not np.array_equal(denoised[..., 0], denoised[..., 2])
 
 
-def test_the_three_ways_to_give_a_grey_picture_give_one_result(model: Model) -> None:
-    pixels = picture((20, 30), "uint16")
+def test_the_three_ways_to_give_a_grey_image_give_one_result(model: Model) -> None:
+    pixels = image((20, 30), "uint16")
     flat, deep = (model.denoise(array, sigma=0.1).pixels for array in (pixels, pixels[..., None]))
     np.testing.assert_array_equal(flat, deep[..., 0])
 
@@ -105,14 +105,14 @@ def test_the_three_ways_to_give_a_grey_picture_give_one_result(model: Model) -> 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("strength", [0.3, 1])
 def test_an_integer_result_is_the_float_result_rounded(dtype: str, strength: float, model: Model) -> None:
-    pixels = picture((20, 30, 3), dtype)
+    pixels = image((20, 30, 3), dtype)
     as_float = model.denoise(to_float(pixels), sigma=0.1, strength=strength).pixels
     result = model.denoise(pixels, sigma=0.1, strength=strength).pixels
     np.testing.assert_array_equal(result, from_float(as_float, dtype))
 
 
 def test_floats_outside_0_to_1_are_clipped_neither_on_the_way_in_nor_out(model: Model) -> None:
-    pixels = picture((24, 32, 3), "float32")
+    pixels = image((24, 32, 3), "float32")
     pixels[::2] *= -1
     small = model.denoise(pixels, sigma=0.1).pixels
     large = model.denoise(4 * pixels, sigma=0.4).pixels
@@ -122,7 +122,7 @@ def test_floats_outside_0_to_1_are_clipped_neither_on_the_way_in_nor_out(model: 
 
 
 def test_two_runs_are_bit_identical(grey_file: Path, colour_file: Path, model: Model) -> None:
-    pixels = picture((123, 211, 3), "float32")
+    pixels = image((123, 211, 3), "float32")
     first = model.denoise(pixels, sigma=0.1).pixels
     np.testing.assert_array_equal(first, model.denoise(pixels, sigma=0.1).pixels)
     fresh = files(model, grey_file, colour_file)
@@ -136,7 +136,7 @@ def test_two_runs_are_bit_identical(grey_file: Path, colour_file: Path, model: M
     st.sampled_from([64, 100, 250]),
     st.booleans(),
 )
-def test_exact_tiles_equal_the_whole_picture_and_so_do_one_and_two_threads(
+def test_exact_tiles_equal_the_whole_image_and_so_do_one_and_two_threads(
     grey_file: Path, colour_file: Path, model: Model, height: int, width: int, side: int, colour: bool
 ) -> None:
     pixels = colours(height, width)[..., : 3 if colour else 1]
@@ -158,7 +158,7 @@ def test_a_pixel_changes_what_lies_within_the_radius_and_nothing_beyond(grey_mod
 
 def test_a_pickled_model_gives_the_same_pixels(grey_file: Path, colour_file: Path, model: Model) -> None:
     own = files(model, grey_file, colour_file, threads=1, exact=True)
-    pixels = picture((33, 21, 3), "uint8")
+    pixels = image((33, 21, 3), "uint8")
     there = pickle.loads(pickle.dumps(own))  # what multiprocessing does
     assert np.array_equal(
         there.denoise(pixels, sigma=25 / 255).pixels, own.denoise(pixels, sigma=25 / 255).pixels
@@ -166,14 +166,14 @@ def test_a_pickled_model_gives_the_same_pixels(grey_file: Path, colour_file: Pat
 
 
 def test_the_choice_among_networks_can_be_pickled_and_copied() -> None:
-    auto, pixels = load_model(threads=1), picture((33, 21, 3), "uint8")
+    auto, pixels = load_model(threads=1), image((33, 21, 3), "uint8")
     expected = auto.denoise(pixels, strength=1.5).pixels
     for other in (pickle.loads(pickle.dumps(auto)), copy.deepcopy(auto)):
         np.testing.assert_array_equal(other.denoise(pixels, strength=1.5).pixels, expected)
 
 
 def test_arrays_that_are_not_contiguous_work(model: Model) -> None:
-    pixels = picture((40, 60, 3), "uint8")
+    pixels = image((40, 60, 3), "uint8")
     views = {
         "every second pixel": pixels[::2, ::2],
         "mirrored": pixels[:, ::-1],
@@ -188,7 +188,7 @@ def test_arrays_that_are_not_contiguous_work(model: Model) -> None:
 
 @every_dtype
 def test_arrays_that_are_read_only_work_and_the_result_can_be_written(dtype: str, model: Model) -> None:
-    pixels = picture((20, 30, 3), dtype)
+    pixels = image((20, 30, 3), dtype)
     pixels.flags.writeable = False
     for strength in (0, 1):
         assert model.denoise(pixels, sigma=0.1, strength=strength).pixels.flags.writeable
@@ -196,7 +196,7 @@ def test_arrays_that_are_read_only_work_and_the_result_can_be_written(dtype: str
 
 @pytest.mark.parametrize("dtype", [">u2", ">f4", ">f8"])
 def test_the_other_byte_order_works_and_stays(dtype: str, model: Model) -> None:
-    pixels = picture((20, 30, 3), np.dtype(dtype).name)
+    pixels = image((20, 30, 3), np.dtype(dtype).name)
     swapped = model.denoise(pixels.astype(dtype), sigma=0.1).pixels
     assert swapped.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(swapped, model.denoise(pixels, sigma=0.1).pixels)
@@ -214,7 +214,7 @@ def tiles_used(model: Model, pixels: NDArray[Any]) -> int:
 
 
 def test_less_memory_means_more_and_smaller_tiles(grey_file: Path, colour_file: Path, model: Model) -> None:
-    pixels = picture((300, 400, 3), "uint8")
+    pixels = image((300, 400, 3), "uint8")
     assert tiles_used(model, pixels) == 1
     counts = [
         tiles_used(files(model, grey_file, colour_file, memory=memory_for(model, pixels, side)), pixels)
@@ -229,7 +229,7 @@ def test_too_little_memory_is_an_error_that_says_what_to_do(
     memory: int, grey_file: Path, colour_file: Path, model: Model
 ) -> None:
     with pytest.raises(LimitError, match=rf"{memory // 10**6} MB.*400 x 300 pixels.*--memory"):
-        files(model, grey_file, colour_file, memory=memory).denoise(picture((300, 400), "uint8"), sigma=0.1)
+        files(model, grey_file, colour_file, memory=memory).denoise(image((300, 400), "uint8"), sigma=0.1)
 
 
 # ---- what is refused -----------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def test_what_is_no_array_is_refused(model: Model) -> None:
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize("channel", [0, 2])
 def test_an_infinite_value_is_refused(dtype: str, value: float, channel: int, model: Model) -> None:
-    pixels = picture((20, 30, 4), dtype)
+    pixels = image((20, 30, 4), dtype)
     pixels[19, 29, channel] = value
     with pytest.raises(InputError, match=r"infinity.*nan_to_num"):
         model.denoise(pixels, sigma=0.1)
@@ -276,16 +276,16 @@ def test_an_infinite_value_is_refused(dtype: str, value: float, channel: int, mo
 @pytest.mark.parametrize("sigma", [-0.1, -1e-9, 1.001, 25, np.nan, np.inf])
 def test_a_sigma_outside_0_to_1_is_refused(sigma: float, model: Model) -> None:
     with pytest.raises(UsageError, match=r"sigma is .*from 0 to 1, such as 25 / 255"):
-        model.denoise(picture((8, 8), "uint8"), sigma=sigma)
+        model.denoise(image((8, 8), "uint8"), sigma=sigma)
 
 
 def test_a_grey_network_refuses_colour_in_words(grey_model: Model) -> None:
-    with pytest.raises(UsageError, match="is for grey pictures and this one has colours"):
-        grey_model.denoise(picture((8, 8, 3), "uint8"), sigma=0.1)
+    with pytest.raises(UsageError, match="is for grey images and this one has colours"):
+        grey_model.denoise(image((8, 8, 3), "uint8"), sigma=0.1)
 
 
-def test_a_colour_network_denoises_grey_pictures_and_keeps_them_grey(colour_file: Path) -> None:
-    grey = picture((20, 30), "uint8")
+def test_a_colour_network_denoises_grey_images_and_keeps_them_grey(colour_file: Path) -> None:
+    grey = image((20, 30), "uint8")
     alone = load_model(colour_file).denoise(grey, sigma=0.1)
     in_rgb = load_model(colour_file).denoise(np.stack([grey] * 3, axis=2), sigma=0.1)
     assert alone.changed
@@ -297,7 +297,7 @@ def test_a_colour_network_denoises_grey_pictures_and_keeps_them_grey(colour_file
 
 
 def test_a_file_that_training_wrote_can_stand_where_a_name_stands(grey_file: Path, model: Model) -> None:
-    pixels = picture((20, 30), "uint8")
+    pixels = image((20, 30), "uint8")
     expected = model.denoise(pixels, sigma=0.1).pixels
     for name in (grey_file, str(grey_file)):
         np.testing.assert_array_equal(load_model(name).denoise(pixels, sigma=0.1).pixels, expected)
@@ -325,27 +325,27 @@ def test_a_text_file_named_onnx_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_result_names_the_model(model: Model, grey_model: Model) -> None:
-    pixels = picture((20, 30), "uint8")
+    pixels = image((20, 30), "uint8")
     for each in (model, grey_model):
         for sigma in (0.0, 0.1):
             result = each.denoise(pixels, sigma=sigma)
             assert (result.model, result.why) == (each.name, "")
 
 
-def test_an_autoencoder_denoises_pictures_of_its_size_and_refuses_others(latent_file: Path) -> None:
-    model, pixels = load_model(latent_file), picture((16, 16), "uint8")
+def test_an_autoencoder_denoises_images_of_its_size_and_refuses_others(latent_file: Path) -> None:
+    model, pixels = load_model(latent_file), image((16, 16), "uint8")
     result = model.denoise(pixels)
     assert result.changed
     assert not np.array_equal(result.pixels, pixels)
-    even = model.denoise(np.full((16, 16), 0.5, np.float32))  # without noise: it still makes its picture
+    even = model.denoise(np.full((16, 16), 0.5, np.float32))  # without noise: it still makes its image
     assert even.changed
     with pytest.raises(UsageError, match="takes 16 x 16 pixels, not 20 x 16"):
-        model.denoise(picture((16, 20), "uint8"))
+        model.denoise(image((16, 20), "uint8"))
 
 
 def test_an_autoencoder_takes_no_sigma(latent_file: Path) -> None:
     with pytest.raises(UsageError, match="takes no sigma"):
-        load_model(latent_file).denoise(picture((16, 16), "uint8"), sigma=0.1)
+        load_model(latent_file).denoise(image((16, 16), "uint8"), sigma=0.1)
 
 
 def test_a_network_that_estimates_noise_is_refused_as_a_denoiser(estimator_file: Path) -> None:

@@ -14,7 +14,7 @@ from pellucid.inference.session import PROVIDERS, RunOptions, Session, runtime
 from tests.tiny import colours
 
 
-def test_a_network_gives_a_picture_of_the_same_shape(colour_file: Path) -> None:
+def test_a_network_gives_a_image_of_the_same_shape(colour_file: Path) -> None:
     session = Session(colour_file)
     assert (session.card.channels, session.card.stride) == (3, 4)
     denoised = session.run(colours(24, 36), 0.1)
@@ -50,11 +50,11 @@ def test_an_autoencoder_is_given_the_image_alone(latent_file: Path) -> None:
 def test_any_output_can_be_called_for_by_its_name(latent_file: Path) -> None:
     session = Session(latent_file)
     assert (session.inputs, session.outputs) == (["noisy"], ["denoised", "code"])
-    pictures = np.random.default_rng(0).random((3, 1, 16, 16), dtype=np.float32)
-    assert session.call("code", noisy=pictures).shape == (3, 5)
-    np.testing.assert_array_equal(session.call(noisy=pictures), session.call("denoised", noisy=pictures))
+    images = np.random.default_rng(0).random((3, 1, 16, 16), dtype=np.float32)
+    assert session.call("code", noisy=images).shape == (3, 5)
+    np.testing.assert_array_equal(session.call(noisy=images), session.call("denoised", noisy=images))
     with pytest.raises(LimitError, match="The network stopped"):
-        session.call("levels", noisy=pictures)
+        session.call("levels", noisy=images)
 
 
 def test_all_outputs_come_in_the_order_of_their_names_or_of_the_network(latent_file: Path) -> None:

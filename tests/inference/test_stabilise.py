@@ -7,19 +7,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
-from pellucid.images.noise import (
-    Gaussian,
-    Noise,
-    NumpyRandom,
-    Poisson,
-    PoissonGaussian,
-    Rician,
-    Speckle,
-    parse_noise,
-)
 from pellucid.inference.index import entries
 from pellucid.inference.session import Session
 from pellucid.inference.stabilise import Anscombe, Rice, Stabiliser, rice_sigma, stabiliser_of
+from pellucid.noise.base import Noise, NumpyRandom
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.sensor import Gaussian, Poisson, PoissonGaussian, Rician, Speckle
 
 PHOTONS = 200  # a pixel of 1; means up to that
 

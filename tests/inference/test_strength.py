@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.noise import Gaussian, NumpyRandom
-from pellucid.images.picture import from_float
 from pellucid.inference.model import Model, load_model
 from pellucid.inference.session import Session
+from pellucid.io.image import from_float
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.jpeg import YCBCR
+from pellucid.noise.sensor import Gaussian
 from tests.tiny import colours
 
 DTYPES = ["uint8", "uint16", "float32", "float64"]
@@ -38,7 +39,7 @@ def denoised(model: Model, pixels: NDArray[Any], **strengths: Any) -> NDArray[An
     return model.denoise(pixels, sigma=0.1 if model.takes_sigma else None, **strengths).pixels
 
 
-def picture(shape: tuple[int, ...], dtype: str = "float32") -> NDArray[Any]:
+def image(shape: tuple[int, ...], dtype: str = "float32") -> NDArray[Any]:
     return from_float(0.2 + 0.6 * np.random.default_rng(0).random(shape), dtype)
 
 
@@ -57,7 +58,7 @@ def ycbcr(pixels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def test_0_is_a_bit_identical_copy(
     shape: tuple[int, ...], dtype: str, strengths: dict[str, Any], any_model: Model
 ) -> None:
-    pixels = picture(shape, dtype)
+    pixels = image(shape, dtype)
     result = any_model.denoise(pixels, **strengths)
     assert not result.changed
     assert not np.shares_memory(result.pixels, pixels)
@@ -65,8 +66,8 @@ def test_0_is_a_bit_identical_copy(
     np.testing.assert_array_equal(result.pixels, pixels)
 
 
-def test_a_picture_in_grey_has_no_chroma_to_change(any_model: Model) -> None:
-    for pixels in (picture((20, 30)), np.repeat(picture((20, 30, 1)), 3, 2)):
+def test_a_image_in_grey_has_no_chroma_to_change(any_model: Model) -> None:
+    for pixels in (image((20, 30)), np.repeat(image((20, 30, 1)), 3, 2)):
         assert not any_model.denoise(pixels, luma=0, chroma=1).changed
         for chroma in (0, 2):
             np.testing.assert_array_equal(
@@ -80,7 +81,7 @@ def test_a_picture_in_grey_has_no_chroma_to_change(any_model: Model) -> None:
 @settings(max_examples=15, deadline=None)
 @given(st.floats(0, 1, exclude_min=True), st.sampled_from([1, 3]))
 def test_up_to_1_it_is_a_blend(model: Model, photo_model: Model, strength: float, channels: int) -> None:
-    pixels = picture((20, 30, channels))
+    pixels = image((20, 30, channels))
     for each in (model, photo_model):
         whole, some = (denoised(each, pixels, strength=share) for share in (1, strength))
         np.testing.assert_allclose(some, pixels + strength * (whole - pixels), rtol=0, atol=1e-6)
@@ -94,7 +95,7 @@ def test_up_to_1_it_is_a_blend(model: Model, photo_model: Model, strength: float
 def test_luma_and_chroma_are_blends_of_their_own(
     model: Model, photo_model: Model, luma: float, chroma: float
 ) -> None:
-    pixels = picture((20, 30, 3))
+    pixels = image((20, 30, 3))
     for each in (model, photo_model):
         whole, some = denoised(each, pixels), denoised(each, pixels, luma=luma, chroma=chroma)
         for before, after, now, share in zip(*map(ycbcr, (pixels, whole, some)), (luma, chroma), strict=True):
@@ -102,7 +103,7 @@ def test_luma_and_chroma_are_blends_of_their_own(
 
 
 def test_luma_0_changes_colour_alone_and_chroma_0_brightness_alone(any_model: Model) -> None:
-    pixels = picture((20, 30, 3))
+    pixels = image((20, 30, 3))
     for name, kept in (("luma", 0), ("chroma", 1)):
         result = denoised(any_model, pixels, **{name: 0})
         parts = list(zip(ycbcr(pixels), ycbcr(result), strict=True))
@@ -112,7 +113,7 @@ def test_luma_0_changes_colour_alone_and_chroma_0_brightness_alone(any_model: Mo
 
 @pytest.mark.parametrize("strength", [0.4, 1, 1.7])
 def test_one_strength_is_that_of_luma_and_of_chroma(strength: float, any_model: Model) -> None:
-    pixels = picture((20, 30, 3), "uint8")
+    pixels = image((20, 30, 3), "uint8")
     expected = denoised(any_model, pixels, strength=strength)
     for strengths in (
         {"luma": strength, "chroma": strength},
@@ -127,7 +128,7 @@ def test_one_strength_is_that_of_luma_and_of_chroma(strength: float, any_model: 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_above_1_a_network_is_given_so_many_times_the_level(model: Model, channels: int) -> None:
-    pixels = picture((20, 30, channels))
+    pixels = image((20, 30, channels))
     more = model.denoise(pixels, sigma=0.1, strength=1.5)
     np.testing.assert_array_equal(more.pixels, model.denoise(pixels, sigma=0.15).pixels)
     assert more.sigma == 0.1
@@ -169,7 +170,7 @@ def test_above_1_more_noise_is_removed() -> None:
 @pytest.mark.parametrize("name", ["strength", "luma", "chroma"])
 def test_what_lies_outside_0_to_2_is_refused(name: str, value: Any, any_model: Model) -> None:
     with pytest.raises(UsageError, match=f"{name} is .*from 0 .* to 2"):
-        any_model.denoise(picture((8, 8), "uint8"), **{name: value})
+        any_model.denoise(image((8, 8), "uint8"), **{name: value})
 
 
 @pytest.mark.parametrize("given", [{"sigma": 0.1}, {"noise": "gaussian:25"}, {"noise": "poisson:50"}])
@@ -178,12 +179,12 @@ def test_a_network_that_estimates_the_noise_takes_neither_sigma_nor_noise(
 ) -> None:
     assert not photo_model.takes_sigma
     with pytest.raises(UsageError, match=r"photo.*sigma or noise.*strength"):
-        photo_model.denoise(picture((8, 8), "uint8"), **given)
+        photo_model.denoise(image((8, 8), "uint8"), **given)
 
 
 def test_sigma_and_noise_exclude_each_other(model: Model) -> None:
     with pytest.raises(UsageError, match="sigma and noise"):
-        model.denoise(picture((8, 8), "uint8"), sigma=0.1, noise="gaussian:25")
+        model.denoise(image((8, 8), "uint8"), sigma=0.1, noise="gaussian:25")
 
 
 def test_a_check_gives_the_strengths_of_luma_and_chroma(model: Model) -> None:

@@ -1,4 +1,4 @@
-"""Tiles cover the picture and leave no seams."""
+"""Tiles cover the image and leave no seams."""
 
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def test_what_is_kept_lies_a_halo_away_from_every_cut(settings: dict[str, int]) 
             assert span.origin + window == padded or span.origin + window - span.stop >= halo
 
 
-def test_a_picture_that_fits_is_one_tile() -> None:
+def test_a_image_that_fits_is_one_tile() -> None:
     tiles = plan(100, 63, stride=8, halo=30, largest=104)
     assert len(tiles) == 1
     assert tiles.window == (104, 64)
@@ -109,9 +109,9 @@ def test_a_smaller_halo_would_leave_seams(grey_file: Path) -> None:
 
 
 def test_padding_reflects_the_lower_and_right_border() -> None:
-    picture = np.arange(6, dtype=np.float32).reshape(2, 3, 1)
-    assert pad_to(picture, (3, 5))[..., 0].tolist() == [[0, 1, 2, 1, 0], [3, 4, 5, 4, 3], [0, 1, 2, 1, 0]]
-    assert pad_to(picture, (2, 3)) is picture
+    image = np.arange(6, dtype=np.float32).reshape(2, 3, 1)
+    assert pad_to(image, (3, 5))[..., 0].tolist() == [[0, 1, 2, 1, 0], [3, 4, 5, 4, 3], [0, 1, 2, 1, 0]]
+    assert pad_to(image, (2, 3)) is image
     assert (pad_to(np.full((1, 1, 3), 7, np.float32), (8, 8)) == 7).all()
 
 
@@ -131,7 +131,7 @@ def test_progress_counts_every_tile_row_after_row() -> None:
     assert places == sorted(places)
 
 
-def test_the_network_sees_one_shape_and_its_part_of_the_picture_returns_to_its_place() -> None:
+def test_the_network_sees_one_shape_and_its_part_of_the_image_returns_to_its_place() -> None:
     tiles = plan(51, 71, stride=4, halo=6, largest=32)
     noisy, out = colours(51, 71), np.zeros((51, 71, 3), np.float32)
     shapes = set()

@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from pellucid.networks.families import EstimatorSettings
 from pellucid.networks.noise import NoiseEstimator
 
 
 def build(channels: int = 1) -> NoiseEstimator:
     torch.manual_seed(0)
-    return NoiseEstimator(channels, 4).requires_grad_(False)
+    return NoiseEstimator(EstimatorSettings(4), channels).requires_grad_(False)
 
 
 def images(*shape: int) -> Tensor:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from pellucid.networks.photo import FOLD, PhotoUNet, kept_share, maps_for
-from tests.tiny import PHOTO, lively_network, tiny_recipe
+from tests.tiny import PHOTO, textured_network, tiny_recipe
 
 
 def build(channels: Literal[1, 3] = 3, widths: tuple[int, ...] = (4, 6)) -> PhotoUNet:
     levels = (1,) * (len(widths) - 1)
     table = msgspec.structs.replace(PHOTO, widths=widths, encoder=levels, decoder=levels)
-    network = lively_network(tiny_recipe(channels=channels, network=table))
+    network = textured_network(tiny_recipe(channels=channels, network=table))
     assert isinstance(network, PhotoUNet)
     return network.requires_grad_(False)
 
@@ -29,7 +29,7 @@ def gains(*values: float) -> Tensor:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (24, 40), (64, 32)])
-def test_the_picture_keeps_its_shape_and_has_levels_of_an_eighth_of_its_size(
+def test_the_image_keeps_its_shape_and_has_levels_of_an_eighth_of_its_size(
     channels: Literal[1, 3], height: int, width: int
 ) -> None:
     denoised, levels = build(channels)(noisy(2, channels, height, width), gains(1))
@@ -38,7 +38,7 @@ def test_the_picture_keeps_its_shape_and_has_levels_of_an_eighth_of_its_size(
     assert (levels >= 0).all()
 
 
-def test_grey_pictures_have_a_luma_level_and_colour_pictures_one_of_chroma_too() -> None:
+def test_grey_images_have_a_luma_level_and_colour_images_one_of_chroma_too() -> None:
     assert (maps_for(1), maps_for(3)) == (1, 2)
 
 
@@ -54,47 +54,47 @@ def test_untrained_it_estimates_a_little_noise_everywhere() -> None:
     assert 0.003 < levels.min() < levels.max() < 0.1
 
 
-def test_the_levels_do_not_depend_on_the_gains_but_the_picture_does() -> None:
-    network, picture = build(), noisy(1, 3, 32, 32)
-    results = [network(picture, gains(*pair)) for pair in ((1, 1), (2, 1), (1, 2))]
-    pictures, levels = zip(*results, strict=True)
+def test_the_levels_do_not_depend_on_the_gains_but_the_image_does() -> None:
+    network, image = build(), noisy(1, 3, 32, 32)
+    results = [network(image, gains(*pair)) for pair in ((1, 1), (2, 1), (1, 2))]
+    images, levels = zip(*results, strict=True)
     assert torch.equal(levels[0], levels[1])
     assert torch.equal(levels[0], levels[2])
-    assert not any(torch.equal(pictures[k], pictures[k - 1]) for k in range(3))
+    assert not any(torch.equal(images[k], images[k - 1]) for k in range(3))
 
 
 def test_one_gain_serves_both_levels() -> None:
-    network, picture = build(), noisy(1, 3, 32, 32)
-    assert torch.equal(network(picture, gains(1.5))[0], network(picture, gains(1.5, 1.5))[0])
+    network, image = build(), noisy(1, 3, 32, 32)
+    assert torch.equal(network(image, gains(1.5))[0], network(image, gains(1.5, 1.5))[0])
 
 
 def test_twice_the_gain_is_twice_the_noise_to_the_u_net() -> None:
-    one, two, picture = build(), build(), noisy(1, 3, 32, 32)
+    one, two, image = build(), build(), noisy(1, 3, 32, 32)
     bias = torch.tensor([-4.0, -3.0])  # faint noise: heavy noise also decides how the tones are put back
-    for network, share in ((one, 1), (two, 2)):  # estimators that say the same of every picture
+    for network, share in ((one, 1), (two, 2)):  # estimators that say the same of every image
         network.estimator.levels.weight.zero_()
         assert network.estimator.levels.bias is not None
         level = share * torch.nn.functional.softplus(bias - 4)
         network.estimator.levels.bias.copy_(level.expm1().log() + 4)
-    torch.testing.assert_close(one(picture, gains(2))[0], two(picture, gains(1))[0])
+    torch.testing.assert_close(one(image, gains(2))[0], two(image, gains(1))[0])
 
 
 def test_noise_in_a_corner_changes_no_level_far_away() -> None:
-    picture = torch.full((1, 1, 128, 128), 0.5)
-    changed = picture.clone()
+    image = torch.full((1, 1, 128, 128), 0.5)
+    changed = image.clone()
     changed[..., :8, :8] += 0.2 * torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
     network = build(1)
-    difference = (network(changed, gains(1))[1] - network(picture, gains(1))[1])[0, 0].abs()
+    difference = (network(changed, gains(1))[1] - network(image, gains(1))[1])[0, 0].abs()
     assert difference[0, 0] > 0
     assert not difference[5:].any()
     assert not difference[:, 5:].any()
 
 
-def test_each_picture_of_a_batch_is_denoised_for_itself() -> None:
-    network, pictures = build(), noisy(3, 3, 32, 32)
-    together = network(pictures, gains(1))
+def test_each_image_of_a_batch_is_denoised_for_itself() -> None:
+    network, images = build(), noisy(3, 3, 32, 32)
+    together = network(images, gains(1))
     for k in range(3):
-        for one, all_of_them in zip(network(pictures[k : k + 1], gains(1)), together, strict=True):
+        for one, all_of_them in zip(network(images[k : k + 1], gains(1)), together, strict=True):
             torch.testing.assert_close(one, all_of_them[k : k + 1])
 
 
@@ -122,12 +122,12 @@ def test_tones_are_put_back_unless_luma_and_chroma_noise_are_heavy(
     assert kept_share(levels[:, :1]).item() == pytest.approx(1 / (1 + (luma / 14) ** 16), abs=0.01)
 
 
-def test_the_tones_of_the_noisy_picture_stay() -> None:
-    network, picture = build(), 0.5 + 0.3 * noisy(1, 3, 160, 160)
+def test_the_tones_of_the_noisy_image_stay() -> None:
+    network, image = build(), 0.5 + 0.3 * noisy(1, 3, 160, 160)
     assert network.estimator.levels.bias is not None
     network.estimator.levels.bias -= 4  # faint noise
     found: list[Tensor] = []
-    network.unet.register_forward_hook(lambda *seen: found.append(seen[2] - picture))
-    denoised, _ = network(picture, gains(1))
-    moved, would_move = (each.mean((2, 3)).abs().max() for each in ((denoised - picture), found[0]))
+    network.unet.register_forward_hook(lambda *seen: found.append(seen[2] - image))
+    denoised, _ = network(image, gains(1))
+    moved, would_move = (each.mean((2, 3)).abs().max() for each in ((denoised - image), found[0]))
     assert moved < 0.1 * would_move

@@ -1,62 +1,74 @@
 import pytest
 import torch
-from torch import nn
 
 from pellucid.inference.card import Layer
-from pellucid.networks.autoencoder import (
-    ConvLatent,
+from pellucid.networks.families import (
     ConvLatentSettings,
-    ConvPool,
     ConvPoolSettings,
-    Dense,
     DenseSettings,
+    EstimatorSettings,
+    PhotoSettings,
+    Settings,
+    UNetSettings,
+    family_of,
 )
-from pellucid.networks.noise import NoiseEstimator
+from pellucid.networks.network import Network
 from pellucid.networks.summary import layers
-from pellucid.networks.unet import UNet, UNetSettings
 
-DIGIT = (1, 28, 28)
-U_NET = UNetSettings(channels=3, widths=(4, 8), encoder=(1,), body=2, decoder=(1,))
-NETWORKS: list[tuple[nn.Module, tuple[int, int, int]]] = [
-    (Dense(DenseSettings(), 1, (28, 28)), DIGIT),
-    (ConvLatent(ConvLatentSettings(blocks=1, hidden=9, dropout=0.2), 1, (28, 28)), DIGIT),
-    (ConvPool(ConvPoolSettings(), 1, (28, 28)), DIGIT),
-    (ConvPool(ConvPoolSettings(up="bilinear"), 1, (28, 28)), DIGIT),
-    (ConvPool(ConvPoolSettings(up="unpool", widths=(3, 4, 5)), 3, (32, 32)), (3, 64, 16)),
-    (UNet(U_NET), (3, 16, 24)),
-    (NoiseEstimator(1, 4), (1, 32, 32)),
+SIZE = (28, 28)
+U_NET = UNetSettings(widths=(4, 8), encoder=(1,), body=2, decoder=(1,))
+NETWORKS: list[tuple[Settings, int, tuple[int, int]]] = [
+    (DenseSettings(), 1, SIZE),
+    (ConvLatentSettings(blocks=1, hidden=9, dropout=0.2), 1, SIZE),
+    (ConvPoolSettings(), 1, SIZE),
+    (ConvPoolSettings(up="bilinear"), 1, SIZE),
+    (ConvPoolSettings(up="unpool", widths=(3, 4, 5)), 3, (64, 16)),
+    (U_NET, 3, (16, 24)),
+    (PhotoSettings((4, 8), (1,), 2, (1,), estimator=4), 3, (16, 24)),
+    (EstimatorSettings(4), 1, (32, 32)),
 ]
-every_network = pytest.mark.parametrize(("network", "shape"), NETWORKS, ids=lambda x: type(x).__name__)
+every_network = pytest.mark.parametrize(
+    ("settings", "channels", "size"), NETWORKS, ids=lambda x: type(x).__name__
+)
+
+
+def build(settings: Settings, channels: int, size: tuple[int, int]) -> Network:
+    return family_of(settings).build(settings, channels, size)
+
+
+def layers_of(settings: Settings, channels: int, size: tuple[int, int]) -> list[Layer]:
+    return layers(build(settings, channels, size), family_of(settings), channels)
 
 
 @every_network
-def test_the_parameters_add_up(network: nn.Module, shape: tuple[int, int, int]) -> None:
-    counted = sum(layer.parameters for layer in layers(network, shape))
-    assert counted == sum(weight.numel() for weight in network.parameters())
+def test_the_parameters_add_up(settings: Settings, channels: int, size: tuple[int, int]) -> None:
+    counted = sum(layer.parameters for layer in layers_of(settings, channels, size))
+    assert counted == sum(weight.numel() for weight in build(settings, channels, size).parameters())
 
 
 @every_network
-def test_the_first_row_is_the_picture_and_the_last_what_the_network_gives(
-    network: nn.Module, shape: tuple[int, int, int]
+def test_the_first_row_is_the_image_and_the_last_what_the_network_gives(
+    settings: Settings, channels: int, size: tuple[int, int]
 ) -> None:
-    first, *_, last = layers(network, shape)
-    assert (first.name, first.shape, first.parameters) == ("input", shape, 0)
-    assert last.name == "output" if isinstance(network, NoiseEstimator) else last.shape == shape
+    first, *_, last = layers_of(settings, channels, size)
+    assert (first.name, first.shape, first.parameters) == ("input", (channels, *size), 0)
+    assert last.shape == (channels, *size) if family_of(settings).denoises else last.name == "output"
 
 
 @every_network
-def test_looking_changes_nothing(network: nn.Module, shape: tuple[int, int, int]) -> None:
+def test_looking_changes_nothing(settings: Settings, channels: int, size: tuple[int, int]) -> None:
+    network, family = build(settings, channels, size), family_of(settings)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     for training in (True, False):
         network.train(training)
-        assert layers(network, shape) == layers(network, shape)
+        assert layers(network, family, channels) == layers(network, family, channels)
         assert all(module.training == training for module in network.modules())
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
 
 
 def test_the_classic_dense_network_in_words() -> None:
-    assert layers(*NETWORKS[0]) == [
+    assert layers_of(*NETWORKS[0]) == [
         Layer("encoder", "input", (1, 28, 28), 0),
         Layer("encoder", "flatten", (784,), 0),
         Layer("encoder", "dense, ReLU", (64,), 784 * 64 + 64),
@@ -67,7 +79,7 @@ def test_the_classic_dense_network_in_words() -> None:
 
 
 def test_conv_latent_in_words() -> None:
-    rows = [(layer.part, layer.name, layer.shape) for layer in layers(*NETWORKS[1])]
+    rows = [(layer.part, layer.name, layer.shape) for layer in layers_of(*NETWORKS[1])]
     assert rows == [
         ("encoder", "input", (1, 28, 28)),
         ("encoder", "convolution 3x3, stride 2, ReLU, dropout 0.2", (32, 14, 14)),
@@ -90,9 +102,9 @@ def test_conv_latent_in_words() -> None:
 
 @pytest.mark.parametrize(("k", "words"), [(3, "upsampling 2x bilinear"), (4, "unpooling 2x")])
 def test_conv_pool_in_words(k: int, words: str) -> None:
-    names = [layer.name for layer in layers(*NETWORKS[k])]
+    names = [layer.name for layer in layers_of(*NETWORKS[k])]
     assert names.count(words) == names.count("max pooling 2x2") == (2, 3)[k - 3]
 
 
 def test_a_network_without_a_code_has_one_part() -> None:
-    assert {layer.part for layer in layers(*NETWORKS[5])} == {"network"}
+    assert {layer.part for layer in layers_of(*NETWORKS[5])} == {"network"}

@@ -1,4 +1,4 @@
-"""Pictures to train on, short runs that several tests look at, and a way to stop a run."""
+"""Images to train on, short runs that several tests look at, and a way to stop a run."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.training.checkpoint import Network
+from pellucid.networks.network import Network
 from pellucid.training.loop import train
 from pellucid.training.recipe import Recipe
-from tests.tiny import set_pictures, tiny_recipe, training_pictures
+from tests.tiny import set_images, tiny_recipe, training_images
 
 Interrupt = Callable[[int], AbstractContextManager[None]]
 
@@ -26,7 +26,7 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders that `tiny_recipe` and `set_recipe` name."""
-    return set_pictures(training_pictures(tmp_path_factory.mktemp("pictures")))
+    return set_images(training_images(tmp_path_factory.mktemp("images")))
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Path
 
 @pytest.fixture
 def interrupt() -> Interrupt:
-    """Press Ctrl-C when a network sees its pictures for so manieth time."""
+    """Press Ctrl-C when a network sees its images for so manieth time."""
 
     @contextmanager
     def during(forward: int) -> Iterator[None]:

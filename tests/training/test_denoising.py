@@ -45,7 +45,7 @@ def test_a_batch_holds_noise_of_the_level_that_it_names_half_of_it_clipped_to_8_
     assert jitter.std().item() == pytest.approx(0.05, rel=0.1)
 
 
-def test_a_share_of_the_pictures_can_be_left_clean() -> None:
+def test_a_share_of_the_images_can_be_left_clean() -> None:
     recipe = tiny_recipe()
     degrade = msgspec.structs.replace(recipe.degrade, clean=0.3, clipped=0.0)
     noisy, sigma, _, clean = make_batch(
@@ -61,9 +61,7 @@ def test_patches_are_pieces_of_the_crops_in_each_of_the_eight_ways() -> None:
     pool = torch.arange(16, dtype=torch.uint8).reshape(1, 1, 4, 4)
     patches = random_patches(pool, 4, 200, torch.Generator().manual_seed(0))
     turned = [
-        torch.rot90(picture, turn, (0, 1))
-        for turn in range(4)
-        for picture in (pool[0, 0], pool[0, 0].flip(0))
+        torch.rot90(image, turn, (0, 1)) for turn in range(4) for image in (pool[0, 0], pool[0, 0].flip(0))
     ]
     expected = {tuple(each.flatten().tolist()) for each in turned}
     assert len(expected) == 8
@@ -88,10 +86,10 @@ def test_a_loss_is_divided_by_the_noise_level_and_a_floor_or_by_nothing() -> Non
     assert weigh(losses, sigma, None) is losses
 
 
-# ---- the pictures --------------------------------------------------------------------------------
+# ---- the images --------------------------------------------------------------------------------
 
 
-def test_pictures_that_are_kept_for_judging_do_not_train(data_dir: Path) -> None:
+def test_images_that_are_kept_for_judging_do_not_train(data_dir: Path) -> None:
     recipe = tiny_recipe()
     data = msgspec.structs.replace(recipe.crops, without=("cat.png",))
     some = Denoising(msgspec.structs.replace(recipe, data=data), data_dir, CPU)
@@ -99,7 +97,7 @@ def test_pictures_that_are_kept_for_judging_do_not_train(data_dir: Path) -> None
 
 
 def test_without_a_data_folder_it_says_how_to_name_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"where the pictures lie.*--data-dir"):
+    with pytest.raises(UsageError, match=r"where the images lie.*--data-dir"):
         Denoising(tiny_recipe(), None, CPU)
     with pytest.raises(InputError, match=r"There is no folder .*train"):
         Denoising(tiny_recipe(), tmp_path, CPU)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.errors import UsageError
+from pellucid.networks.families import EstimatorSettings
 from pellucid.training.estimating import (
     CORRELATED,
     INDEPENDENT,
@@ -22,11 +23,10 @@ from pellucid.training.estimating import (
     white,
 )
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import EstimatorTable
 from tests.tiny import tiny_recipe
 
 CPU = torch.device("cpu")
-RECIPE = msgspec.structs.replace(tiny_recipe(channels=3, network=EstimatorTable(4)), loss_floor=None)
+RECIPE = msgspec.structs.replace(tiny_recipe(channels=3, network=EstimatorSettings(4)), loss_floor=None)
 
 Make = Callable[[Tensor, TorchRandom], Part]
 

@@ -15,36 +15,37 @@ from pellucid.errors import PellucidError
 from pellucid.inference.card import Card
 from pellucid.inference.session import Session
 from pellucid.networks.autoencoder import Autoencoder
-from pellucid.networks.noise import NoiseEstimator
-from pellucid.networks.photo import PhotoUNet
-from pellucid.networks.unet import UNet, UNetSettings
-from pellucid.training.export import cost, export_network, receptive_radius
-from pellucid.training.recipe import (
-    ConvLatentTable,
-    ConvPoolTable,
-    EstimatorTable,
-    UNetTable,
-    recipe_from_json,
+from pellucid.networks.families import (
+    ConvLatentSettings,
+    ConvPoolSettings,
+    EstimatorSettings,
+    Settings,
+    UNetSettings,
+    family_of,
 )
+from pellucid.networks.unet import UNet
+from pellucid.training.export import cost, export_network, receptive_radius
+from pellucid.training.recipe import recipe_from_json
 from tests.tiny import (
     AUTOENCODERS,
     LATENT,
     PHOTO,
     UNET,
     colours,
-    lively_network,
     set_recipe,
+    textured_network,
     tiny_recipe,
+    write_exported,
 )
 
-RECIPE = tiny_recipe(channels=3, network=UNetTable((8, 16), (1,), 1, (1,)))
-UNPOOL = ConvPoolTable(widths=(4, 6), up="unpool")
-LINEAR = ConvLatentTable(code=5, widths=(4, 6), output="linear", dropout=0.3, activation="gelu")
+RECIPE = tiny_recipe(channels=3, network=UNetSettings((8, 16), (1,), 1, (1,)))
+UNPOOL = ConvPoolSettings(widths=(4, 6), up="unpool")
+LINEAR = ConvLatentSettings(code=5, widths=(4, 6), output="linear", dropout=0.3, activation="gelu")
 
 
 @pytest.fixture(scope="module")
 def network() -> UNet:
-    made = lively_network(RECIPE)
+    made = textured_network(RECIPE)
     assert isinstance(made, UNet)
     return made
 
@@ -97,14 +98,14 @@ def test_the_card_says_what_the_recipe_and_the_run_say(exported: tuple[Path, Car
 def test_exporting_leaves_the_network_alone_and_only_the_file_behind(
     network: UNet, exported: tuple[Path, Card]
 ) -> None:
-    expected = lively_network(RECIPE)
+    expected = textured_network(RECIPE)
     for one, two in zip(network.parameters(), expected.parameters(), strict=True):
         assert torch.equal(one, two)
     assert list(exported[0].parent.iterdir()) == [exported[0]]
 
 
 def test_a_network_that_does_not_survive_half_precision_is_never_written(tmp_path: Path) -> None:
-    network = lively_network(RECIPE)
+    network = textured_network(RECIPE)
     with torch.no_grad():
         next(network.parameters()).mul_(1e9)  # beyond the largest half
     with pytest.raises(PellucidError, match="differs from torch by"):
@@ -113,9 +114,8 @@ def test_a_network_that_does_not_survive_half_precision_is_never_written(tmp_pat
 
 
 def test_an_estimator_takes_any_number_of_tiles_of_any_size(tmp_path: Path) -> None:
-    recipe = tiny_recipe(channels=3, network=EstimatorTable(4))
-    network = lively_network(recipe)
-    card = export_network(network, recipe, tmp_path / "noise.onnx", steps=0, figures={})
+    recipe = tiny_recipe(channels=3, network=EstimatorSettings(4))
+    network, card = textured_network(recipe), write_exported(recipe, tmp_path / "noise.onnx")
     assert (card.radius, card.stride, card.sigma) == (0, 4, None)
     session, rounded = Session(tmp_path / "noise.onnx"), copy.deepcopy(network).half().float()
     assert (session.inputs, session.outputs) == (["noisy"], ["levels", "log_spread", "independent"])
@@ -131,12 +131,11 @@ def test_an_estimator_takes_any_number_of_tiles_of_any_size(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_network_for_photographs_gives_the_picture_and_the_noise_that_it_found(
+def test_a_network_for_photographs_gives_the_image_and_the_noise_that_it_found(
     channels: Any, tmp_path: Path
 ) -> None:
     recipe = tiny_recipe(channels=channels, network=PHOTO)
-    network = lively_network(recipe)
-    card = export_network(network, recipe, tmp_path / "photo.onnx", steps=0, figures={})
+    network, card = textured_network(recipe), write_exported(recipe, tmp_path / "photo.onnx")
     session, rounded = Session(tmp_path / "photo.onnx"), copy.deepcopy(network).half().float()
     assert (session.inputs, session.outputs) == (["noisy", "gain"], ["denoised", "levels"])
     assert (card.sigma, card.stride, card.code, card.size) == (None, 8, None, None)
@@ -150,10 +149,9 @@ def test_a_network_for_photographs_gives_the_picture_and_the_noise_that_it_found
 
 
 def test_the_levels_are_raised_by_the_gains_of_the_recipe(tmp_path: Path) -> None:
-    network = lively_network(tiny_recipe(channels=3, network=PHOTO))
     for name, gains in (("plain", (1.0, 1.0)), ("raised", (4.0, 0.0))):
         recipe = tiny_recipe(channels=3, network=msgspec.structs.replace(PHOTO, gains=gains))
-        export_network(network, recipe, tmp_path / f"{name}.onnx", steps=0, figures={})
+        write_exported(recipe, tmp_path / f"{name}.onnx")
     plain, raised = (Session(tmp_path / f"{name}.onnx") for name in ("plain", "raised"))
     noisy = colours(40, 64)
     expected = plain.run(noisy, (4.0, 0.0))
@@ -162,10 +160,9 @@ def test_the_levels_are_raised_by_the_gains_of_the_recipe(tmp_path: Path) -> Non
 
 
 def test_a_photograph_is_seen_as_far_as_its_noise_is_estimated() -> None:
-    photo, plain = (lively_network(tiny_recipe(network=table)) for table in (PHOTO, UNET))
-    assert isinstance(photo, PhotoUNet)
-    assert isinstance(plain, UNet)
-    assert receptive_radius(photo, 1, photo.stride) > receptive_radius(plain, 1, plain.stride)
+    photo, plain = (textured_network(tiny_recipe(network=table)) for table in (PHOTO, UNET))
+    radii = [receptive_radius(made, family_of(table), 1) for made, table in ((photo, PHOTO), (plain, UNET))]
+    assert radii[0] > radii[1]
 
 
 # ---- autoencoders --------------------------------------------------------------------------------
@@ -173,20 +170,19 @@ def test_a_photograph_is_seen_as_far_as_its_noise_is_estimated() -> None:
 
 @pytest.mark.parametrize("table", [*AUTOENCODERS, UNPOOL, LINEAR], ids=lambda table: type(table).__name__)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_an_autoencoder_gives_pictures_and_codes_of_any_number_of_pictures(
+def test_an_autoencoder_gives_images_and_codes_of_any_number_of_images(
     table: Any, channels: Any, tmp_path: Path
 ) -> None:
     recipe = set_recipe(network=table, channels=channels)
-    network = lively_network(recipe)
-    card = export_network(network, recipe, tmp_path / "small.onnx", steps=0, figures={})
+    network, card = textured_network(recipe), write_exported(recipe, tmp_path / "small.onnx")
     session, rounded = Session(tmp_path / "small.onnx"), copy.deepcopy(network).half().float().eval()
     assert (session.inputs, session.outputs) == (["noisy"], ["denoised", "code"])
-    pictures = np.random.default_rng(0).random((5, channels, 16, 16), dtype=np.float32)
+    images = np.random.default_rng(0).random((5, channels, 16, 16), dtype=np.float32)
     with torch.no_grad():
-        denoised, code = rounded(torch.from_numpy(pictures))
+        denoised, code = rounded(torch.from_numpy(images))
     for count in (1, 5):
-        assert np.abs(session.call(noisy=pictures[:count]) - denoised[:count].numpy()).max() <= 1e-5
-        assert np.abs(session.call("code", noisy=pictures[:count]) - code[:count].numpy()).max() <= 1e-5
+        assert np.abs(session.call(noisy=images[:count]) - denoised[:count].numpy()).max() <= 1e-5
+        assert np.abs(session.call("code", noisy=images[:count]) - code[:count].numpy()).max() <= 1e-5
     assert card.code == tuple(code.shape[1:])
     assert card.sigma is None
 
@@ -196,7 +192,7 @@ def test_only_the_card_of_a_network_with_dense_layers_names_a_size(tmp_path: Pat
     for table in AUTOENCODERS:
         recipe = set_recipe(network=table)
         path = tmp_path / "small.onnx"
-        cards[table] = export_network(lively_network(recipe), recipe, path, steps=0, figures={})
+        cards[table] = write_exported(recipe, path)
     assert [(card.size, card.code, card.stride) for card in cards.values()] == [
         ((16, 16), (3, 3), 1),
         ((16, 16), (5,), 4),
@@ -207,10 +203,10 @@ def test_only_the_card_of_a_network_with_dense_layers_names_a_size(tmp_path: Pat
         assert pooled.run(colours(height, width)[..., :1], ()).shape == (height, width, 1)
 
 
-@pytest.mark.parametrize("table", [UNET, PHOTO, EstimatorTable(4), *AUTOENCODERS], ids=str)
+@pytest.mark.parametrize("table", [UNET, PHOTO, EstimatorSettings(4), *AUTOENCODERS], ids=str)
 def test_the_card_lists_the_layers(table: Any, tmp_path: Path) -> None:
-    recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(network=table)
-    card = export_network(lively_network(recipe), recipe, tmp_path / "any.onnx", steps=0, figures={})
+    recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(channels=3, network=table)
+    card = write_exported(recipe, tmp_path / "any.onnx")
     assert card.layers[0].name == "input"
     assert sum(layer.parameters for layer in card.layers) == card.parameters
     assert {layer.part for layer in card.layers} == (
@@ -220,7 +216,7 @@ def test_the_card_lists_the_layers(table: Any, tmp_path: Path) -> None:
 
 def test_a_large_code_is_compared_by_its_own_size(tmp_path: Path) -> None:
     recipe = set_recipe(network=LATENT)
-    network = lively_network(recipe)
+    network = textured_network(recipe)
     assert isinstance(network, Autoencoder)
     last = network.encoder[-1]
     assert isinstance(last, nn.Linear)
@@ -236,7 +232,7 @@ def test_a_u_net_for_a_set_says_the_levels_that_it_was_told(
     noise: str, sigma: tuple[float, float], tmp_path: Path
 ) -> None:
     recipe = set_recipe(network=UNET, noise=noise)
-    card = export_network(lively_network(recipe), recipe, tmp_path / "small.onnx", steps=0, figures={})
+    card = write_exported(recipe, tmp_path / "small.onnx")
     assert (card.sigma, card.code, card.size) == (sigma, None, None)
 
 
@@ -246,34 +242,38 @@ def test_a_u_net_for_a_set_says_the_levels_that_it_was_told(
 def test_multiply_adds_are_those_of_the_formula() -> None:
     head, down, tail = 5 * 4 * 9 / 4, 4 * 8 * 4 / 16, 4 * 4 * 9 / 4
     body, decoder = (8 * 8 * 9 + 8 * 4 * 9 + 8 * 4) / 16, 2 * 4 * 4 * 9 / 4  # the body narrows to 4 channels
-    network = UNet(UNetSettings(1, widths=(4, 8), encoder=(0,), body=1, decoder=(1,)))
-    assert cost(network, 1)[0] == head + down + body + decoder + tail
+    settings = UNetSettings(widths=(4, 8), encoder=(0,), body=1, decoder=(1,))
+    assert cost_of(settings, 1)[0] == head + down + body + decoder + tail
+
+
+def cost_of(settings: Settings, channels: int) -> tuple[int, int]:
+    family = family_of(settings)
+    return cost(family.build(settings, channels, (32, 32)), family, channels)
 
 
 def test_a_wider_network_costs_more_time_and_memory() -> None:
     narrow, wide = (
-        cost(UNet(UNetSettings(3, widths=(width,), encoder=(), body=1, decoder=())), 3) for width in (8, 16)
+        cost_of(UNetSettings(widths=(width,), encoder=(), body=1, decoder=()), 3) for width in (8, 16)
     )
     assert wide[0] > narrow[0]
     assert wide[1] > narrow[1]
 
 
 @pytest.mark.parametrize(
-    ("settings", "radius"),
+    ("settings", "channels", "radius"),
     [
         # head, tail: one folded pixel each; a pixel in a folded pixel reaches one further
-        (UNetSettings(1, widths=(4,), encoder=(), body=0, decoder=()), 2 * 2 + 1),
-        (UNetSettings(3, widths=(4,), encoder=(), body=0, decoder=()), 2 * 2 + 1),
-        (UNetSettings(1, widths=(4,), encoder=(), body=2, decoder=()), 2 * 6 + 1),
-        (UNetSettings(1, widths=(4,), encoder=(), body=1, decoder=(), unshuffle=4), 4 * 4 + 3),
+        (UNetSettings(widths=(4,), encoder=(), body=0, decoder=()), 1, 2 * 2 + 1),
+        (UNetSettings(widths=(4,), encoder=(), body=0, decoder=()), 3, 2 * 2 + 1),
+        (UNetSettings(widths=(4,), encoder=(), body=2, decoder=()), 1, 2 * 6 + 1),
+        (UNetSettings(widths=(4,), encoder=(), body=1, decoder=(), unshuffle=4), 1, 4 * 4 + 3),
         # a coarse pixel covers two folded ones, of which the far one sees one more
-        (UNetSettings(1, widths=(4, 8), encoder=(0,), body=0, decoder=(0,)), 2 * 2 + 3),
+        (UNetSettings(widths=(4, 8), encoder=(0,), body=0, decoder=(0,)), 1, 2 * 2 + 3),
     ],
 )
-def test_the_radius_is_that_of_the_graph(settings: UNetSettings, radius: int) -> None:
-    network = UNet(settings)
-    assert receptive_radius(network, settings.channels, network.stride) == radius
+def test_the_radius_is_that_of_the_graph(settings: UNetSettings, channels: int, radius: int) -> None:
+    assert receptive_radius(UNet(settings, channels), family_of(settings), channels) == radius
 
 
 def test_an_estimator_costs_little() -> None:
-    assert cost(NoiseEstimator(3, 16), 3)[0] < 5000
+    assert cost_of(EstimatorSettings(16), 3)[0] < 5000

@@ -11,7 +11,7 @@ CLEAN = torch.full((2, 3, 4, 5), 0.5)
 OFF = torch.tensor([0.1, -0.3]).reshape(2, 1, 1, 1)
 
 
-def test_each_picture_has_its_own_loss() -> None:
+def test_each_image_has_its_own_loss() -> None:
     torch.testing.assert_close(l1(CLEAN + OFF, CLEAN), torch.tensor([0.1, 0.3]))
     torch.testing.assert_close(mse(CLEAN + OFF, CLEAN), torch.tensor([0.01, 0.09]))
 
@@ -52,7 +52,7 @@ def test_the_pinball_loss_is_least_at_the_quantile_0_6() -> None:
     assert guesses[losses.index(min(losses))] == pytest.approx(0.6)
 
 
-def test_an_estimate_may_have_any_shape_and_has_one_loss_a_picture() -> None:
+def test_an_estimate_may_have_any_shape_and_has_one_loss_a_image() -> None:
     truth = torch.rand(3, 2, 4, 5, generator=torch.Generator().manual_seed(0))
     losses = pinball(truth + torch.tensor([0.0, 0.1, -0.1]).reshape(3, 1, 1, 1), truth)
     torch.testing.assert_close(losses, torch.tensor([0.0, 0.04, 0.06]))

@@ -7,16 +7,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pellucid.networks.families import EstimatorSettings, UNetSettings
 from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import make_network
 from pellucid.training.optimizer import ConvMuon, as_matrix, as_weight, make_optimizers, orthogonal
-from pellucid.training.recipe import EstimatorTable, Schedule, UNetTable
+from pellucid.training.recipe import Schedule
 from tests.tiny import AUTOENCODERS, PHOTO, UNET, set_recipe, tiny_recipe
 
 MUON = Schedule(steps=1, learning_rate=0.01, weight_decay=0.0)
 
 
-def network(table: UNetTable | EstimatorTable = UNET) -> nn.Module:
+def network(table: UNetSettings | EstimatorSettings = UNET) -> nn.Module:
     torch.manual_seed(0)
     made = make_network(tiny_recipe(network=table))
     made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to torch, not to its types
@@ -24,7 +25,7 @@ def network(table: UNetTable | EstimatorTable = UNET) -> nn.Module:
 
 
 def learn(made: nn.Module, optimizers: list[torch.optim.Optimizer], steps: int = 1) -> None:
-    """Move towards the clean picture for some steps."""
+    """Move towards the clean image for some steps."""
     for _ in range(steps):
         made.zero_grad(set_to_none=True)
         noisy = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -45,7 +46,7 @@ def addresses(made: nn.Module) -> list[int]:
 
 
 def test_a_step_moves_every_weight_where_it_lies() -> None:
-    for made in (network(), network(EstimatorTable(4))):
+    for made in (network(), network(EstimatorSettings(4))):
         optimizers = make_optimizers(made, MUON)
         before, places = snapshot(made), addresses(made)
         learn(made, optimizers)
@@ -152,7 +153,7 @@ def test_the_part_that_estimates_noise_is_moved_by_adamw() -> None:
 
 @pytest.mark.parametrize("kind", ["adam", "adamw", "muon"])
 @pytest.mark.parametrize(
-    "table", [UNET, PHOTO, EstimatorTable(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
+    "table", [UNET, PHOTO, EstimatorSettings(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
 )
 def test_every_optimizer_moves_each_weight_of_every_network_once(kind: Any, table: Any) -> None:
     recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(network=table)

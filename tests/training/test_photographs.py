@@ -33,13 +33,13 @@ def recipe(*, channels: Any = 3, seed: int = 0, data: Any = None, **degrade: Any
 
 
 def parts(pairs: Tensor) -> tuple[Tensor, Tensor]:
-    """Noisy pictures and their targets."""
+    """Noisy images and their targets."""
     channels = pairs.shape[1] // 2  # the last plane is which are sharp
     return pairs[:, :channels], pairs[:, channels : 2 * channels]
 
 
 def unchanged(pairs: Tensor) -> Tensor:
-    """Which pictures no camera took (n,)."""
+    """Which images no camera took (n,)."""
     noisy, target = parts(pairs)
     return (noisy == target).flatten(1).all(1)
 
@@ -132,7 +132,7 @@ def test_photographs_are_sharper_where_none_is_softened(data_dir: Path) -> None:
 # ---- the truth about the noise -------------------------------------------------------------------
 
 
-def test_grey_noise_in_a_colour_picture_is_luma_alone() -> None:
+def test_grey_noise_in_a_colour_image_is_luma_alone() -> None:
     noise = 0.1 * torch.randn(2, 1, 160, 160, generator=torch.Generator().manual_seed(0))
     levels = true_levels(noise.expand(-1, 3, -1, -1))
     assert levels.shape == (2, 2, 20, 20)
@@ -171,7 +171,7 @@ def test_every_part_of_the_network_learns(data_dir: Path) -> None:
     assert all(weight.grad is not None and weight.grad.any() for weight in network.parameters())
 
 
-def test_a_network_that_changes_nothing_leaves_clean_pictures_and_less_psnr_at_a_higher_iso(
+def test_a_network_that_changes_nothing_leaves_clean_images_and_less_psnr_at_a_higher_iso(
     data_dir: Path,
 ) -> None:
     class Nothing:

@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from pellucid.errors import UsageError
-from pellucid.images.noise import Gaussian, Jpeg, Poisson, Random, parse_noise, to_8bit
+from pellucid.noise.base import NumpyRandom, Random, to_8bit
+from pellucid.noise.jpeg import Jpeg
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.sensor import Gaussian, Poisson
 from pellucid.training.randomness import TorchRandom
 
 # kind, brightness, mean and standard deviation that theory asks for
@@ -49,7 +51,7 @@ def test_the_same_seed_gives_the_same_noise_and_another_seed_another(text: str) 
     assert not torch.equal(noise.apply(clean, seeded(1)), noise.apply(clean, seeded(2)))
 
 
-def test_each_picture_of_a_batch_draws_its_own_value_from_a_range() -> None:
+def test_each_image_of_a_batch_draws_its_own_value_from_a_range() -> None:
     drawn = Gaussian((0.1, 0.3)).draw(seeded(0), torch.zeros(500, 3, 8, 8))
     assert drawn.sigma.shape == (500, 1, 1, 1)
     assert 0.1 <= drawn.sigma.min() < 0.11
@@ -72,6 +74,16 @@ def test_tensors_are_clipped_and_rounded_like_arrays() -> None:
     np.testing.assert_array_equal(to_8bit(noisy).numpy(), to_8bit(noisy.numpy()))
 
 
-def test_jpeg_on_tensors_is_refused_in_words() -> None:
-    with pytest.raises(UsageError, match="NumPy"):
-        Jpeg(30).apply(flat(0.5), seeded(0))
+@pytest.mark.parametrize("quality", [30, 95])
+def test_jpeg_on_tensors_equals_jpeg_on_arrays(quality: int) -> None:
+    noisy = Gaussian(0.1).apply(flat(0.5), seeded(0))
+    array = noisy[0].permute(1, 2, 0).numpy()
+    expected = Jpeg(quality).apply(array, NumpyRandom(0))
+    ours = Jpeg(quality).apply(noisy, seeded(0))[0].permute(1, 2, 0).numpy()
+    assert np.mean(np.abs(ours - expected) > 1 / 512) < 0.001  # halves may round either way
+
+
+def test_each_tensor_draws_its_own_jpeg_quality() -> None:
+    noisy = Gaussian(0.1).apply(flat(0.5), seeded(0))[:1].repeat(6, 1, 1, 1)
+    errors = (Jpeg((5, 95)).apply(noisy, seeded(0)) - noisy).square().mean(dim=(1, 2, 3))
+    assert len(errors.unique()) > 3

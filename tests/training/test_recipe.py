@@ -7,19 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import InputError, UsageError
-from pellucid.training.recipe import (
-    RECIPES,
-    ConvLatentTable,
-    Data,
-    DenseTable,
-    EstimatorTable,
-    PhotoTable,
-    Recipe,
-    SetData,
-    UNetTable,
-    recipe_from_json,
-    recipe_json,
+from pellucid.networks.families import (
+    ConvLatentSettings,
+    DenseSettings,
+    EstimatorSettings,
+    PhotoSettings,
+    UNetSettings,
 )
+from pellucid.training.recipe import RECIPES, Data, Recipe, SetData, recipe_from_json, recipe_json
 from pellucid.training.recipe_files import load_recipe, parse_recipe, recipe_names
 from tests.tiny import PHOTO, tiny_recipe
 
@@ -28,7 +23,7 @@ name = "tiny"
 version = "1"
 purpose = "Tests"
 licence = "Apache-2.0"
-trained_on = "Pictures made by a test"
+trained_on = "Images made by a test"
 """
 
 U_NET = """
@@ -84,7 +79,7 @@ def test_a_recipe_is_read_and_what_it_leaves_out_has_a_default() -> None:
     recipe = parse_recipe(TEXT)
     assert (recipe.name, recipe.seed, recipe.loss) == ("tiny", 0, "charbonnier")
     assert recipe.data == Data(train=("train",), tune="tune", channels=1)
-    assert recipe.network == UNetTable(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
+    assert recipe.network == UNetSettings(widths=(8, 16), encoder=(0,), body=1, decoder=(1,))
     assert (recipe.schedule.steps, recipe.schedule.batch, recipe.schedule.precision) == (12, 16, "bfloat16")
 
 
@@ -93,14 +88,14 @@ def test_the_kind_of_network_says_which_table_it_is() -> None:
     estimator, photo = (
         parse_recipe(TEXT, changes=[*OTHER_NETWORKS[kind], camera]).network for kind in ("estimator", "photo")
     )
-    assert estimator == EstimatorTable(4)
-    assert photo == PhotoTable((8, 16), (0,), 1, (1,), estimator=16)
+    assert estimator == EstimatorSettings(4)
+    assert photo == PhotoSettings((8, 16), (0,), 1, (1,), estimator=16)
 
 
 def test_a_recipe_for_a_set_counts_epochs() -> None:
     recipe = parse_recipe(SET)
     assert recipe.set == SetData("mnist", channels=1)
-    assert recipe.network == ConvLatentTable(code=16)
+    assert recipe.network == ConvLatentSettings(code=16)
     assert (recipe.schedule.epochs, recipe.schedule.steps) == (3, None)
 
 
@@ -189,8 +184,8 @@ def test_photographs_and_estimators_need_a_camera() -> None:
         (("network.kind=photo",), "network"),
         (("loss=bce", "network.output=linear"), "BCE is for pixels from 0 to 1.*sigmoid"),
         (("data.channels=4",), "channels"),
-        (("data.channels=3",), "The pictures of mnist have 1 channels"),
-        (("data.name=cifar10",), "The pictures of cifar10 have 3 channels"),
+        (("data.channels=3",), "The images of mnist have 1 channels"),
+        (("data.name=cifar10",), "The images of cifar10 have 3 channels"),
         (("data.fit=squeeze",), "fit"),
         (("network.kind=gru",), "gru.*network.kind"),
         (("network.widths=8",), "widths"),
@@ -203,7 +198,7 @@ def test_a_recipe_for_a_set_that_makes_no_sense_is_refused(changes: tuple[str, .
 
 @pytest.mark.parametrize("kind", ["photo", "estimator"])
 def test_a_network_for_photographs_is_not_for_a_set(kind: str) -> None:
-    with pytest.raises(UsageError, match=r"not for a set of small pictures.*Train it on crops"):
+    with pytest.raises(UsageError, match=r"not for a set of small images.*Train it on crops"):
         parse_recipe(SET_OF_UNET, changes=OTHER_NETWORKS[kind])
 
 
@@ -241,8 +236,8 @@ def test_what_would_do_nothing_for_a_set_is_refused(change: str) -> None:
 
 
 @pytest.mark.parametrize("variant", ["degrade.noise=gaussian:0.1", "data.name=cifar10", "name=other"])
-def test_variants_have_the_same_pictures_and_noise(variant: str) -> None:
-    with pytest.raises(UsageError, match=r"The variant .* has other pictures.*Vary keys of network"):
+def test_variants_have_the_same_images_and_noise(variant: str) -> None:
+    with pytest.raises(UsageError, match=r"The variant .* has other images.*Vary keys of network"):
         parse_recipe(SET, changes=[f'variants=["{variant}"]'])
 
 
@@ -271,7 +266,7 @@ def test_any_key_can_be_changed(change: str, path: str, value: Any) -> None:
     found: Any = parse_recipe(SET, changes=changes)
     for name in path.split("."):
         found = getattr(found, name)
-    assert found == (DenseTable() if path == "network" else value)
+    assert found == (DenseSettings() if path == "network" else value)
 
 
 def test_a_later_change_wins_and_steps_can_stand_for_epochs() -> None:
@@ -354,7 +349,7 @@ def test_an_unknown_recipe_is_refused_with_the_list(name: str) -> None:
     st.sampled_from([1, 3]),
 )
 def test_a_recipe_reads_back_from_json_as_the_same_recipe(schedule: dict[str, Any], channels: Any) -> None:
-    for network in (EstimatorTable(4), UNetTable((4, 4), (0,), 1, (1,), unshuffle=2)):
+    for network in (EstimatorSettings(4), UNetSettings((4, 4), (0,), 1, (1,), unshuffle=2)):
         recipe = tiny_recipe(channels=channels, network=network, **schedule)
         assert recipe_from_json(recipe_json(recipe)) == recipe
 

@@ -1,4 +1,4 @@
-"""Sets of small pictures, in epochs."""
+"""Sets of small images, in epochs."""
 
 import logging
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from pellucid.training.loop import train
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, SetData
 from pellucid.training.reconstruction import LOOK_EVERY, Reconstruction, load_set, move
-from tests.tiny import LATENT, POOL, UNET, set_pictures, set_recipe
+from tests.tiny import LATENT, POOL, UNET, set_images, set_recipe
 
 CPU = torch.device("cpu")
 REMEDY = 'Set loss = "bce", or output = "linear"'
@@ -52,7 +52,7 @@ def task_of(data_dir: Path, **options: Any) -> Reconstruction:
 # ---- epochs --------------------------------------------------------------------------------------
 
 
-def test_an_epoch_sees_every_picture_once_and_each_in_an_order_of_its_own(data_dir: Path) -> None:
+def test_an_epoch_sees_every_image_once_and_each_in_an_order_of_its_own(data_dir: Path) -> None:
     task = task_of(data_dir)
     assert (len(task.train), task.epoch) == (32, 4)
     orders = [torch.cat([task.chosen(4 * epoch + step, 8) for step in range(4)]).tolist() for epoch in (0, 1)]
@@ -87,7 +87,7 @@ def test_the_noise_is_clipped(data_dir: Path) -> None:
     assert (noisy == 0).float().mean().item() == pytest.approx(0.0228, abs=0.005)  # two deviations below
 
 
-def test_the_network_sees_noise_and_is_compared_with_the_clean_picture(data_dir: Path) -> None:
+def test_the_network_sees_noise_and_is_compared_with_the_clean_image(data_dir: Path) -> None:
     task, network = task_of(data_dir), Same()
     losses = task.losses(network, seeded(0), step=0, progress=0.0, count=8)
     clean = task.train[task.chosen(0, 8)].float() / 255
@@ -95,7 +95,7 @@ def test_the_network_sees_noise_and_is_compared_with_the_clean_picture(data_dir:
     assert (losses > 0).all()
 
 
-def test_clean_to_clean_shows_the_picture_itself(data_dir: Path) -> None:
+def test_clean_to_clean_shows_the_image_itself(data_dir: Path) -> None:
     task, network = task_of(data_dir, noise=None), Same()
     assert not task.losses(network, seeded(0), step=0, progress=0.0, count=8).any()
     assert torch.equal(network.seen[0], task.train[task.chosen(0, 8)].float() / 255)
@@ -107,7 +107,7 @@ def test_a_u_net_is_told_the_noise_level(data_dir: Path) -> None:
     assert network.told[0].unique().tolist() == pytest.approx([0.2])
 
 
-def test_a_u_net_is_told_the_level_that_each_picture_drew_from_a_range(data_dir: Path) -> None:
+def test_a_u_net_is_told_the_level_that_each_image_drew_from_a_range(data_dir: Path) -> None:
     task, network = task_of(data_dir, network=UNET, noise="gaussian:0.02-0.1"), Same()
     losses = task.losses(network, seeded(0), step=0, progress=0.0, count=8)
     levels = network.told[0].flatten()
@@ -119,7 +119,7 @@ def test_a_u_net_is_told_the_level_that_each_picture_drew_from_a_range(data_dir:
 # ---- judging -------------------------------------------------------------------------------------
 
 
-def test_the_validation_pictures_judge_with_the_same_noise_each_time(data_dir: Path) -> None:
+def test_the_validation_images_judge_with_the_same_noise_each_time(data_dir: Path) -> None:
     task, network = task_of(data_dir), Same()
     figures = task.judge(network)
     assert task.judge(network) == figures
@@ -172,7 +172,7 @@ def test_no_network_is_called_collapsed_while_its_learning_rate_still_rises(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     plan = set_recipe(network=POOL, batch=1, warm_up=LOOK_EVERY + 10)
-    task, network = Reconstruction(plan, set_pictures(tmp_path, 160), CPU), black_network(plan)
+    task, network = Reconstruction(plan, set_images(tmp_path, 160), CPU), black_network(plan)
     assert task.epoch > LOOK_EVERY + 10
     caplog.clear()  # some of the squares are alike
     with caplog.at_level(logging.WARNING, "pellucid"):
@@ -183,7 +183,7 @@ def test_no_network_is_called_collapsed_while_its_learning_rate_still_rises(
     assert len(caplog.records) == 1
 
 
-def test_a_network_that_gives_pictures_has_not_collapsed(
+def test_a_network_that_gives_images_has_not_collapsed(
     data_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = task_of(data_dir)
@@ -194,7 +194,7 @@ def test_a_network_that_gives_pictures_has_not_collapsed(
 
 
 @pytest.mark.parametrize(("loss", "collapses"), [("mse", True), ("bce", False)])
-def test_a_sigmoid_under_mse_falls_into_black_on_dark_pictures_and_under_bce_it_does_not(
+def test_a_sigmoid_under_mse_falls_into_black_on_dark_images_and_under_bce_it_does_not(
     loss: Any, collapses: bool, data_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     plan = set_recipe(network=POOL, loss=loss, steps=LOOK_EVERY, learning_rate=0.03, rates="constant")
@@ -208,19 +208,19 @@ def test_a_sigmoid_under_mse_falls_into_black_on_dark_pictures_and_under_bce_it_
 
 @pytest.fixture
 def numbered() -> Tensor:
-    """Pictures (400, 1, 4, 4), all alike, each pixel its own value."""
+    """Images (400, 1, 4, 4), all alike, each pixel its own value."""
     return torch.arange(16.0).div(15).reshape(1, 1, 4, 4).expand(400, -1, -1, -1)
 
 
-def ways(pictures: Tensor) -> set[tuple[int, ...]]:
-    """The different pictures, as numbers of pixels; each must be one of these up to rounding."""
-    pixels = 15 * pictures.flatten(1)
+def ways(images: Tensor) -> set[tuple[int, ...]]:
+    """The different images, as numbers of pixels; each must be one of these up to rounding."""
+    pixels = 15 * images.flatten(1)
     assert (pixels - pixels.round()).abs().max() < 1e-3
     return {tuple(each) for each in pixels.round().int().tolist()}
 
 
-def moved(pictures: Tensor, **options: Any) -> Tensor:
-    return move(pictures, SetData("made", **options), seeded(0))
+def moved(images: Tensor, **options: Any) -> Tensor:
+    return move(images, SetData("made", **options), seeded(0))
 
 
 def test_without_augmentation_nothing_moves(numbered: Tensor) -> None:
@@ -243,7 +243,7 @@ def test_each_way_is_as_frequent_as_the_others(numbered: Tensor) -> None:
     assert counts.min() > 70
 
 
-def test_shifted_pictures_go_on_as_their_reflections(numbered: Tensor) -> None:
+def test_shifted_images_go_on_as_their_reflections(numbered: Tensor) -> None:
     padded = np.pad(numbered[0, 0].numpy(), 1, mode="symmetric")
     windows = [padded[row : row + 4, column : column + 4] for row in range(3) for column in range(3)]
     expected = torch.from_numpy(np.stack(windows)[:, None])
@@ -267,7 +267,7 @@ def test_a_rotation_turns_by_at_most_so_many_degrees() -> None:
     assert 0.7 * highest < rows.max() <= highest + 1
 
 
-def test_the_same_seed_moves_pictures_in_the_same_way_and_each_in_its_own(numbered: Tensor) -> None:
+def test_the_same_seed_moves_images_in_the_same_way_and_each_in_its_own(numbered: Tensor) -> None:
     options = {"flips": True, "rotation": 10.0, "shift": 1}
     one = moved(numbered, **options)
     assert torch.equal(one, moved(numbered, **options))
@@ -292,7 +292,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_what_the_set_holds_is_told(data_dir: Path) -> None:
-    words = "40 pictures of 16 x 16 pixels: 32 to train, 4 to validate, 4 to test"
+    words = "40 images of 16 x 16 pixels: 32 to train, 4 to validate, 4 to test"
     assert task_of(data_dir).note.startswith(words)
 
 

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.datasets.pictures import folder_dataset
-from pellucid.images.picture import to_float
+from pellucid.datasets.images import folder_dataset
 from pellucid.inference.session import Session
+from pellucid.io.image import to_float
+from pellucid.networks.families import EstimatorSettings
 from pellucid.training.loop import train
-from pellucid.training.recipe import EstimatorTable
 from pellucid.training.report import describe, report
-from pellucid.training.report import test_set as pictures_of
+from pellucid.training.report import test_set as images_of
 from tests.tiny import (
     AUTOENCODERS,
     DENSE,
     LATENT,
     PHOTO,
     UNET,
-    set_pictures,
+    set_images,
     set_recipe,
     tiny_recipe,
 )
@@ -28,8 +28,8 @@ from tests.tiny import (
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose set has ten pictures to train, one to choose by and one to judge: BM3D is slow."""
-    return set_pictures(tmp_path_factory.mktemp("few"), 12)
+    """A data folder whose set has ten images to train, one to choose by and one to judge: BM3D is slow."""
+    return set_images(tmp_path_factory.mktemp("few"), 12)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def reported(runs: list[Path], few: Path) -> dict[str, dict[str, float]]:
     return report(set_recipe(epochs=1), runs[0].parent, runs, data_dir=few)
 
 
-def test_each_run_gets_its_figures_on_the_test_pictures(
+def test_each_run_gets_its_figures_on_the_test_images(
     runs: list[Path], reported: dict[str, dict[str, float]]
 ) -> None:
     assert list(reported) == ["dense", "latent"]
@@ -58,7 +58,7 @@ def test_each_run_gets_its_figures_on_the_test_pictures(
         assert metrics["test_psnr"] == pytest.approx(-10 * np.log10(metrics["test_mse"]), abs=1)
 
 
-def test_the_figures_are_those_of_the_pictures_that_neither_trained_nor_chose(
+def test_the_figures_are_those_of_the_images_that_neither_trained_nor_chose(
     runs: list[Path], reported: dict[str, dict[str, float]], few: Path
 ) -> None:
     split = folder_dataset(few / "squares", size=16, channels=1)
@@ -88,27 +88,27 @@ def test_clean_to_clean_is_compared_with_no_denoiser(runs: list[Path], few: Path
     assert [row["method"] for row in rows] == ["noisy input", "dense"]
 
 
-def test_what_learns_from_crops_has_no_test_pictures_and_no_report(run_folder: Path, tmp_path: Path) -> None:
+def test_what_learns_from_crops_has_no_test_images_and_no_report(run_folder: Path, tmp_path: Path) -> None:
     assert report(tiny_recipe(), tmp_path, [run_folder]) == {}
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_folder_can_judge(data_dir: Path) -> None:
-    own, other = (pictures_of(set_recipe(data=data).set, data_dir, 0) for data in ({}, {"judge": "train"}))
+    own, other = (images_of(set_recipe(data=data).set, data_dir, 0) for data in ({}, {"judge": "train"}))
     assert (len(own.test), len(other.test)) == (4, 2)
     assert other.name == "train"
     assert other.test[0].shape == (16, 16, 1)
-    assert other.note == "2 pictures of 16 x 16 pixels"
+    assert other.note == "2 images of 16 x 16 pixels"
 
 
-def test_pictures_that_train_and_judge_are_told(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
-    own = pictures_of(set_recipe(data={"judge": "squares"}).set, data_dir, 0)
-    assert "40 of them are copies of pictures in squares" in own.note
+def test_images_that_train_and_judge_are_told(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own = images_of(set_recipe(data={"judge": "squares"}).set, data_dir, 0)
+    assert "40 of them are copies of images in squares" in own.note
     assert own.note in caplog.text
 
 
 @pytest.mark.parametrize(
-    "table", [UNET, PHOTO, EstimatorTable(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
+    "table", [UNET, PHOTO, EstimatorSettings(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
 )
 def test_the_layers_of_any_recipe_can_be_told_before_it_is_trained(table: Any) -> None:
     recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(channels=3, network=table)

@@ -9,18 +9,19 @@ import torch
 from torch import Tensor
 
 from pellucid.inference.session import Session
-from pellucid.training.checkpoint import Network, make_network, take_over
+from pellucid.networks.families import UNetSettings
+from pellucid.networks.network import Network
+from pellucid.training.checkpoint import load_pretrained, make_network
 from pellucid.training.export import export_network
-from pellucid.training.recipe import UNetTable
 from pellucid.training.weights import LARGE, round_weights, stored_weights
-from tests.tiny import colours, lively_network, tiny_recipe
+from tests.tiny import colours, textured_network, tiny_recipe
 
-RECIPE = tiny_recipe(channels=3, network=UNetTable((8, 64), (1,), 1, (1,)))  # 64 x 64 x 3 x 3 is large
+RECIPE = tiny_recipe(channels=3, network=UNetSettings((8, 64), (1,), 1, (1,)))  # 64 x 64 x 3 x 3 is large
 
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return lively_network(RECIPE)
+    return textured_network(RECIPE)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_a_channel_without_weights_stays_without() -> None:
 
 def test_another_network_begins_with_the_stored_weights(path: Path) -> None:
     network = make_network(RECIPE)
-    take_over(network, str(path))
+    load_pretrained(network, str(path))
     noisy = colours(64, 64)
     with torch.no_grad():
         batch = torch.from_numpy(noisy.transpose(2, 0, 1)[None])

@@ -63,7 +63,7 @@ def pellucid(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Pellucid takes the noise out of pictures."""
+    """Pellucid takes the noise out of images."""
 
 
 def run(arguments: list[str]) -> int:

@@ -23,25 +23,25 @@ def compare(
     max_pixels: MaxPixels = MAX_PIXELS,
     as_json: Json = False,
 ) -> None:
-    """Tell how far apart two pictures are: PSNR, SSIM and MSE.
+    """Tell how far apart two images are: PSNR, SSIM and MSE.
 
     White counts as 1 in both, whatever their bit depth. Transparency is not compared. SSIM needs at least
     11 pixels a side.
     """
     import numpy as np
 
-    from pellucid.images.files import read_image
-    from pellucid.images.metrics import SMALLEST_SSIM, mse, psnr, ssim
+    from pellucid.io.files import read_image
+    from pellucid.metrics.quality import SMALLEST_SSIM, mse, psnr, ssim
 
     a, b = (read_image(path, max_pixels=max_pixels).pixels for path in (first, second))
     if a.shape != b.shape:
         raise UsageError(
             f"{first} has {_size(a.shape)} and {second} has {_size(b.shape)}",
-            "Compare two pictures of one size and one kind",
+            "Compare two images of one size and one kind",
         )
     for path, pixels in ((first, a), (second, b)):
         if not np.isfinite(pixels).all():
-            raise InputError(f"{path} holds NaN or infinity", "Compare pictures of finite values")
+            raise InputError(f"{path} holds NaN or infinity", "Compare images of finite values")
     decibels, error = psnr(a, b, data_range=1.0), mse(a, b)
     similarity = ssim(a, b, data_range=1.0) if min(a.shape[:2]) >= SMALLEST_SSIM else None
     if as_json:
@@ -49,7 +49,7 @@ def compare(
         say_json({"psnr": finite, "ssim": similarity, "mse": error, "equal": error == 0})
         return
     rows = [
-        ["PSNR", "infinite: the pictures are equal" if error == 0 else f"{decibels:.2f} dB"],
+        ["PSNR", "infinite: the images are equal" if error == 0 else f"{decibels:.2f} dB"],
         ["SSIM", f"needs {SMALLEST_SSIM} pixels a side" if similarity is None else f"{similarity:.4f}"],
         ["MSE", f"{error:.3g}"],
     ]

@@ -29,16 +29,16 @@ def decode(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn codes into pictures again. Needs: pip install "pellucid[lab]".
+    """Turn codes into images again. Needs: pip install "pellucid[lab]".
 
-    CODES is a file that pellucid encode wrote. Each picture becomes a PNG file that is named as the one it
+    CODES is a file that pellucid encode wrote. Each image becomes a PNG file that is named as the one it
     was made of, or numbered.
     """
     import numpy as np
 
-    from pellucid.images.files import check_name, write_image
-    from pellucid.images.picture import Picture, from_float
-    from pellucid.latent.codes import Codec, network_file, read_codes
+    from pellucid.inference.codec import Codec, network_file, read_codes
+    from pellucid.io.files import check_name, write_image
+    from pellucid.io.image import Image, from_float
 
     check_threads(threads)
     if output.exists() and not output.is_dir():
@@ -49,14 +49,14 @@ def decode(
     paths = [output / f"{name}.png" for name in names]
     for path in paths:
         check_name(path, overwrite=overwrite)
-    pictures = from_float(codec.decode(content.values), np.uint8)
+    images = from_float(codec.decode(content.values), np.uint8)
     output.mkdir(parents=True, exist_ok=True)
     with progress_bar(len(paths), quiet=quiet or as_json) as step:
         for number, path in enumerate(paths):
             step(path.name, number)
-            picture = Picture(samples=np.ascontiguousarray(pictures[number]))
-            write_image(path, picture, overwrite=overwrite)
+            image = Image(samples=np.ascontiguousarray(images[number]))
+            write_image(path, image, overwrite=overwrite)
     if as_json:
         say_json({"input": str(codes), "output": str(output), "files": [str(path) for path in paths]})
     elif not quiet:
-        say(f"{codes} -> {output}  ({len(paths):,} pictures)")
+        say(f"{codes} -> {output}  ({len(paths):,} images)")

@@ -25,7 +25,7 @@ from pellucid.cli.output import complain, error_document, explain, progress_bar,
 from pellucid.errors import BatchError, PellucidError, UsageError
 
 if TYPE_CHECKING:
-    from pellucid.cli.plan import Job, Plan
+    from pellucid.batch.plan import Job, Plan
     from pellucid.inference.denoise import FileResult
 
 EXAMPLES = """\b
@@ -51,7 +51,7 @@ def denoise(
     ] = None,
     overwrite: Overwrite = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out pictures whose output exists.")
+        bool, typer.Option("--skip-existing", help="Leave out images whose output exists.")
     ] = False,
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs themselves.")] = False,
     model: Annotated[
@@ -90,19 +90,19 @@ def denoise(
         str | None, typer.Option(metavar="SIZE", help="Use at most this: 500 (megabytes), 500M or 2G.")
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Tiles give the same as the whole picture. May be slower.")
+        bool, typer.Option("--exact", help="Tiles give the same as the whole image. May be slower.")
     ] = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take the noise out of pictures.
+    """Take the noise out of images.
 
-    Each INPUT is a picture, or a folder of pictures. The output keeps size, bit depth, transparency,
-    colour profile and metadata. Its suffix decides the format: PNG, JPEG, TIFF, WebP or AVIF. A picture
+    Each INPUT is an image, or a folder of images. The output keeps size, bit depth, transparency,
+    colour profile and metadata. Its suffix decides the format: PNG, JPEG, TIFF, WebP or AVIF. An image
     without noise is left as it is.
     """
-    from pellucid.cli.plan import make_plan
+    from pellucid.batch.plan import make_plan
     from pellucid.inference.denoise import denoise_file
 
     level, limit = parse_sigma(sigma), parse_memory(memory)
@@ -142,14 +142,14 @@ def _open_model(name: str, **options: Any) -> Any:
     from pellucid.inference.model import load_model
 
     network = load_model(name, **options)
-    network.card(network.channels[-1])  # opens it: a wrong device is told before any picture is read
+    network.card(network.channels[-1])  # opens it: a wrong device is told before any image is read
     return network
 
 
 def _work_on_all(
     plan: "Plan", work: Callable[..., "FileResult"], files: list[dict[str, Any]], *, silent: bool
 ) -> None:
-    """Work on one picture after another; add a row for each to files, and failures to the plan."""
+    """Work on one image after another; add a row for each to files, and failures to the plan."""
     with progress_bar(len(plan.jobs), quiet=silent) as step:
         several = len(plan.jobs) + len(plan.failures) > 1  # the error of a single one is told at the end
         for name, error in plan.failures:
@@ -251,7 +251,7 @@ def _summary(plan: "Plan", files: list[dict[str, Any]], seconds: float) -> str:
         "denoised": changed,
         "left as they are": len(done) - changed,
         "failed": len(files) - len(done),
-        "skipped (no picture)": plan.skipped,
+        "skipped (no image)": plan.skipped,
         "skipped (output exists)": plan.existing,
     }
     words = [f"{count} {what}" for what, count in counts.items() if count]

@@ -90,23 +90,23 @@ def _versions() -> dict[str, str | None]:
 
 
 def _libvips() -> str:
-    from pellucid.images.codecs import vips
+    from pellucid.io.codecs import vips
 
     return ".".join(str(vips().version(part)) for part in range(3))
 
 
 def _formats() -> str:
-    """Write a small picture in each format and read it again."""
+    """Write a small image in each format and read it again."""
     import numpy as np
 
-    from pellucid.images.files import NAMES, read_image, write_image
-    from pellucid.images.picture import Picture
+    from pellucid.io.files import NAMES, read_image, write_image
+    from pellucid.io.image import Image
 
-    picture = Picture(samples=np.full((8, 8, 3), 128, np.uint8))
+    image = Image(samples=np.full((8, 8, 3), 128, np.uint8))
     with tempfile.TemporaryDirectory() as folder:
         for suffix in (kinds := [kind for kind in NAMES if kind != "heic"]):
-            write_image(Path(folder, f"picture.{suffix}"), picture)
-            read_image(Path(folder, f"picture.{suffix}"))
+            write_image(Path(folder, f"image.{suffix}"), image)
+            read_image(Path(folder, f"image.{suffix}"))
     return ", ".join(NAMES[kind] for kind in kinds)
 
 
@@ -152,7 +152,7 @@ def _limits() -> dict[str, int | None]:
         "memory free": _pages("SC_AVPHYS_PAGES"),
         "disk free here": shutil.disk_usage(Path.cwd()).free,
         "disk free for temporary files": shutil.disk_usage(tempfile.gettempdir()).free,
-        "pixels a picture (--max-pixels)": MAX_PIXELS,
+        "pixels an image (--max-pixels)": MAX_PIXELS,
     }
 
 

@@ -35,9 +35,7 @@ def encode(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Where the codes go; ends in .npz.")
     ],
-    pictures: Annotated[
-        list[Path] | None, typer.Argument(metavar="PICTURE", hidden=True, readable=False)
-    ] = None,
+    images: Annotated[list[Path] | None, typer.Argument(metavar="IMAGE", hidden=True, readable=False)] = None,
     bits: Annotated[
         int | None,
         typer.Option(metavar="8", help="Store one byte a number, rounded, not four."),
@@ -46,7 +44,7 @@ def encode(
         str | None, typer.Option("--set", metavar="NAME", help="mnist, fashion-mnist or cifar10.")
     ] = None,
     part: Annotated[
-        str | None, typer.Option(metavar="|".join(PARTS), help="Which pictures of --set; else test.")
+        str | None, typer.Option(metavar="|".join(PARTS), help="Which images of --set; else test.")
     ] = None,
     data_dir: Annotated[
         Path | None,
@@ -57,17 +55,17 @@ def encode(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn pictures into the code of an autoencoder. Needs: pip install "pellucid[lab]".
+    """Turn images into the code of an autoencoder. Needs: pip install "pellucid[lab]".
 
-    Each PICTURE is a file, or a folder of pictures; all must have a size that the network takes. decode
-    turns the codes into pictures again, with the same --model.
+    Each IMAGE is a file, or a folder of images; all must have a size that the network takes. decode
+    turns the codes into images again, with the same --model.
     """
-    from pellucid.latent.codes import Codec, Codes, check_target, network_file, write_codes
+    from pellucid.inference.codec import Codec, Codes, check_target, network_file, write_codes
 
     check_threads(threads)
     check_target(output, bits=bits, overwrite=overwrite)
-    if bool(pictures) == (name is not None):
-        raise UsageError("Pictures come from files or from --set", "Name one of the two")
+    if bool(images) == (name is not None):
+        raise UsageError("Images come from files or from --set", "Name one of the two")
     if part is not None and name is None:
         raise UsageError("--part is for --set, and these are files", "Leave it out")
     if part not in (None, *PARTS):
@@ -77,10 +75,10 @@ def encode(
     if name is not None:
         values = codec.encode(_of_set(name, part or "test", data_dir))
     else:
-        pixels, names = _of_files(pictures or [], codec.card, quiet=quiet or as_json)
+        pixels, names = _of_files(images or [], codec.card, quiet=quiet or as_json)
         values = codec.encode(pixels)
     write_codes(output, Codes(values=values, model=codec.hash, names=names), bits=bits, overwrite=overwrite)
-    document = {"output": str(output), "pictures": len(values), "code": list(values.shape[1:])}
+    document = {"output": str(output), "images": len(values), "code": list(values.shape[1:])}
     document |= {"bits": bits or 32, "bytes": output.stat().st_size, "model": codec.hash}
     if as_json:
         say_json(document)
@@ -92,19 +90,19 @@ def encode(
 def _of_set(name: str, part: str, data_dir: Path | None) -> "NDArray[np.uint8]":
     from pellucid.datasets.named import load_dataset
 
-    pictures: NDArray[np.uint8] = getattr(load_dataset(name, data_dir=data_dir), part)
-    return pictures
+    images: NDArray[np.uint8] = getattr(load_dataset(name, data_dir=data_dir), part)
+    return images
 
 
 def _of_files(
     paths: list[Path], card: "Card", *, quiet: bool
 ) -> "tuple[NDArray[np.float32], tuple[str, ...]]":
-    """All pictures (n, h, w, c), and their names; of a name that was there before, with a number."""
+    """All images (n, h, w, c), and their names; of a name that was there before, with a number."""
     import numpy as np
 
-    from pellucid.datasets.folder import picture_files
+    from pellucid.datasets.folder import image_files
 
-    files = [file for path in paths for file in (picture_files([path]) if path.is_dir() else [path])]
+    files = [file for path in paths for file in (image_files([path]) if path.is_dir() else [path])]
     pixels: list[NDArray[np.float32]] = []
     with progress_bar(len(files), quiet=quiet) as step:
         for number, file in enumerate(files):
@@ -127,17 +125,17 @@ def _distinct(names: Iterable[str]) -> Iterator[str]:
 
 
 def _read(file: Path, card: "Card") -> "NDArray[np.float32]":
-    """One picture (h, w, c) with the network's channels."""
+    """One image (h, w, c) with the network's channels."""
     import logging
 
-    from pellucid.images.files import read_image
+    from pellucid.inference.codec import check_whole
     from pellucid.inference.pixels import is_grey
-    from pellucid.latent.codes import check_whole
+    from pellucid.io.files import read_image
 
-    picture = read_image(file)
-    if picture.alpha is not None:
+    image = read_image(file)
+    if image.alpha is not None:
         logging.getLogger("pellucid").warning("%s: a code does not keep transparency", file)
-    pixels = picture.pixels
+    pixels = image.pixels
     if is_grey(pixels):
         pixels = pixels[..., :1]
     if pixels.shape[2] == 1:

@@ -12,7 +12,7 @@ from pellucid.errors import InputError, UsageError, require
 
 if TYPE_CHECKING:
     from pellucid.evaluation.contender import Contender
-    from pellucid.evaluation.pictures import PictureSet
+    from pellucid.evaluation.images import ImageSet
     from pellucid.evaluation.results import Evaluation
 
 EXAMPLES = """\b
@@ -23,7 +23,7 @@ Examples:
            --noise gaussian:15 --noise gaussian:50
 
 \b
-Sets: mnist, fashion-mnist, cifar10, or a folder of pictures.
+Sets: mnist, fashion-mnist, cifar10, or a folder of images.
 Noises: see pellucid noise --help. What is noisy is clipped to white and
 black, but not rounded.
 """
@@ -32,7 +32,7 @@ black, but not rounded.
 def evaluate(
     models: Annotated[list[str], typer.Argument(metavar="MODEL|RUN", hidden=True)],
     sets: Annotated[
-        list[str], typer.Option("--set", metavar="NAME|FOLDER", help="Clean pictures. May be repeated.")
+        list[str], typer.Option("--set", metavar="NAME|FOLDER", help="Clean images. May be repeated.")
     ],
     noises: Annotated[
         list[str], typer.Option("--noise", metavar="NOISE", help="Such as gaussian:0.5. May be repeated.")
@@ -52,7 +52,7 @@ def evaluate(
     ] = None,
     overwrite: Overwrite = False,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Only the first N test pictures of each set.")
+        int | None, typer.Option(min=1, metavar="N", help="Only the first N test images of each set.")
     ] = None,
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Judge classical denoisers too.")
@@ -73,16 +73,16 @@ def evaluate(
         require(package, "lab", "to evaluate a network")
     import msgspec
 
+    from pellucid.evaluation.codes import evaluate_codes
     from pellucid.evaluation.contender import open_contenders
     from pellucid.evaluation.measure import evaluate as measure
     from pellucid.evaluation.report import results_json, write_results
-    from pellucid.latent.judge import judge_codes
 
     contenders = open_contenders(models, threads=threads)
     loaded = _load_sets(sets, contenders, data_dir, limit)
     with progress_bar(len(sets) * len(noises), quiet=quiet or as_json) as step:
         evaluation = measure(contenders, loaded, noises, baselines=baselines, progress=step)
-        evaluation = msgspec.structs.replace(evaluation, codes=judge_codes(contenders, loaded))
+        evaluation = msgspec.structs.replace(evaluation, codes=evaluate_codes(contenders, loaded))
     paths = write_results(output, evaluation) if output is not None else []
     if as_json:
         say_json(results_json(evaluation) | {"files": [str(path) for path in paths]})
@@ -107,16 +107,16 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
 
 def _load_sets(
     names: list[str], contenders: "list[Contender]", data_dir: Path | None, limit: int | None
-) -> "list[PictureSet]":
-    from pellucid.evaluation.pictures import load_set
+) -> "list[ImageSet]":
+    from pellucid.evaluation.images import load_set
 
-    grey = any(set(each.cards) == {1} for each in contenders)  # then a folder's pictures are made grey
+    grey = any(set(each.cards) == {1} for each in contenders)  # then a folder's images are made grey
     loaded = [load_set(name, data_dir=data_dir, grey=grey) for name in names]
     return [each.first(limit) if limit else each for each in loaded]
 
 
 def _rows(evaluation: "Evaluation") -> list[list[str]]:
-    head = ["SET", "NOISE", "METHOD", "PSNR", "SSIM", "MSE", "PICTURES"]
+    head = ["SET", "NOISE", "METHOD", "PSNR", "SSIM", "MSE", "IMAGES"]
     return [head] + [
         [
             row.set,

@@ -10,8 +10,8 @@ from pellucid.cli.output import say, say_json
 from pellucid.errors import UsageError, require
 
 if TYPE_CHECKING:
-    from pellucid.images.picture import Picture
     from pellucid.inference.analysis import Analysis
+    from pellucid.io.image import Image
 
 EXAMPLES = """\b
 Examples:
@@ -37,15 +37,15 @@ def inspect(
     correlated, what was clipped, and what denoise would do, and why. Levels are standard deviations in grey
     levels of 255, which is white, or the brightest value of an image of more than 8 bits that is darker.
     """
-    from pellucid.images.files import read_image
     from pellucid.inference.auto import analyse
     from pellucid.inference.denoise import about
+    from pellucid.io.files import read_image
 
     if plot is not None and plot.exists() and not overwrite:
         raise UsageError(f"{plot} exists", "Give another name, or --overwrite")
-    picture = read_image(source, max_pixels=max_pixels)
+    image = read_image(source, max_pixels=max_pixels)
     with about(source):
-        found = analyse(picture.samples, nodata=picture.nodata, alpha=picture.alpha)
+        found = analyse(image.samples, nodata=image.nodata, alpha=image.alpha)
     if plot is not None:
         require("matplotlib", "lab", "to draw a chart")
         from pellucid.evaluation.figures import save_figure
@@ -53,11 +53,11 @@ def inspect(
 
         save_figure(draw_noise(found, source.name), plot)
     if as_json:
-        say_json(document(source, picture, found))
+        say_json(document(source, image, found))
         return
-    height, width, channels = picture.samples.shape
+    height, width, channels = image.samples.shape
     colours = "grey" if channels == 1 else "colour"
-    say(f"{source}: {width} x {height}, {colours}, {picture.samples.dtype}, {found.content}")
+    say(f"{source}: {width} x {height}, {colours}, {image.samples.dtype}, {found.content}")
     for name, words in facts(found):
         say(f"  {name:<14}{words}")
 
@@ -99,11 +99,11 @@ def facts(found: "Analysis") -> list[tuple[str, str]]:
     return rows
 
 
-def document(source: Path, picture: "Picture", found: "Analysis") -> dict[str, Any]:
+def document(source: Path, image: "Image", found: "Analysis") -> dict[str, Any]:
     """An analysis for programs; numbers that are unknown are null."""
     from dataclasses import asdict
 
-    height, width, channels = picture.samples.shape
+    height, width, channels = image.samples.shape
     values = {
         name: None if value != value else value
         for name, value in asdict(found).items()  # NaN

@@ -37,8 +37,8 @@ def list_models(as_json: Json = False) -> None:
         say_json({"models": [{name: getattr(entry, name) for name in fields} for entry in entries]})
         return
     rows = [[entry.name, KINDS[entry.channels], entry.purpose] for entry in entries]
-    say(table([["NAME", "PICTURES", "FOR"], *rows]))
-    say("\nUnless --model names one, the one that fits the picture is used.")
+    say(table([["NAME", "IMAGES", "FOR"], *rows]))
+    say("\nUnless --model names one, the one that fits the image is used.")
 
 
 @app.command("show", epilog=EXAMPLES)

@@ -37,35 +37,36 @@ def noise(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Add noise to a picture, for teaching and tests.
+    """Add noise to an image, for teaching and tests.
 
     Several noises are added in the order given. Integers are clipped and rounded as the file's bit depth
     demands; a floating-point TIFF holds the noise as it is.
     """
     import numpy as np
 
-    from pellucid.images.files import check_target, read_image, write_image
-    from pellucid.images.noise import NumpyRandom, parse_noise
-    from pellucid.images.picture import from_float, to_float
     from pellucid.inference.denoise import about
     from pellucid.inference.masked import fill, valid_pixels
+    from pellucid.io.files import check_target, read_image, write_image
+    from pellucid.io.image import from_float, to_float
+    from pellucid.noise.base import NumpyRandom
+    from pellucid.noise.registry import parse_noise
 
     noises = [parse_noise(text) for text in add]
-    picture = read_image(source, max_pixels=max_pixels)
+    image = read_image(source, max_pixels=max_pixels)
     target = output or source.with_name(f"{source.stem}-noisy{source.suffix}")
-    check_target(target, picture, overwrite=overwrite)
-    valid = valid_pixels(picture.samples, picture.nodata)
-    pixels = to_float(picture.samples if valid is None else fill(picture.samples, valid))
+    check_target(target, image, overwrite=overwrite)
+    valid = valid_pixels(image.samples, image.nodata)
+    pixels = to_float(image.samples if valid is None else fill(image.samples, valid))
     random = NumpyRandom(seed)
     if not np.isfinite(pixels).all():
         raise InputError(f"{source} holds infinity", "Replace it")
     with about(source):
         for each in noises:
             pixels = each.apply(pixels, random)
-    samples = from_float(pixels, picture.samples.dtype)
+    samples = from_float(pixels, image.samples.dtype)
     if valid is not None:
-        samples[~valid] = picture.samples[~valid]
-    write_image(target, picture.with_samples(samples), overwrite=overwrite)
+        samples[~valid] = image.samples[~valid]
+    write_image(target, image.with_samples(samples), overwrite=overwrite)
     names = [str(each) for each in noises]
     if as_json:
         say_json({"input": str(source), "output": str(target), "noise": names, "seed": seed})

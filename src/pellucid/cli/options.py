@@ -21,7 +21,7 @@ MaxPixels = Annotated[
         metavar="N",
         min=1,
         show_default=False,
-        help="Refuse larger pictures unread. Default: 1 gigapixel.",
+        help="Refuse larger images unread. Default: 1 gigapixel.",
     ),
 ]
 MAX_PIXELS = 1_000_000_000

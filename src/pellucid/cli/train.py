@@ -40,7 +40,7 @@ def train(
         typer.Option(
             envvar="PELLUCID_DATA",
             metavar="FOLDER",
-            help="Where the recipe's pictures lie. MNIST and its like are downloaded when missing.",
+            help="Where the recipe's images lie. MNIST and its like are downloaded when missing.",
         ),
     ] = None,
     minutes: Annotated[
@@ -84,7 +84,6 @@ def train(
         os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is imported
     for package in ("torch", "onnx", "onnxscript", "PIL"):
         require(package, "lab", "to train a network")
-    from pellucid.latent.judge import judge_codes
     from pellucid.training.loop import train as run
     from pellucid.training.report import report
 
@@ -103,7 +102,7 @@ def train(
         with training_bar(quiet=quiet or as_json or not first) as show:
             run(each, folder, data_dir=data_dir, device=device, minutes=minutes, show=show)
     if first:
-        metrics = report(plan, output, list(plans), data_dir=data_dir, judge_codes=judge_codes)
+        metrics = report(plan, output, list(plans), data_dir=data_dir)
         _finish(plan, output, list(plans), metrics, as_json=as_json, quiet=quiet)
 
 
@@ -137,7 +136,6 @@ def _finish(
     """Print what was reached, compared with the noisy input, and where it lies."""
     from pellucid.inference.card import psnr_gain, psnr_pairs, shortfall, warn_of, words
     from pellucid.inference.session import RunOptions, Session
-    from pellucid.training.recipe import EstimatorTable
 
     networks = [folder / f"{plan.name}.onnx" for folder in folders]
     cards = [Session(path, RunOptions("cpu", threads=1)).card for path in networks]
@@ -158,8 +156,8 @@ def _finish(
             rows = [[words(name), f"{noisy:g}", f"{value:g}"] for name, noisy, value in found]
             say("\n" + table([["HELD-OUT IMAGES", "NOISY INPUT", "NETWORK"], *rows]) + "\n")
         say("\n".join(gains))
-        example = "picture.png" if metrics else "photo.jpg"  # figures are those of small pictures
-        if not (isinstance(plan.network, EstimatorTable) or shortfall(cards[-1])):
+        example = "image.png" if metrics else "photo.jpg"  # figures are those of small images
+        if plan.family.denoises and not shortfall(cards[-1]):
             say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
     for path, card in zip(networks, cards, strict=True):
         warn_of(str(path), shortfall(card))

@@ -1,1 +1,1 @@
-"""Clean pictures as arrays."""
+"""Clean images as arrays."""

@@ -41,7 +41,7 @@ _NUMBERS = ("{:.0f}", "{:,.2f}", "{:.1f} %", "${:.2f}", "{:+.3f}", "{:.0f}:30", 
 
 @dataclass
 class Canvas:
-    """A picture, the style of what is drawn on it, and the few ways to draw."""
+    """An image, the style of what is drawn on it, and the few ways to draw."""
 
     image: Image.Image
     dice: Random

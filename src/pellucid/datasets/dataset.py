@@ -1,4 +1,4 @@
-"""What every set of pictures is once it is loaded."""
+"""What every set of images is once it is loaded."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dataset:
-    """Clean pictures, and a fixed split of them: what trains, what chooses, what judges at the very end.
+    """Clean images, and a fixed split of them: what trains, what chooses, what judges at the very end.
 
     Parameters
     ----------
     name : str
     train, validation, test : uint8 array (n, height, width, channels)
-        0 to 255; `pellucid.images.picture.to_float` scales them to 1. Nothing is chosen by the test pictures.
+        0 to 255; `pellucid.io.image.to_float` scales them to 1. Nothing is chosen by the test images.
     note : str
-        Which pictures these are, for the log and the report of a run.
+        Which images these are, for the log and the report of a run.
     train_labels, validation_labels, test_labels : int64 array (n,), optional
-        The class of each picture; None where there are no classes.
+        The class of each image; None where there are no classes.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""A folder of pictures as crops in memory.
+"""A folder of images as crops in memory.
 
-Training reads each picture a few times at random sizes, cuts crops and keeps them as one uint8 array, so
+Training reads each image a few times at random sizes, cuts crops and keeps them as one uint8 array, so
 that a training step only indexes. Shrinking with antialiasing is what makes old JPEGs into clean targets:
 their compression artefacts and grain go, and edges become as sharp as the pixels allow.
 """
@@ -13,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.images.containers import SUFFIXES
-from pellucid.images.files import read_image
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.picture import from_float
-from pellucid.images.resize import shrink
+from pellucid.io.codecs import vips
+from pellucid.io.containers import SUFFIXES
+from pellucid.io.files import read_image
+from pellucid.io.image import from_float
+from pellucid.noise.jpeg import YCBCR
 
 log = logging.getLogger("pellucid")
 
 
-def picture_files(folders: Sequence[Path]) -> list[Path]:
-    """Every picture in the folders and below but hidden ones, in the same order on every machine.
+def image_files(folders: Sequence[Path]) -> list[Path]:
+    """Every image in the folders and below but hidden ones, in the same order on every machine.
 
     Raises
     ------
     InputError
-        When a folder does not exist or holds no picture.
+        When a folder does not exist or holds no image.
     """
     files: list[Path] = []
     for folder in folders:
@@ -45,19 +45,19 @@ def picture_files(folders: Sequence[Path]) -> list[Path]:
         )
         if not found:
             raise InputError(
-                f"{folder} holds no pictures", f"Name a folder with {', '.join(sorted(SUFFIXES))} files"
+                f"{folder} holds no images", f"Name a folder with {', '.join(sorted(SUFFIXES))} files"
             )
         files += found
     return files
 
 
 def read_samples(path: Path, channels: int) -> NDArray[np.uint8]:
-    """One picture as uint8 (height, width, channels), made grey when ``channels`` is 1.
+    """One image as uint8 (height, width, channels), made grey when ``channels`` is 1.
 
     Raises
     ------
     InputError, LimitError
-        As `read_image`; and when a value of a floating-point picture is infinite or not a number.
+        As `read_image`; and when a value of a floating-point image is infinite or not a number.
     """
     pixels = read_image(path).pixels
     if not np.isfinite(pixels).all():
@@ -81,13 +81,13 @@ def crop_pool(
     *,
     channels: int,
     size: int,
-    per_picture: int,
+    per_image: int,
     shrunk: float = 0.0,
     scales: tuple[float, float] = (0.6, 1.0),
     vivid: float = 0.0,
     seed: int = 0,
 ) -> NDArray[np.uint8]:
-    """Cut random crops from pictures, some at the picture's own size and some from shrunk copies.
+    """Cut random crops from images, some at the image's own size and some from shrunk copies.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def crop_pool(
         1 makes grey crops, 3 colour crops.
     size : int
         Height and width of a crop in pixels.
-    per_picture : int
-        Crops from each picture.
+    per_image : int
+        Crops from each image.
     shrunk : float
         The share of the crops that come from shrunk copies, 0 to 1.
     scales : (float, float)
@@ -109,12 +109,12 @@ def crop_pool(
     Returns
     -------
     uint8 array (n, channels, size, size)
-        Crops of one picture lie together.
+        Crops of one image lie together.
 
     Raises
     ------
     UsageError
-        When every picture is smaller than a crop.
+        When every image is smaller than a crop.
     """
     rng = np.random.default_rng(seed)
     crops = []
@@ -123,9 +123,9 @@ def crop_pool(
         if min(samples.shape[:2]) < size:
             log.warning("%s is smaller than a crop of %d pixels and is left out", path, size)
             continue
-        crops += list(_crops(samples, size, per_picture, shrunk, scales, vivid, rng))
+        crops += list(_crops(samples, size, per_image, shrunk, scales, vivid, rng))
     if not crops:
-        raise UsageError(f"No picture is as large as a crop of {size} pixels", "Set a smaller crop")
+        raise UsageError(f"No image is as large as a crop of {size} pixels", "Set a smaller crop")
     return np.stack(crops)
 
 
@@ -169,7 +169,7 @@ def recolour(
     strength : float
         What the distance from grey is multiplied by.
     tilt : float
-        Angle in radians by which the axis of greys is tilted about the picture's mean colour.
+        Angle in radians by which the axis of greys is tilted about the image's mean colour.
     towards : float
         The hue to which it is tilted, as an angle in radians.
 
@@ -193,3 +193,21 @@ def rotation(axis: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     matrix: NDArray[np.float64] = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
     return matrix
+
+
+def shrink(samples: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """Shrink an image with antialiasing (Lanczos of three lobes, widened by 1 / scale).
+
+    Parameters
+    ----------
+    samples : uint8 array (height, width, channels)
+    scale : float
+        Above 0, at most 1.
+
+    Returns
+    -------
+    uint8 array (round(height * scale), round(width * scale), channels)
+    """
+    image = vips().Image.new_from_array(samples)
+    shrunk: NDArray[np.uint8] = image.resize(scale, kernel="lanczos3").numpy()
+    return shrunk.reshape(*shrunk.shape[:2], samples.shape[2])

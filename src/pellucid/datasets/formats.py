@@ -52,7 +52,7 @@ def parse_idx(content: bytes, source: object, *, dimensions: int) -> NDArray[np.
     source : object
         Names the file in errors.
     dimensions : int
-        How many there must be: 3 for grey pictures (n, height, width), 1 for labels (n,).
+        How many there must be: 3 for grey images (n, height, width), 1 for labels (n,).
 
     Raises
     ------
@@ -82,7 +82,7 @@ def parse_cifar(content: bytes, source: object) -> tuple[NDArray[np.uint8], NDAr
     Parameters
     ----------
     content : bytes
-        Records of 3,073 bytes: the label, then a picture (channel, row, column).
+        Records of 3,073 bytes: the label, then an image (channel, row, column).
     source : object
         Names the file in errors.
 

@@ -1,8 +1,8 @@
 """Clean graphics made by a generator: pages of text, screenshots and drawings.
 
 A network that has seen photographs alone takes letters and flat colours for something to smooth. These
-pictures teach it to leave them, so they vary in colour, contrast, scale and line width more than they make
-sense. An element fills its whole canvas; pictures are composed by cutting a canvas in pieces. Needs the extra
+images teach it to leave them, so they vary in colour, contrast, scale and line width more than they make
+sense. An element fills its whole canvas; images are composed by cutting a canvas in pieces. Needs the extra
 `lab`.
 """
 
@@ -31,7 +31,7 @@ def draw_page(
     Parameters
     ----------
     rng : numpy.random.Generator
-        The same state gives the same picture, with the same versions of Pillow and of matplotlib's fonts.
+        The same state gives the same image, with the same versions of Pillow and of matplotlib's fonts.
     size : int or (int, int)
         Height and width in pixels; one number makes a square. Letters and lines do not shrink with it, so
         crops of 512 x 512 hold more of the variety than small canvases do.

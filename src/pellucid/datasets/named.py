@@ -24,7 +24,7 @@ from pellucid.errors import InputError, LimitError, UsageError, require
 log = logging.getLogger("pellucid")
 
 Part = tuple[NDArray[np.uint8], NDArray[np.int64]]
-"""Pictures (n, height, width, channels) and their labels (n,)."""
+"""Images (n, height, width, channels) and their labels (n,)."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ TEST = ["test_batch.bin", "test_first_1000.bin"]  # the first that is there
 def load_dataset(name: str, *, data_dir: Path | None = None) -> Dataset:
     """Load a set by its name.
 
-    MNIST and Fashion-MNIST: 55,000 pictures train, the last 5,000 validate, 10,000 test. CIFAR-10: as many of
-    the parts are used as the folder holds. Of all five the last 5,000 pictures validate, of fewer the last
+    MNIST and Fashion-MNIST: 55,000 images train, the last 5,000 validate, 10,000 test. CIFAR-10: as many of
+    the parts are used as the folder holds. Of all five the last 5,000 images validate, of fewer the last
     twentieth; ``test_batch.bin`` tests, or else ``test_first_1000.bin``.
 
     Parameters
@@ -121,7 +121,7 @@ def load_dataset(name: str, *, data_dir: Path | None = None) -> Dataset:
 
 
 def load_idx(source: Source, data_dir: Path | None) -> Dataset:
-    """Load a set of IDX files: pictures and labels to train, pictures and labels to test.
+    """Load a set of IDX files: images and labels to train, images and labels to test.
 
     Raises
     ------
@@ -153,14 +153,14 @@ def load_cifar(source: Source, data_dir: Path | None) -> Dataset:
     test = next((name for name in TEST if name in parts), None)
     if test is None:
         raise InputError(
-            f"{source.name} has {', '.join(train)} but no test pictures",
+            f"{source.name} has {', '.join(train)} but no test images",
             f"Put {' or '.join(TEST)} beside them, or take them away and let the whole set be downloaded",
         )
     whole = train == TRAIN and test == TEST[0]
-    pictures, labels = zip(*(parts[name] for name in train), strict=True)
+    images, labels = zip(*(parts[name] for name in train), strict=True)
     return _split(
         source,
-        (np.concatenate(pictures), np.concatenate(labels)),
+        (np.concatenate(images), np.concatenate(labels)),
         parts[test],
         part=10 if train == TRAIN else 20,  # 5,000 of 50,000; 500 of 10,000
         note="the whole set" if whole else f"{', '.join(train)} and {test} only",
@@ -168,22 +168,22 @@ def load_cifar(source: Source, data_dir: Path | None) -> Dataset:
 
 
 def _split(source: Source, train: Part, test: Part, *, part: int, note: str) -> Dataset:
-    """Set the last of the training pictures aside, one in `part`."""
-    pictures, labels = train
-    cut = len(pictures) - len(pictures) // part
-    if cut == len(pictures):
+    """Set the last of the training images aside, one in `part`."""
+    images, labels = train
+    cut = len(images) - len(images) // part
+    if cut == len(images):
         raise InputError(
-            f"{source.name} has {cut} training pictures, too few to set one in {part} aside", "Add pictures"
+            f"{source.name} has {cut} training images, too few to set one in {part} aside", "Add images"
         )
     return Dataset(
         name=source.name,
-        train=pictures[:cut],
-        validation=pictures[cut:],
+        train=images[:cut],
+        validation=images[cut:],
         test=test[0],
         train_labels=labels[:cut],
         validation_labels=labels[cut:],
         test_labels=test[1],
-        note=f"{note}: {count(cut, len(pictures) - cut, len(test[0]))}",
+        note=f"{note}: {count(cut, len(images) - cut, len(test[0]))}",
     )
 
 

@@ -1,8 +1,8 @@
 """The classical denoisers that a network has to beat.
 
 None is told how much noise there is. Each has one parameter, and the value that serves it best on validation
-pictures with the same noise is the one that is judged: a baseline is as good as it can be without having
-seen the test pictures.
+images with the same noise is the one that is judged: a baseline is as good as it can be without having
+seen the test images.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.evaluation.pictures import Batch, Corruption, Samples
+from pellucid.evaluation.images import Corruption, Samples
+from pellucid.inference.batches import Batch
 
 Pixels = NDArray[Any]
 
@@ -32,9 +33,9 @@ class Baseline:
     denoise : function of (noisy, value) to denoised
         Takes and gives float32 (n, height, width, channels), 0 to 1.
     images : int, optional
-        How many of the first test pictures it is judged on, because it is slow; None: all.
+        How many of the first test images it is judged on, because it is slow; None: all.
     chosen_on : int
-        How many of the first validation pictures its parameter is chosen on.
+        How many of the first validation images its parameter is chosen on.
     needs : str, optional
         A package without which it is left out.
     smallest : int
@@ -79,7 +80,7 @@ def wavelet(noisy: Batch, sigma: float) -> Batch:
 
 
 def total_variation(noisy: Batch, weight: float) -> Batch:
-    """The picture of least total variation near the noisy one (Chambolle 2004)."""
+    """The image of least total variation near the noisy one (Chambolle 2004)."""
     from skimage.restoration import denoise_tv_chambolle
 
     return _one_by_one(denoise_tv_chambolle, noisy, weight=weight)
@@ -97,16 +98,16 @@ def bm3d(noisy: Batch, sigma: float) -> Batch:
     import bm3d as package
 
     denoise = package.bm3d if noisy.shape[3] == 1 else package.bm3d_rgb
-    each = [np.asarray(denoise(picture, sigma), np.float32).reshape(picture.shape) for picture in noisy]
+    each = [np.asarray(denoise(image, sigma), np.float32).reshape(image.shape) for image in noisy]
     return np.stack(each)
 
 
 def _one_by_one(denoise: Callable[..., Pixels], noisy: Batch, **options: Any) -> Batch:
-    """Call a function of scikit-image; its grey pictures are (h, w)."""
+    """Call a function of scikit-image; its grey images are (h, w)."""
     if noisy.shape[3] == 1:
-        each = [denoise(picture[..., 0], channel_axis=None, **options)[..., None] for picture in noisy]
+        each = [denoise(image[..., 0], channel_axis=None, **options)[..., None] for image in noisy]
     else:
-        each = [denoise(picture, channel_axis=2, **options) for picture in noisy]
+        each = [denoise(image, channel_axis=2, **options) for image in noisy]
     return np.stack(each).astype(np.float32)
 
 
@@ -118,31 +119,31 @@ BASELINES = (
     Baseline("wavelets", "sigma", SIGMAS, wavelet, 200, needs="pywt", smallest=14),
     Baseline("total variation", "weight", SIGMAS, total_variation, 200),
     Baseline("non-local means", "sigma", SIGMAS, non_local_means, 200, smallest=2),
-    # 0.6 s for a picture of MNIST, 450 times non-local means.
+    # 0.6 s for an image of MNIST, 450 times non-local means.
     Baseline("BM3D", "sigma", (0.05, 0.1, 0.2, 0.35, 0.6), bm3d, 10, 4, "bm3d", 9),
 )
 
 
 def usable_baselines(side: int) -> list[Baseline]:
-    """The baselines whose packages are there and that can work on pictures of so few pixels a side."""
+    """The baselines whose packages are there and that can work on images of so few pixels a side."""
     return [
         each for each in BASELINES if side >= each.smallest and (each.needs is None or find_spec(each.needs))
     ]
 
 
-def choose_parameter(baseline: Baseline, pictures: Sequence[Samples], corruption: Corruption) -> float:
-    """Find the value with the least squared error over all pixels of validation pictures.
+def choose_parameter(baseline: Baseline, images: Sequence[Samples], corruption: Corruption) -> float:
+    """Find the value with the least squared error over all pixels of validation images.
 
     Parameters
     ----------
     baseline : Baseline
-    pictures : sequence of uint8 arrays (height, width, channels)
+    images : sequence of uint8 arrays (height, width, channels)
         Of these the first are used, as many as the baseline says.
     corruption : Corruption
-        That of the test pictures; another seed is used.
+        That of the test images; another seed is used.
     """
     other = replace(corruption, seed=corruption.seed + 1)
-    batches = list(other.batches(pictures[: baseline.chosen_on]))
+    batches = list(other.batches(images[: baseline.chosen_on]))
 
     def error(value: float) -> float:
         squares = [np.square(baseline.denoise(noisy, value) - clean) for clean, noisy in batches]

@@ -1,6 +1,6 @@
 """The networks that are judged: by name, as ``.onnx`` files, or from run folders."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,15 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.errors import UsageError
-from pellucid.evaluation.pictures import LARGEST_BATCH, Batch
 from pellucid.inference import index
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
 from pellucid.inference.auto import estimate_sigma
+from pellucid.inference.batches import Batch, denoise_batch, other_images
 from pellucid.inference.card import Card
 from pellucid.inference.model import Model, load_model
 from pellucid.inference.session import RunOptions, Session
-
-MEMORY = 2**28  # bytes that one batch may need, by the card
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Contender:
     name : str
         What tables call it.
     cards : mapping of int to Card
-        By the number of channels of the pictures that each is for.
+        By the number of channels of the images that each is for.
     denoise : function of (noisy, sigma) to denoised
         Takes and gives float32 (n, height, width, channels), 0 to 1. Sigma is the noise level from 0 to 1,
         or None when nobody knows it; a network that takes none does not see it.
@@ -45,18 +43,18 @@ class Contender:
     file: Path | None = None
 
     def card(self, channels: int) -> Card:
-        """The card of the network that pictures with so many channels go through.
+        """The card of the network that images with so many channels go through.
 
         Raises
         ------
         UsageError
-            When it takes no such pictures.
+            When it takes no such images.
         """
         card = self.cards.get(channels)
         if card is None and self.is_told:
-            card = self.cards.get(3)  # a denoiser for colour serves grey pictures too
+            card = self.cards.get(3)  # a denoiser for colour serves grey images too
         if card is None:
-            raise other_pictures(self.name, self.cards, channels)
+            raise other_images(self.name, self.cards, channels)
         return card
 
     @property
@@ -119,76 +117,15 @@ def _untold(session: Session, noisy: Batch, sigma: float | None) -> Batch:
     return denoise_batch(session, noisy)
 
 
-def denoise_batch(session: Session, noisy: Batch) -> Batch:
-    """Run a network that takes many pictures at once and is told no noise level, as autoencoders are.
-
-    Parameters
-    ----------
-    session : Session
-        A network whose one input is free in its first axis.
-    noisy : float32 array (n, height, width, channels), 0 to 1
-        Height and width are reflected at the lower and right border up to multiples of the card's stride.
-
-    Returns
-    -------
-    float32 array (n, height, width, channels)
-        Not clipped.
-
-    Raises
-    ------
-    UsageError
-        When the network takes other sizes or channels.
-    """
-    n, height, width, _ = noisy.shape
-    card = session.card
-    check_fits(card, *noisy.shape[1:])
-    below, right = -height % card.stride, -width % card.stride
-    padded = np.pad(noisy, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
-    planes = padded.transpose(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
-    parts = [session.call(noisy=planes[batch]) for batch in batches(card, n, height * width)]
-    return np.concatenate(parts).transpose(0, 2, 3, 1)[:, :height, :width]  # (n, c, h, w) -> (n, h, w, c)
-
-
-def batches(card: Card, count: int, pixels: int) -> Iterator[slice]:
-    """Cut `count` pictures of so many pixels each into batches that memory allows."""
-    size = max(1, min(LARGEST_BATCH, MEMORY // (card.bytes_per_pixel * pixels)))
-    return (slice(start, start + size) for start in range(0, count, size))
-
-
-def check_fits(card: Card, height: int, width: int, channels: int) -> None:
-    """Refuse pictures that a network does not take, however they are padded.
-
-    Raises
-    ------
-    UsageError
-    """
-    if channels != card.channels:
-        raise other_pictures(card.name, [card.channels], channels)
-    if card.size is not None and card.size != (height, width):
-        raise UsageError(
-            f"{card.name} takes pictures of {card.size[1]} x {card.size[0]} pixels,"
-            f" and these have {width} x {height}",
-            "Resize them, or name another network",
-        )
-
-
-def other_pictures(name: str, takes: Iterable[int], channels: int) -> UsageError:
-    """What to raise when a network is given pictures of other channels than it takes."""
-    words = {1: "grey pictures", 3: "colour pictures"}
-    kinds = " and ".join(words[each] for each in takes)
-    found = words.get(channels, f"pictures of {channels} channels")
-    return UsageError(f"{name} is for {kinds}, and these are {found}", "Name others, or another network")
-
-
 def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
-    """Run a denoiser on one picture after the other.
+    """Run a denoiser on one image after the other.
 
     Parameters
     ----------
     model : Model
     noisy : float32 array (n, height, width, channels), 0 to 1
     sigma : float, optional
-        The noise level, 0 to 1; by default that of each picture is estimated. A level beyond what the
+        The noise level, 0 to 1; by default that of each image is estimated. A level beyond what the
         network knows is lowered to the most it knows.
 
     Returns
@@ -199,13 +136,13 @@ def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
     Raises
     ------
     UsageError
-        When the network takes no such pictures.
+        When the network takes no such images.
     """
     channels = noisy.shape[3]
     limits = model.card(channels if channels in model.channels else 3).sigma
     if limits is None:
         return np.stack([model.denoise(each).pixels for each in noisy])
-    # Model.denoise would do the same, and warn of each picture.
+    # Model.denoise would do the same, and warn of each image.
     levels = (_level(each) if sigma is None else sigma for each in noisy)
     told = (min(level, limits[1]) for level in levels)
     return np.stack(

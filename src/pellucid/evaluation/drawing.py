@@ -1,8 +1,8 @@
-"""The drawing of a network: its layers as a row of blocks, from the picture to the code and back.
+"""The drawing of a network: its layers as a row of blocks, from the image to the code and back.
 
 A block of channels × height × width is as high, and as deep, as the square root of its height and width in
 pixels; its front widens with the logarithm of its channels. A layer of n numbers is a flat bar, as high as a
-square picture of n pixels.
+square image of n pixels.
 """
 
 import math
@@ -22,7 +22,7 @@ from pellucid.inference.card import Layer
 
 # Okabe and Ito's colours, which are told apart with every kind of colour vision, on light and dark.
 COLOURS = {"encoder": "#0072B2", "code": "#D55E00", "decoder": "#009E73", "network": "#0072B2"}
-PICTURE = "#8c8c8c"  # what goes in, and what comes out
+IMAGE = "#8c8c8c"  # what goes in, and what comes out
 
 # In inches. A column is wide enough for its block and for a line of its words, so that nothing overlaps.
 COLUMN, MARGIN, TALLEST, HEAD, LINE, GAP = 0.98, 0.1, 1.35, 0.38, 0.145, 0.04
@@ -105,7 +105,7 @@ def _draw_row(axes: Axes, row: list[tuple[str, Layer]], top: float, inches: floa
     ends = []  # left and right of each block
     for k, (part, layer) in enumerate(row):
         centre = MARGIN + COLUMN * (k + 0.5)
-        colour = PICTURE if layer.name in ("input", "output") else COLOURS[part]
+        colour = IMAGE if layer.name in ("input", "output") else COLOURS[part]
         ends.append(_draw_block(axes, layer, (centre, middle), inches, colour))
         for number, line in enumerate(_words(layer)):
             weight = "normal" if number else "bold"

@@ -1,4 +1,4 @@
-"""Pictures to look at: what went in, what came out, and where it is wrong."""
+"""Images to look at: what went in, what came out, and where it is wrong."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.evaluation.contender import Contender
-from pellucid.evaluation.pictures import Corruption, PictureSet
+from pellucid.evaluation.images import Corruption, ImageSet
 from pellucid.evaluation.results import Example, Gallery, Shown
 from pellucid.evaluation.scores import squared_error
-from pellucid.images.codecs import vips
-from pellucid.images.picture import from_float
+from pellucid.io.codecs import vips
+from pellucid.io.image import from_float
 
 Pixels: TypeAlias = NDArray[np.float32]
 
@@ -24,7 +24,7 @@ WHITE_ERRORS = (0.1, 0.2, 0.5, 1.0)  # one of them is shown white
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture (h, w, c), clean, noisy, and as each network gives it."""
+    """An image (h, w, c), clean, noisy, and as each network gives it."""
 
     clean: Pixels
     noisy: Pixels
@@ -32,44 +32,44 @@ class Seen:
 
     @property
     def errors(self) -> list[Pixels]:
-        """The absolute difference to the clean picture, mean of the channels, (h, w, 1)."""
+        """The absolute difference to the clean image, mean of the channels, (h, w, 1)."""
         return [np.abs(each - self.clean).mean(axis=2, keepdims=True) for each in self.denoised]
 
 
 def make_gallery(
     contenders: Sequence[Contender],
-    pictures: PictureSet,
+    images: ImageSet,
     corruption: Corruption,
     order: NDArray[np.intp],
     *,
     chosen_by: str,
     room: int,
 ) -> Gallery:
-    """Denoise the best, the median and the worst picture once more and keep what is seen.
+    """Denoise the best, the median and the worst image once more and keep what is seen.
 
     Parameters
     ----------
     contenders : sequence of Contender
-    pictures : PictureSet
+    images : ImageSet
     corruption : Corruption
         The one that was measured, so that the noise is the same.
     order : array of int
-        The numbers of the test pictures, from the worst to the best.
+        The numbers of the test images, from the worst to the best.
     chosen_by : str
         The network that put them into this order.
     room : int
-        Bytes that the pictures may take; as much of the middle of each is shown as that allows.
+        Bytes that the images may take; as much of the middle of each is shown as that allows.
     """
     ranks = {"best": order[-1], "median": order[len(order) // 2], "worst": order[0]}
     chosen = {int(image): rank for rank, image in reversed(ranks.items())}
-    count, channels = len(chosen) * (2 + 2 * len(contenders)), pictures.channels
+    count, channels = len(chosen) * (2 + 2 * len(contenders)), images.channels
     side = min(LARGEST_SIDE, math.isqrt(room // (count * channels)))
-    seen = {image: _see(contenders, pictures, corruption, image) for image in reversed(chosen)}
+    seen = {image: _see(contenders, images, corruption, image) for image in reversed(chosen)}
     usual = np.percentile(np.concatenate([e.ravel() for each in seen.values() for e in each.errors]), 99)
     white_error = next((error for error in WHITE_ERRORS if error >= usual), WHITE_ERRORS[-1])
     names = [contender.name for contender in contenders]
     return Gallery(
-        set=pictures.name,
+        set=images.name,
         noise=str(corruption.noise),
         chosen_by=chosen_by,
         whole=all(max(each.clean.shape[:2]) <= side for each in seen.values()),
@@ -81,9 +81,9 @@ def make_gallery(
     )
 
 
-def _see(contenders: Sequence[Contender], pictures: PictureSet, corruption: Corruption, image: int) -> Seen:
-    """Make one picture noisy as it is among all others, and denoise it."""
-    batches = corruption.batches(pictures.test[: image + 1])
+def _see(contenders: Sequence[Contender], images: ImageSet, corruption: Corruption, image: int) -> Seen:
+    """Make one image noisy as it is among all others, and denoise it."""
+    batches = corruption.batches(images.test[: image + 1])
     clean, noisy = next(islice((pair for batch in batches for pair in zip(*batch, strict=True)), image, None))
     return Seen(clean, noisy, [each.denoise(noisy[None], corruption.sigma)[0] for each in contenders])
 
@@ -119,7 +119,7 @@ def _middle(pixels: Pixels, side: int) -> Pixels:
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """A picture (height, width, channels), 0 to 1 and clipped to it, as an 8-bit PNG file."""
+    """An image (height, width, channels), 0 to 1 and clipped to it, as an 8-bit PNG file."""
     samples = np.ascontiguousarray(from_float(pixels, np.uint8))
     content: bytes = vips().Image.new_from_array(samples).pngsave_buffer(compression=9)
     return content

@@ -1,7 +1,7 @@
-"""From networks, pictures and noises to figures.
+"""From networks, images and noises to figures.
 
-Every method gets the same noisy pictures, and each figure is a mean over pictures. So PSNR is the mean of the
-pictures' PSNR, as the field has it; the PSNR of the mean MSE, which tutorials may give, is lower.
+Every method gets the same noisy images, and each figure is a mean over images. So PSNR is the mean of the
+images' PSNR, as the field has it; the PSNR of the mean MSE, which tutorials may give, is lower.
 """
 
 import datetime
@@ -23,14 +23,15 @@ from pellucid.errors import InputError
 from pellucid.evaluation.baselines import choose_parameter, usable_baselines
 from pellucid.evaluation.contender import Contender
 from pellucid.evaluation.gallery import make_gallery
-from pellucid.evaluation.pictures import Batch, Corruption, PictureSet, Samples, read_corruption
+from pellucid.evaluation.images import Corruption, ImageSet, Samples, read_corruption
 from pellucid.evaluation.results import Curve, Evaluation, Gallery, Network, Row, SetFacts
 from pellucid.evaluation.scores import compare, squared_error, summarize
-from pellucid.images.noise import Gaussian
+from pellucid.inference.batches import Batch
+from pellucid.noise.sensor import Gaussian
 
 CURVE_SIGMAS = tuple(step / 10 for step in range(1, 11))
-CURVE_IMAGES, CURVE_PIXELS = 1000, 4_000_000  # at most so many pictures, and so many pixels in all
-GALLERY_BYTES = 1_500_000  # of all pictures in a report
+CURVE_IMAGES, CURVE_PIXELS = 1000, 4_000_000  # at most so many images, and so many pixels in all
+GALLERY_BYTES = 1_500_000  # of all images in a report
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Method:
-    """What makes a row of a table; it is judged on the first `images` test pictures, or on all."""
+    """What makes a row of a table; it is judged on the first `images` test images, or on all."""
 
     name: str
     kind: str
@@ -49,7 +50,7 @@ class Method:
 
 
 class Scores(NamedTuple):
-    """MSE, PSNR and SSIM of each picture, float64 (pictures, 3), and what it took."""
+    """MSE, PSNR and SSIM of each image, float64 (images, 3), and what it took."""
 
     values: NDArray[np.float64]
     seconds: float
@@ -58,7 +59,7 @@ class Scores(NamedTuple):
 
 def evaluate(
     contenders: Sequence[Contender],
-    sets: Sequence[PictureSet],
+    sets: Sequence[ImageSet],
     noises: Sequence[str],
     *,
     baselines: bool = True,
@@ -72,7 +73,7 @@ def evaluate(
     ----------
     contenders : sequence of Contender
         At least one.
-    sets : sequence of PictureSet
+    sets : sequence of ImageSet
     noises : sequence of str
         In text form, such as ``gaussian:0.5``, without ranges.
     baselines : bool
@@ -80,7 +81,7 @@ def evaluate(
     seed : int
         Of the noise.
     clip : bool
-        Clip noisy pictures to [0, 1], as whatever stores them would. They are not rounded.
+        Clip noisy images to [0, 1], as whatever stores them would. They are not rounded.
     progress : function of (text, float), optional
         Called with what comes now, and how many of the tables (a set with a noise) are done.
 
@@ -91,34 +92,34 @@ def evaluate(
     Raises
     ------
     UsageError
-        When a noise cannot be read, or a network does not take the pictures of a set.
+        When a noise cannot be read, or a network does not take the images of a set.
     InputError
         When a network gives NaN or infinity.
     """
     corruptions = [read_corruption(text, seed=seed, clip=clip) for text in noises]
-    for contender, pictures in product(contenders, sets):
-        _try(contender, pictures)
+    for contender, images in product(contenders, sets):
+        _try(contender, images)
     tables = list(product(sets, corruptions))
     rows: list[Row] = []
     galleries: list[Gallery] = []
-    for done, (pictures, corruption) in enumerate(tables):
-        tell = partial(_tell, progress, done, f"{pictures.name}, {corruption.noise}")
+    for done, (images, corruption) in enumerate(tables):
+        tell = partial(_tell, progress, done, f"{images.name}, {corruption.noise}")
         found, gallery = _judge(
-            contenders, pictures, corruption, tell, baselines=baselines, room=GALLERY_BYTES // len(tables)
+            contenders, images, corruption, tell, baselines=baselines, room=GALLERY_BYTES // len(tables)
         )
         rows += found
         galleries.append(gallery)
     curves: list[Curve] = []
-    for pictures in sets:
-        _tell(progress, len(tables), pictures.name, "noise levels")
-        curves += noise_curves(contenders, pictures, seed=seed, clip=clip)
+    for images in sets:
+        _tell(progress, len(tables), images.name, "noise levels")
+        curves += noise_curves(contenders, images, seed=seed, clip=clip)
     return Evaluation(
         pellucid=pellucid.__version__,
         date=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
         machine=f"{platform.system()} {platform.machine()}, {usable_cpus()} cores",
         seed=seed,
         clipped=clip,
-        networks=tuple(_network(each, {pictures.channels for pictures in sets}) for each in contenders),
+        networks=tuple(_network(each, {images.channels for images in sets}) for each in contenders),
         sets=tuple(
             SetFacts(name=each.name, images=len(each.test), channels=each.channels, note=each.note)
             for each in sets
@@ -136,11 +137,11 @@ def _network(contender: Contender, channels: set[int]) -> Network:
     return Network(name=contender.name, cards=tuple(cards.values()), run=run)
 
 
-def _try(contender: Contender, pictures: PictureSet) -> None:
-    """Denoise one picture, so that what does not fit is told at once, and everything is loaded."""
-    contender.card(pictures.channels)
+def _try(contender: Contender, images: ImageSet) -> None:
+    """Denoise one image, so that what does not fit is told at once, and everything is loaded."""
+    contender.card(images.channels)
     some = Corruption(Gaussian(0.1))
-    for _, noisy in some.batches(pictures.test[:1]):
+    for _, noisy in some.batches(images.test[:1]):
         contender.denoise(noisy, some.sigma)
 
 
@@ -151,26 +152,26 @@ def _tell(progress: Progress | None, done: int, where: str, what: str) -> None:
 
 def _judge(
     contenders: Sequence[Contender],
-    pictures: PictureSet,
+    images: ImageSet,
     corruption: Corruption,
     tell: Callable[[str], None],
     *,
     baselines: bool,
     room: int,
 ) -> tuple[list[Row], Gallery]:
-    """One table, and what its networks make of a few pictures."""
-    methods = _methods(contenders, pictures, corruption, tell, baselines=baselines)
-    measured = [(method, score(method, pictures.test, corruption)) for method in methods]
-    rows = [_row(pictures, corruption, method, scores) for method, scores in measured]
+    """One table, and what its networks make of a few images."""
+    methods = _methods(contenders, images, corruption, tell, baselines=baselines)
+    measured = [(method, score(method, images.test, corruption)) for method in methods]
+    rows = [_row(images, corruption, method, scores) for method, scores in measured]
     psnr = {method.name: scores.values[:, 1] for method, scores in measured if method.kind == "network"}
     best = max(psnr, key=lambda name: psnr[name].mean())
     order = np.argsort(psnr[best], kind="stable")
-    return rows, make_gallery(contenders, pictures, corruption, order, chosen_by=best, room=room)
+    return rows, make_gallery(contenders, images, corruption, order, chosen_by=best, room=room)
 
 
 def _methods(
     contenders: Sequence[Contender],
-    pictures: PictureSet,
+    images: ImageSet,
     corruption: Corruption,
     tell: Callable[[str], None],
     *,
@@ -178,15 +179,15 @@ def _methods(
 ) -> Iterator[Method]:
     """One method after the other; the parameter of a baseline is chosen when its turn comes."""
     yield Method("noisy input", "noisy", lambda noisy: noisy)
-    sides = (min(each.shape[:2]) for each in (*pictures.test, *pictures.validation))
+    sides = (min(each.shape[:2]) for each in (*images.test, *images.validation))
     for baseline in usable_baselines(min(sides)) if baselines else ():
         tell(baseline.name)
-        value = choose_parameter(baseline, pictures.validation, corruption)
+        value = choose_parameter(baseline, images.validation, corruption)
         note = f"{baseline.parameter} {value:g}"
         yield Method(baseline.name, "baseline", _with(baseline.denoise, value), note, baseline.images)
     for contender in contenders:
         tell(contender.name)
-        note = contender.note(pictures.channels, corruption.sigma)
+        note = contender.note(images.channels, corruption.sigma)
         yield Method(contender.name, "network", _with(contender.denoise, corruption.sigma), note)
 
 
@@ -194,13 +195,13 @@ def _with(denoise: Callable[[Batch, T], Batch], value: T) -> Callable[[Batch], B
     return lambda noisy: denoise(noisy, value)
 
 
-def score(method: Method, pictures: Sequence[Samples], corruption: Corruption) -> Scores:
+def score(method: Method, images: Sequence[Samples], corruption: Corruption) -> Scores:
     """Judge one method.
 
     Parameters
     ----------
     method : Method
-    pictures : sequence of uint8 arrays (height, width, channels)
+    images : sequence of uint8 arrays (height, width, channels)
         Clean.
     corruption : Corruption
 
@@ -210,24 +211,24 @@ def score(method: Method, pictures: Sequence[Samples], corruption: Corruption) -
         When the method gives NaN or infinity.
     """
     values, seconds, cpu_seconds = [], 0.0, 0.0
-    for clean, noisy in corruption.batches(pictures[: method.images]):
+    for clean, noisy in corruption.batches(images[: method.images]):
         wall, cpu = time.perf_counter(), time.process_time()
         denoised = method.denoise(noisy)
         seconds += time.perf_counter() - wall
         cpu_seconds += time.process_time() - cpu
         if not np.isfinite(denoised).all():
             raise InputError(
-                f"{method.name} made NaN or infinity of a picture",
+                f"{method.name} made NaN or infinity of an image",
                 "Train it again, with a lower learning rate",
             )
         values += [compare(*pair) for pair in zip(denoised, clean, strict=True)]
     return Scores(np.array(values), seconds, cpu_seconds)
 
 
-def _row(pictures: PictureSet, corruption: Corruption, method: Method, scores: Scores) -> Row:
+def _row(images: ImageSet, corruption: Corruption, method: Method, scores: Scores) -> Row:
     mse, psnr, ssim = summarize(scores.values)
     return Row(
-        set=pictures.name,
+        set=images.name,
         noise=str(corruption.noise),
         method=method.name,
         kind=method.kind,
@@ -242,20 +243,20 @@ def _row(pictures: PictureSet, corruption: Corruption, method: Method, scores: S
 
 
 def noise_curves(
-    contenders: Sequence[Contender], pictures: PictureSet, *, seed: int = 0, clip: bool = True
+    contenders: Sequence[Contender], images: ImageSet, *, seed: int = 0, clip: bool = True
 ) -> list[Curve]:
     """Measure the PSNR of the noisy input and of each network at ten levels of Gaussian noise.
 
     Parameters
     ----------
     contenders : sequence of Contender
-    pictures : PictureSet
-        Its first 1,000 test pictures are used, or as many as have 4 million pixels.
+    images : ImageSet
+        Its first 1,000 test images are used, or as many as have 4 million pixels.
     seed : int
     clip : bool
     """
-    area = np.cumsum([each.shape[0] * each.shape[1] for each in pictures.test[:CURVE_IMAGES]])
-    few = pictures.test[: max(1, int(np.searchsorted(area, CURVE_PIXELS, side="right")))]
+    area = np.cumsum([each.shape[0] * each.shape[1] for each in images.test[:CURVE_IMAGES]])
+    few = images.test[: max(1, int(np.searchsorted(area, CURVE_PIXELS, side="right")))]
     levels = [Corruption(Gaussian(sigma), seed, clip) for sigma in CURVE_SIGMAS]
 
     def mean_psnr(denoise: Callable[[Batch, float | None], Batch], level: Corruption) -> float:
@@ -269,7 +270,7 @@ def noise_curves(
     methods = {"noisy input": lambda noisy, sigma: noisy, **{each.name: each.denoise for each in contenders}}
     return [
         Curve(
-            set=pictures.name,
+            set=images.name,
             method=name,
             images=len(few),
             sigmas=CURVE_SIGMAS,

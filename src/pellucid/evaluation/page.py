@@ -1,4 +1,4 @@
-"""What the report's page shows: tables, plots, pictures and cards, ready for the template."""
+"""What the report's page shows: tables, plots, images and cards, ready for the template."""
 
 import json
 import struct
@@ -10,28 +10,27 @@ from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
-from pellucid.evaluation.charts import Axis, Series, chart, swatch
+from pellucid.evaluation.figures import Axis, Series, chart_svg
 from pellucid.evaluation.results import CodeFacts, Curve, Drawing, Evaluation, Figure, Gallery, Network, Row
 from pellucid.inference.card import Card, words
 
-SHOWN_SIDE = 112  # pixels of the page, about, for a small picture
+SHOWN_SIDE = 112  # pixels of the page, about, for a small image
 NO_FIGURES = {"step", "epoch", "seconds", "learning_rate"}  # of a line in a log
 VALIDATION = ", validation"
 COSTS: Mapping[str, Callable[[Card, Row], float]] = {
     "parameters": lambda card, row: card.parameters,
     "multiply-adds a pixel": lambda card, row: card.multiply_adds,
     "memory, bytes a pixel": lambda card, row: card.bytes_per_pixel,
-    "milliseconds a picture": lambda card, row: 1000 * row.seconds / row.images,
+    "milliseconds an image": lambda card, row: 1000 * row.seconds / row.images,
 }
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A chart with what stands around it."""
+    """A chart with its title and caption."""
 
     title: str
     svg: str
-    legend: Sequence[tuple[str, str]]  # the sign of a series, and its name
     caption: str = ""
 
 
@@ -116,7 +115,7 @@ def _lines(evaluation: Evaluation, rows: Sequence[Row]) -> list[Line]:
             row,
             cells,
             _costs(row, cards.get(row.method)),
-            row.note if row.images == most else f"{row.note}; first {row.images} pictures",
+            row.note if row.images == most else f"{row.note}; first {row.images} images",
         )
         for row, *cells in zip(rows, *columns, strict=True)
     ]
@@ -144,7 +143,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _card(network: Network, channels: int) -> Card:
-    """The card for pictures with so many channels; one for colour may serve grey ones too."""
+    """The card for images with so many channels; one for colour may serve grey ones too."""
     cards = {card.channels: card for card in network.cards}
     return cards.get(channels) or network.cards[0]
 
@@ -153,14 +152,14 @@ def level_plots(evaluation: Evaluation) -> list[Plot]:
     """For each set, PSNR against the level of Gaussian noise."""
     numbers = {each.name: number for number, each in enumerate(evaluation.networks)}
     plots = []
-    for pictures in evaluation.sets:
-        curves = [each for each in evaluation.curves if each.set == pictures.name]
+    for images in evaluation.sets:
+        curves = [each for each in evaluation.curves if each.set == images.name]
         if not curves:
             continue
         series = [_level_series(each, numbers) for each in curves]
         x = Axis("noise level σ, in units of white")
-        caption = f"Gaussian noise on the first {curves[0].images:,} test pictures."
-        plots.append(_plot(pictures.name, series, x, Axis("PSNR, dB"), caption=caption))
+        caption = f"Gaussian noise on the first {curves[0].images:,} test images."
+        plots.append(Plot(images.name, chart_svg(series, x, Axis("PSNR, dB")), caption))
     return plots
 
 
@@ -183,7 +182,8 @@ def capacity_plots(evaluation: Evaluation) -> list[Plot]:
             Series(row.method, [(max(1e-3, cost(card, row)), row.psnr.mean)], number)
             for number, (row, card) in enumerate(zip(rows, cards, strict=True))
         ]
-        plots.append(_plot(table.title, series, Axis(label, log=True), Axis("PSNR, dB"), joined=False))
+        svg = chart_svg(series, Axis(label, log=True), Axis("PSNR, dB"), joined=False)
+        plots.append(Plot(table.title, svg))
     return plots
 
 
@@ -195,8 +195,8 @@ def code_tables(evaluation: Evaluation) -> list[CodeTable]:
         codes = list(group)
         reference = Series("PCA, by its components", codes[0].pca, None, dashed=True)
         points = [Series(each.method, [(each.numbers, each.mse)], numbers[each.method]) for each in codes]
-        x, y = Axis("numbers in the code", log=True), Axis("MSE of the decoded pictures", log=True)
-        plot = _plot("", [*([reference] if codes[0].pca else []), *points], x, y)
+        x, y = Axis("numbers in the code", log=True), Axis("MSE of the decoded images", log=True)
+        plot = Plot("", chart_svg([*([reference] if codes[0].pca else []), *points], x, y))
         lines = [(each.method, _code_figures(each)) for each in codes]
         drawings = [drawing for each in codes for drawing in each.drawings]
         found.append(CodeTable(name, codes[0].images, lines, plot, drawings))
@@ -229,7 +229,10 @@ def learning_plots(networks: Sequence[Network]) -> list[Plot]:
             if points:
                 series = Series(f"{name}{part}", points, number, dashed=part == VALIDATION)
                 panels.setdefault(figure, []).append(series)
-    return [_plot("", series, Axis(x), _axis(figure, series)) for figure, series in panels.items()]
+    return [
+        Plot("", chart_svg(series, Axis(x, whole=True), _axis(figure, series)))
+        for figure, series in panels.items()
+    ]
 
 
 def read_log(run: Path) -> list[dict[str, Any]]:
@@ -239,7 +242,7 @@ def read_log(run: Path) -> list[dict[str, Any]]:
         for text in file:
             with suppress(ValueError):
                 lines.append(json.loads(text))
-    return [line for line in lines if "pictures" not in line]  # what the first one says trained
+    return [line for line in lines if "images" not in line]  # what the first one says trained
 
 
 def _split(key: str) -> tuple[str, str]:
@@ -257,13 +260,6 @@ def _axis(figure: str, series: Sequence[Series]) -> Axis:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and abs(value) < 1e30  # NaN and infinity are not
-
-
-def _plot(
-    title: str, series: Sequence[Series], x: Axis, y: Axis, *, joined: bool = True, caption: str = ""
-) -> Plot:
-    legend = [(swatch(each, joined=joined), each.name) for each in series]
-    return Plot(title, chart(series, x, y, joined=joined), legend, caption)
 
 
 def drawing(card: Card) -> str:
@@ -289,7 +285,7 @@ def data_uri(png: bytes) -> str:
 
 
 def shown_size(png: bytes) -> tuple[int, int]:
-    """Width and height of a PNG on the page: small pictures are enlarged by a whole factor."""
+    """Width and height of a PNG on the page: small images are enlarged by a whole factor."""
     width, height = struct.unpack(">II", png[16:24])  # of its first chunk
     factor = max(1, round(SHOWN_SIDE / max(width, height)))
     return factor * width, factor * height

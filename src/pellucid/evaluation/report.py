@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
+from pellucid.atomic import atomic_write
 from pellucid.evaluation import page
 from pellucid.evaluation.results import Evaluation
-from pellucid.images.writing import whole_or_nothing
 from pellucid.inference.card import facts, shortfall
 
 FILES = ("results.json", "results.csv", "report.html")
@@ -56,7 +56,7 @@ def write_text(path: Path, content: str) -> None:
     InputError, LimitError
         When it cannot be written.
     """
-    with whole_or_nothing(path, folder=True) as temporary:
+    with atomic_write(path, folder=True) as temporary:
         temporary.write_text(content, encoding="utf-8", newline="\n")
 
 
@@ -64,7 +64,7 @@ def write_text(path: Path, content: str) -> None:
 
 
 def results_json(evaluation: Evaluation) -> dict[str, Any]:
-    """All figures, without the pictures, as a JSON document."""
+    """All figures, without the images, as a JSON document."""
     document: dict[str, Any] = msgspec.to_builtins(evaluation)
     del document["galleries"]
     for code in document["codes"]:

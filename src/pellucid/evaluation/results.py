@@ -6,7 +6,7 @@ from pellucid.inference.card import Card
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A mean over pictures and its 95 % interval."""
+    """A mean over images and its 95 % interval."""
 
     mean: float
     low: float
@@ -21,11 +21,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     kind: str  # "noisy", "baseline" or "network"
     note: str  # which parameter was chosen, or what the network was told
-    images: int  # how many of the set's first test pictures
+    images: int  # how many of the set's first test images
     mse: Figure  # in units of white, squared
     psnr: Figure  # dB
-    ssim: Figure | None  # None when a picture is under 11 pixels a side
-    seconds: float  # wall clock for all pictures, without loading
+    ssim: Figure | None  # None when an image is under 11 pixels a side
+    seconds: float  # wall clock for all images, without loading
     cpu_seconds: float  # of all threads together
 
 
@@ -57,16 +57,16 @@ class SetFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What one network made of a picture."""
+    """What one network made of an image."""
 
     method: str
-    psnr: float  # dB, of the whole picture
+    psnr: float  # dB, of the whole image
     denoised: bytes  # PNG
     error: bytes  # PNG, the absolute difference to the original, mean of the channels
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture on its way through the networks."""
+    """An image on its way through the networks."""
 
     rank: str  # "best", "median" or "worst"
     image: int  # its number in the set, from 0
@@ -81,8 +81,8 @@ class Gallery(msgspec.Struct, frozen=True, kw_only=True):
 
     set: str
     noise: str
-    chosen_by: str  # the network whose best, median and worst pictures these are
-    whole: bool  # False when only the middle of each picture is shown
+    chosen_by: str  # the network whose best, median and worst images these are
+    whole: bool  # False when only the middle of each image is shown
     white_error: float  # the error that is shown white, in units of white
     examples: tuple[Example, ...]
 
@@ -96,14 +96,14 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CodeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the code of an autoencoder holds of a set's clean pictures, beside PCA."""
+    """What the code of an autoencoder holds of a set's clean images, beside PCA."""
 
     set: str
     method: str
     numbers: int  # in the code
-    images: int  # how many of the set's first test pictures
-    mse: float  # of the pictures that are decoded, in units of white, squared
-    accuracy: float | None  # share of pictures whose class 5 nearest codes tell; None without classes
+    images: int  # how many of the set's first test images
+    mse: float  # of the images that are decoded, in units of white, squared
+    accuracy: float | None  # share of images whose class 5 nearest codes tell; None without classes
     pca: tuple[tuple[int, float], ...]  # numbers of components, and the MSE of what they rebuild
     pca_accuracy: float | None  # with as many components as the code has numbers
     drawings: tuple[Drawing, ...] = ()  # what the report shows; not in the JSON file
@@ -116,7 +116,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     date: str
     machine: str
     seed: int  # of the noise
-    clipped: bool  # whether noisy pictures were clipped to [0, 1]
+    clipped: bool  # whether noisy images were clipped to [0, 1]
     networks: tuple[Network, ...]
     sets: tuple[SetFacts, ...]
     rows: tuple[Row, ...]

@@ -1,20 +1,20 @@
-"""From two pictures to MSE, PSNR and SSIM, and from many of these to a mean and its interval."""
+"""From two images to MSE, PSNR and SSIM, and from many of these to a mean and its interval."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.evaluation.pictures import Batch
 from pellucid.evaluation.results import Figure
-from pellucid.images.metrics import SMALLEST_SSIM, ssim
+from pellucid.inference.batches import Batch
+from pellucid.metrics.quality import SMALLEST_SSIM, ssim
 
-HIGHEST_PSNR = 100.0  # dB, for pictures that hardly differ, so that means stay finite
+HIGHEST_PSNR = 100.0  # dB, for images that hardly differ, so that means stay finite
 RESAMPLES = 1000
 
 
 def compare(denoised: Batch, clean: Batch) -> tuple[float, float, float]:
-    """MSE, PSNR in dB and SSIM of one picture.
+    """MSE, PSNR in dB and SSIM of one image.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def compare(denoised: Batch, clean: Batch) -> tuple[float, float, float]:
     psnr : float
         10 log10(1 / MSE), at most 100.
     ssim : float
-        NaN for pictures of less than 11 pixels a side.
+        NaN for images of less than 11 pixels a side.
     """
     likeness = ssim(denoised, clean, data_range=1.0) if min(clean.shape[:2]) >= SMALLEST_SSIM else math.nan
     return *squared_error(denoised, clean), likeness
@@ -44,7 +44,7 @@ def summarize(values: NDArray[np.float64]) -> list[Figure]:
 
     Parameters
     ----------
-    values : float64 array (pictures, columns)
+    values : float64 array (images, columns)
 
     Returns
     -------

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.picture import to_float
 from pellucid.inference import index
 from pellucid.inference.coarse import fine_detail, halve
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Anscombe
+from pellucid.io.image import to_float
+from pellucid.noise.jpeg import YCBCR
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -15,7 +15,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pellucid.images.noise import Noise
 from pellucid.inference import index
 from pellucid.inference.analysis import (
     CAMERA,
@@ -32,6 +31,7 @@ from pellucid.inference.card import Card
 from pellucid.inference.model import MIN_CAMERA_SIGMA, Model, Progress, Result, Treatment, load_model
 from pellucid.inference.pixels import Planes
 from pellucid.inference.session import RunOptions
+from pellucid.noise.base import Noise
 
 BEST_PIXELS = 2**20
 """Up to so many pixels the best networks take about a second on two cores."""

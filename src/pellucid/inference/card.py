@@ -1,10 +1,11 @@
-"""The card of a network: what it is, how to run it, what it can do. It travels inside the ``.onnx`` file."""
+"""The card of a network: its kind, how to run it, its figures. It travels inside the ``.onnx`` file."""
 
 import functools
 import logging
 import math
 import re
 from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -14,7 +15,12 @@ log = logging.getLogger("pellucid")
 
 KEY = "pellucid.card"
 KINDS = {1: "grey", 3: "colour"}
-"""What pictures of so many channels are called."""
+"""Names of images with N channels."""
+
+Kind: TypeAlias = Literal["white-noise", "photographs", "autoencoder", "noise-estimator"]
+"""What a network does: removes white noise of a given level, removes the noise of photographs, which it
+finds itself, makes its image through a code, or estimates noise."""
+_TABLES: dict[object, Kind] = {"unet": "white-noise", "photo": "photographs", "estimator": "noise-estimator"}
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -22,33 +28,42 @@ class Layer(msgspec.Struct, frozen=True):
 
     part: str  # "encoder" or "decoder"; "network" where there is no code between the two
     name: str  # in plain words, such as "convolution 3x3, ReLU"
-    shape: tuple[int, ...]  # of one picture's output: (channels, height, width) or (numbers,)
+    shape: tuple[int, ...]  # of one image's output: (channels, height, width) or (numbers,)
     parameters: int
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """What a network says about itself."""
+    """The description of a network."""
 
+    kind: Kind
     name: str
     version: str
     purpose: str
     licence: str
     trained_on: str
-    channels: int  # of the pictures it takes: 1 grey, 3 colour
+    channels: int  # of the images it takes: 1 grey, 3 colour
     stride: int  # height and width must be multiples of this
     radius: int  # how many pixels away an input pixel can still change an output pixel
     overlap: int  # what neighbouring tiles need to share so that no seam is seen; at most `radius`
-    sigma: tuple[float, float] | None  # the noise levels it can be told, 0 to 1; None: it is told none
+    sigma: tuple[float, float] | None  # the noise levels it can be given, 0 to 1; None: it takes none
     bytes_per_pixel: int  # memory that a run needs for each pixel of a tile
     multiply_adds: int  # a pixel
     parameters: int
     steps: int  # of training
     recipe: str  # the recipe, as JSON
-    figures: dict[str, float]  # measured while training, on the tune pictures
+    figures: dict[str, float]  # measured while training, on the tune images
     size: tuple[int, int] | None = None  # the only height and width it takes; None: any multiple of `stride`
-    code: tuple[int, ...] | None = None  # shape of one picture's code; None: it has no code
+    code: tuple[int, ...] | None = None  # shape of one image's code; None: it has no code
     limits: str = ""  # where it fails, in words
-    layers: tuple[Layer, ...] = ()  # from the picture that goes in to the picture that comes out
+    layers: tuple[Layer, ...] = ()  # from the image that goes in to the image that comes out
+
+
+class _Tag(msgspec.Struct):
+    kind: str
+
+
+class _Recipe(msgspec.Struct):
+    network: _Tag | None = None
 
 
 def read_card(metadata: Mapping[str, str], source: str) -> Card:
@@ -65,15 +80,24 @@ def read_card(metadata: Mapping[str, str], source: str) -> Card:
             "Only such networks say how they are to be run; train one with: pellucid train",
         )
     try:
-        return msgspec.json.decode(metadata[KEY], type=Card)
-    except msgspec.DecodeError as exc:
+        facts = msgspec.json.decode(metadata[KEY], type=dict[str, Any])
+        if "kind" not in facts and isinstance(facts.get("recipe"), str):
+            facts |= _kind_of_recipe(facts["recipe"])
+        return msgspec.convert(facts, Card)
+    except msgspec.MsgspecError as exc:
         raise InputError(
             f"{source} has a card of another version of Pellucid: {exc}", "Export the network again"
         ) from exc
 
 
+def _kind_of_recipe(recipe: str) -> dict[str, Kind]:
+    """The kind of a network whose card was written before cards had one: its recipe's network has it."""
+    network = msgspec.json.decode(recipe, type=_Recipe).network
+    return {"kind": _TABLES.get(network.kind, "autoencoder")} if network else {}
+
+
 def write_card(card: Card) -> dict[str, str]:
-    """Give the metadata that an ONNX file holds for this card."""
+    """Give the metadata of an ONNX file with this card."""
     return {KEY: msgspec.json.encode(card).decode()}
 
 
@@ -131,7 +155,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
     return [
         ("Name", f"{card.name}, version {card.version}"),
         ("For", card.purpose),
-        ("Pictures", KINDS[card.channels] + size),
+        ("Images", KINDS[card.channels] + size),
         *([("Code", _code(card.code))] if card.code else []),
         ("Noise levels", _levels(card)),
         ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
@@ -158,5 +182,5 @@ def _code(shape: tuple[int, ...]) -> str:
 
 def _levels(card: Card) -> str:
     if card.sigma is None:
-        return "it is told none"
+        return "it takes none"
     return " to ".join(f"{255 * sigma:.3g}" for sigma in card.sigma) + " (of 255)"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pellucid.images.resize import resample
+from pellucid.noise.resize import resample
 
 Array = NDArray[np.float32]
 

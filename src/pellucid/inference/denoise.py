@@ -1,4 +1,4 @@
-"""The two shortest ways to a clean picture: an array, and a file."""
+"""The two shortest ways to a clean image: an array, and a file."""
 
 import functools
 import logging
@@ -13,13 +13,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.images.containers import SUFFIXES
-from pellucid.images.files import check_name, check_target, copy_file, find_format, read_image, write_image
-from pellucid.images.noise import Noise
 from pellucid.inference.model import Model, Progress, load_model
+from pellucid.io.containers import SUFFIXES
+from pellucid.io.files import check_name, check_target, copy_file, find_format, read_image, write_image
+from pellucid.noise.base import Noise
 
 MODEL = "auto"
-"""When no network is named, one is chosen for each picture."""
+"""When no network is named, one is chosen for each image."""
 
 log = logging.getLogger("pellucid")
 
@@ -47,16 +47,16 @@ def denoise(
         Where a sample is NaN, or masked in a masked array, the pixel stays as it is and influences no other.
     model : str, Path or Model
         A name that ``pellucid models`` lists, an ``.onnx`` file, or what `load_model` gave. By default the
-        network for photographs or that for white noise, whichever fits the picture.
+        network for photographs or that for white noise, whichever fits the image.
     sigma : float, optional
-        Standard deviation of the noise, 0 to 1, such as 25 / 255. By default it is estimated, and a picture
+        Standard deviation of the noise, 0 to 1, such as 25 / 255. By default it is estimated, and an image
         without noise comes back as it was.
     noise : str or Noise, optional
         The noise itself instead of its sigma: ``poisson:...`` for photon noise, ``rician:...`` or
         ``rician:auto`` for magnitude images of MRI, as `parse_noise` reads them. The variance is stabilised
         before a network for white noise runs, and what is returned has no bias.
     strength : float
-        From 0 (the picture as it is) over 1 (all the noise that the network finds) to 2 (more).
+        From 0 (the image as it is) over 1 (all the noise that the network finds) to 2 (more).
     luma, chroma : float, optional
         Other strengths for brightness and for colour: chroma=1 and luma=0.4 keep the grain.
     nodata : float, optional
@@ -99,7 +99,7 @@ class FileResult:
     sigma : float
         The noise level that was told or estimated, 0 to 1.
     changed : bool
-        False when there was nothing to take away and the output shows the very same picture.
+        False when there was nothing to take away and the output shows the very same image.
     model, why : str
         The network, and why it was chosen, in words; empty where the user named it.
     width, height : int
@@ -130,7 +130,7 @@ def denoise_file(
     max_pixels: int = 1_000_000_000,
     progress: Progress | None = None,
 ) -> FileResult:
-    """Take the noise out of a picture file and write the result to another.
+    """Take the noise out of an image file and write the result to another.
 
     Everything else that the file holds stays: size, bit depth, alpha, colour profile, metadata. Pixels that
     are no data (NaN, or the value of a TIFF's tag GDAL_NODATA) stay as they are and influence no other.
@@ -150,7 +150,7 @@ def denoise_file(
     overwrite : bool
         Replace an output that exists.
     max_pixels : int
-        Refuse larger pictures before they are decoded.
+        Refuse larger images before they are decoded.
     progress : function of (done, total), optional
         Called after each tile.
 
@@ -161,42 +161,42 @@ def denoise_file(
     Raises
     ------
     UsageError
-        When an argument makes no sense, the output exists, or its format cannot hold the picture.
+        When an argument makes no sense, the output exists, or its format cannot hold the image.
     InputError
         When the file cannot be used.
     LimitError
-        When the picture is too large, or memory or disk are too small.
+        When the image is too large, or memory or disk are too small.
     """
     source = Path(path)
     find_format(source)  # what is wrong with the input is told first
     target = default_output(source) if output is None else Path(output)
     check_name(target, overwrite=overwrite)
-    picture = read_image(source, max_pixels=max_pixels)
-    check_target(target, picture, overwrite=overwrite)
-    if SUFFIXES[target.suffix.lower()] != picture.format and target.exists() and target.samefile(source):
+    image = read_image(source, max_pixels=max_pixels)
+    check_target(target, image, overwrite=overwrite)
+    if SUFFIXES[target.suffix.lower()] != image.format and target.exists() and target.samefile(source):
         raise UsageError(
-            f"{source} is a {picture.format.upper()} by another name, and would become what its name says",
+            f"{source} is a {image.format.upper()} by another name, and would become what its name says",
             "Rename it, or write the result to another file",
         )
     with about(source):
         result = _model(model).denoise(
-            picture.samples,
+            image.samples,
             sigma=sigma,
             noise=noise,
             strength=strength,
             luma=luma,
             chroma=chroma,
-            nodata=picture.nodata,
-            alpha=picture.alpha,
+            nodata=image.nodata,
+            alpha=image.alpha,
             progress=progress,
         )
     if result.changed:
-        write_image(target, picture.with_samples(result.pixels), overwrite=overwrite)
-    elif source.suffix.lower() == target.suffix.lower() or SUFFIXES[target.suffix.lower()] == picture.format:
+        write_image(target, image.with_samples(result.pixels), overwrite=overwrite)
+    elif source.suffix.lower() == target.suffix.lower() or SUFFIXES[target.suffix.lower()] == image.format:
         copy_file(source, target, overwrite=overwrite)
     else:
-        write_image(target, picture, overwrite=overwrite)
-    height, width = picture.samples.shape[:2]
+        write_image(target, image, overwrite=overwrite)
+    height, width = image.samples.shape[:2]
     return FileResult(source, target, result.sigma, result.changed, result.model, result.why, width, height)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from pellucid.errors import InputError, LimitError, UsageError
+from pellucid.inference.card import Kind
 
 MODELS = Path(__file__).parent.parent / "models"
 
@@ -15,28 +16,29 @@ MODELS = Path(__file__).parent.parent / "models"
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of weights."""
 
-    name: str  # what the user says, such as gaussian-fast; grey and colour share it
-    channels: int  # of the pictures it takes
+    name: str  # such as gaussian-fast; grey and colour share it
+    kind: Kind
+    channels: int  # of the images it takes
     file: str
     sha256: str
     purpose: str
 
     @property
     def path(self) -> Path:
-        """Where the file lies."""
+        """The path of the file."""
         return MODELS / self.file
 
 
 @functools.cache
 def shipped() -> tuple[Entry, ...]:
-    """Every network that came with the installation."""
+    """Every network of the installation."""
     rows = tomllib.loads((MODELS / "index.toml").read_text(encoding="utf-8"))["model"]
     return tuple(msgspec.convert(rows, list[Entry]))
 
 
 def names() -> list[str]:
     """The names that denoise, each once."""
-    return list(dict.fromkeys(entry.name for entry in shipped() if entry.name != "noise"))
+    return list(dict.fromkeys(entry.name for entry in shipped() if entry.kind != "noise-estimator"))
 
 
 def entries(name: str) -> list[Entry]:
@@ -53,6 +55,12 @@ def entries(name: str) -> list[Entry]:
     return found
 
 
+def estimator(channels: int) -> Entry:
+    """The noise estimator for grey (1) or colour (3) images."""
+    (entry,) = (e for e in shipped() if e.kind == "noise-estimator" and e.channels == channels)
+    return entry
+
+
 def network_in(run: Path) -> Path:
     """The one network in a run folder.
 
@@ -66,10 +74,11 @@ def network_in(run: Path) -> Path:
     found = sorted(run.glob("*.onnx"))
     if not found:
         raise InputError(
-            f"{run} holds no .onnx file", "Name a folder in which pellucid train has ended, or an .onnx file"
+            f"{run} contains no .onnx file",
+            "Name a folder in which pellucid train has ended, or an .onnx file",
         )
     if len(found) > 1:
-        raise UsageError(f"{run} holds several networks", f"Name one of {', '.join(map(str, found))}")
+        raise UsageError(f"{run} contains several networks", f"Name one of {', '.join(map(str, found))}")
     return found[0]
 
 

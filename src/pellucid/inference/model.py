@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.images.noise import Gaussian, Noise, parse_noise
-from pellucid.images.picture import from_float, to_float
 from pellucid.inference import index
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, analyse_pixels
 from pellucid.inference.card import Card, shortfall, warn_of
@@ -25,6 +23,10 @@ from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Rice, Stabiliser, rice_sigma, stabiliser_of
 from pellucid.inference.tiling import Tiles, plan, run_tiled
 from pellucid.inference.trial import removed_level
+from pellucid.io.image import from_float, to_float
+from pellucid.noise.base import Noise
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.sensor import Gaussian
 
 log = logging.getLogger("pellucid")
 
@@ -46,7 +48,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Result:
-    """A denoised picture.
+    """A denoised image.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ class Result:
         The noise level that was told or estimated, 0 to 1; where a network for photographs found it, the root
         of the mean square of what it takes away from a few crops.
     changed : bool
-        False when the picture was left as it was, because there was nothing to take away.
+        False when the image was left as it was, because there was nothing to take away.
     model : str
         The name of the network.
     why : str
@@ -142,7 +144,7 @@ def treatment_for(noise: str | Noise) -> Treatment:
 
 
 class Model:
-    """A denoiser: one network for grey pictures, one for colour, or both under one name.
+    """A denoiser: one network for grey images, one for colour, or both under one name.
 
     Parameters
     ----------
@@ -180,7 +182,7 @@ class Model:
         self.name = name
         self._files, self._run_options = files, RunOptions(device, threads)
         self._exact = exact
-        _ = self._run_options.provider  # a device that is not there is an error now, not at the first picture
+        _ = self._run_options.provider  # a device that is not there is an error now, not at the first image
         if memory is not None and not (_is_number(memory) and 0 <= memory < math.inf):
             raise UsageError(f"memory is {memory!r}", "Give a number of bytes")
         self._memory = None if memory is None else int(memory)  # 1e9 is a number, too
@@ -194,7 +196,7 @@ class Model:
         return make, (self.name, self._files)
 
     def card(self, channels: int) -> Card:
-        """The card of the network for grey (1) or colour (3) pictures."""
+        """The card of the network for grey (1) or colour (3) images."""
         return self.session_for(channels).card
 
     def denoise(
@@ -347,7 +349,7 @@ class Model:
         for name, value in {"strength": strength, "luma": luma, "chroma": chroma}.items():
             if not (_is_number(value) and 0 <= value <= 2):
                 raise UsageError(
-                    f"{name} is {value}", "Give a number from 0 (the picture as it is) over 1 to 2 (more)"
+                    f"{name} is {value}", "Give a number from 0 (the image as it is) over 1 to 2 (more)"
                 )
         return luma, chroma
 
@@ -430,7 +432,7 @@ class Model:
             return plan(height, width, stride=card.stride, halo=halo, largest=largest)
         except UsageError as exc:
             raise LimitError(
-                f"{(self._memory or 0) / 1e6:.0f} MB are too few for a picture of {width} x {height} pixels",
+                f"{(self._memory or 0) / 1e6:.0f} MB are too few for an image of {width} x {height} pixels",
                 "Allow more with --memory, or leave it out",
             ) from exc
 
@@ -441,11 +443,11 @@ class Model:
         return (LARGEST_TILE / (LARGEST_TILE - 2 * halo)) ** 2 < 1.3
 
     def session_for(self, channels: int) -> Session:
-        """The network for pictures of so many channels; a colour network serves grey pictures too."""
+        """The network for images of so many channels; a colour network serves grey images too."""
         if channels == 3 and 3 not in self.channels:
             raise UsageError(
-                f"{self.name} is for grey pictures and this one has colours",
-                "Convert the picture, or name a model for colour",
+                f"{self.name} is for grey images and this one has colours",
+                "Convert the image, or name a model for colour",
             )
         return self._open(channels if channels in self.channels else 3)
 
@@ -463,7 +465,7 @@ def load_model(
     Parameters
     ----------
     name_or_path : str or Path
-        Such as ``gaussian-fast``; one name serves grey and colour. ``auto`` chooses for each picture. Or an
+        Such as ``gaussian-fast``; one name serves grey and colour. ``auto`` chooses for each image. Or an
         ``.onnx`` file that ``pellucid train`` wrote, or the folder of its run.
     device, threads, memory, exact
         As for `Model`.

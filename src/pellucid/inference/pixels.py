@@ -1,4 +1,4 @@
-"""Which arrays are pictures, and how two of them blend."""
+"""Which arrays are images, and how two of them blend."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.picture import SAMPLE_TYPES
 from pellucid.inference.masked import Mask, fill, valid_pixels
+from pellucid.io.image import SAMPLE_TYPES
+from pellucid.noise.jpeg import YCBCR
 
 
 def check_array(pixels: NDArray[Any]) -> NDArray[Any]:

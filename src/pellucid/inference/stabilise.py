@@ -20,8 +20,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
-from pellucid.images.noise import Noise, Poisson, PoissonGaussian, Rician
-from pellucid.images.sigma import HIGH_PASS, NORMAL_MEDIAN
+from pellucid.metrics.sigma import HIGH_PASS, NORMAL_MEDIAN
+from pellucid.noise.base import Noise
+from pellucid.noise.sensor import Poisson, PoissonGaussian, Rician
 
 Array = NDArray[np.float64]
 

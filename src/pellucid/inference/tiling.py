@@ -1,13 +1,13 @@
-"""Cutting a picture into tiles that leave no seams.
+"""Cutting an image into tiles that leave no seams.
 
     window     ├────────────────────┤
     next window              ├────────────────────┤
     kept       ├─────────────────┼────────────────┤
                               └──┴─ halo on either side
 
-All windows of a picture have one shape, so that the buffers of one serve the next. Neighbours share at least
-twice the halo, and what is kept of each lies at least a halo away from every edge that is not the picture's
-own. Origins are multiples of the network's stride: there a network computes the same as on the whole picture.
+All windows of an image have one shape, so that the buffers of one serve the next. Neighbours share at least
+twice the halo, and what is kept of each lies at least a halo away from every edge that is not the image's
+own. Origins are multiples of the network's stride: there a network computes the same as on the whole image.
 """
 
 import math
@@ -34,7 +34,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Tiles:
-    """The tiles of one picture: windows of one shape, in rows from the top."""
+    """The tiles of one image: windows of one shape, in rows from the top."""
 
     window: tuple[int, int]
     rows: tuple[Span, ...]
@@ -45,12 +45,12 @@ class Tiles:
 
 
 def plan(height: int, width: int, *, stride: int, halo: int, largest: int) -> Tiles:
-    """Cover a picture with as few tiles as windows of at most `largest` pixels a side allow.
+    """Cover an image with as few tiles as windows of at most `largest` pixels a side allow.
 
     Parameters
     ----------
     height, width : int
-        Of the picture, in pixels.
+        Of the image, in pixels.
     stride : int
         Of the network.
     halo : int
@@ -95,13 +95,13 @@ def run_tiled(
     write: Callable[[slice, slice, Array, Array], None],
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Run a network on every tile, row after row, so that a picture may be read and written in strips.
+    """Run a network on every tile, row after row, so that an image may be read and written in strips.
 
     Parameters
     ----------
     tiles : Tiles
     read : function of (rows, columns) to float32 (height, width, channels)
-        Gives the pixels of a part of the picture; slices that reach beyond it give what is there.
+        Gives the pixels of a part of the image; slices that reach beyond it give what is there.
     run : function
         The network: (height, width, channels) to the same shape.
     write : function of (rows, columns, noisy, denoised)
@@ -129,7 +129,7 @@ def _kept(span: Span) -> slice:
 
 
 def pad_to(pixels: Array, shape: tuple[int, int]) -> Array:
-    """Reflect a picture (height, width, channels) at its lower and right border up to a shape."""
+    """Reflect an image (height, width, channels) at its lower and right border up to a shape."""
     height, width = shape[0] - pixels.shape[0], shape[1] - pixels.shape[1]
     if not height and not width:
         return pixels

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pellucid.images.picture import to_float
+from pellucid.io.image import to_float
 
 CROP = 64  # pixels a side of a crop
 SHARE = 0.08  # of the image's area that a trial sees ...

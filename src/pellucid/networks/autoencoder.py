@@ -1,8 +1,8 @@
-"""Autoencoders: networks that squeeze a picture into a code and rebuild the picture from it.
+"""Autoencoders: networks that squeeze an image into a code and rebuild the image from it.
 
     noisy (n, c, h, w) ── encoder ── code (n, ...) ── decoder ── denoised (n, c, h, w)
 
-The code is too small for everything, so what is rare among the training pictures (noise, above all) does
+The code is too small for everything, so what is rare among the training images (noise, above all) does
 not get through. The three classical kinds, from the oldest:
 
     Dense       flatten ─ dense ─ code (level, level) ─ dense ─ dense ─ reshape
@@ -18,7 +18,6 @@ Masci and others 2011 (convolution and pooling); Badrinarayanan and others 2017 
 indices of the maxima); Glorot and Bengio 2010 (the initial weights).
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeVar, cast
 
@@ -27,102 +26,54 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.errors import UsageError
+from pellucid.networks.families import ConvLatentSettings, ConvPoolSettings, DenseSettings
+from pellucid.networks.network import Network
 from pellucid.networks.unet import ACTIVATIONS, residuals
 
 Learned = TypeVar("Learned", bound=nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What all autoencoders can be told."""
-
-    activation: Literal["relu", "elu", "gelu", "leaky"] = "relu"
-    output: Literal["sigmoid", "linear"] = "sigmoid"  # how numbers become pixels, see `Output`
-    dropout: float = 0.0  # share of the numbers set to zero while training
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenseSettings(Settings):
-    """Dropout comes after the hidden layer."""
-
-    level: int = 8  # the code has level x level numbers and can be shown as a small picture
-    hidden: int | None = None  # width of the layer behind the code; None: level x level
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvLatentSettings(Settings):
-    """Dropout comes after each strided convolution."""
-
-    code: int = 16  # numbers in the code
-    widths: tuple[int, ...] = (32, 64)  # channels after each halving of the size
-    kernel: int = 3  # pixels a side, of the convolutions that change the size
-    blocks: int = 0  # residual blocks (with ReLU) at each of the halved sizes, on both sides
-    hidden: int = 0  # width of one more dense layer on each side of the code; 0: none
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvPoolSettings(Settings):
-    """Dropout comes after each convolution of the encoder."""
-
-    widths: tuple[int, ...] = (32, 32)  # channels at each level; as many poolings
-    up: Literal["transposed", "nearest", "bilinear", "unpool"] = "transposed"  # how the decoder doubles sizes
-
-
-class Autoencoder(nn.Module):
-    """What the three kinds share: an encoder, a decoder, and the way through both.
-
-    Attributes
-    ----------
-    size : (int, int)
-        Height and width it was built for.
-    any_size : bool
-        Whether it also takes every other size that `stride` divides.
-    stride : int
-        What height and width must be multiples of.
-    code_shape : tuple of int
-        Of one picture's code, for pictures of `size`.
-    """
+class Autoencoder(Network):
+    """What the three kinds share: an encoder, a decoder, and the way through both."""
 
     encoder: nn.Sequential
     decoder: nn.Sequential
-    size: tuple[int, int]
     code_shape: tuple[int, ...]
-    stride = 1
     any_size = False
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        """Make codes (n, *code_shape) of pictures (n, c, h, w) from 0 to 1.
+    def encode(self, images: Tensor) -> Tensor:
+        """Make codes (n, *code_shape) of images (n, c, h, w) from 0 to 1.
 
         Raises
         ------
         UsageError
-            When the pictures have a size that the network does not take.
+            When the images have a size that the network does not take.
         """
-        self.check(pictures.shape[2], pictures.shape[3])
-        code: Tensor = self.encoder(pictures)
+        self.check(images.shape[2], images.shape[3])
+        code: Tensor = self.encoder(images)
         return code
 
     def decode(self, code: Tensor) -> Tensor:
-        """Make pictures (n, c, h, w) of codes (n, *code_shape)."""
-        pictures: Tensor = self.decoder(code)
-        return pictures
+        """Make images (n, c, h, w) of codes (n, *code_shape)."""
+        images: Tensor = self.decoder(code)
+        return images
 
     def forward(self, noisy: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the denoised pictures (n, c, h, w) and their codes (n, *code_shape)."""
+        """Give the denoised images (n, c, h, w) and their codes (n, *code_shape)."""
         code = self.encode(noisy)
         return self.decode(code), code
 
     def check(self, height: int, width: int) -> None:
-        """Raise a UsageError when pictures of this size cannot be taken."""
+        """Raise a UsageError when images of this size cannot be taken."""
         if height % self.stride or width % self.stride:
             raise UsageError(
-                f"Pictures of {height} x {width} pixels do not fit: this network halves the size until "
+                f"Images of {height} x {width} pixels do not fit: this network halves the size until "
                 f"{self.stride} pixels have become one",
                 f"Crop or resize them to multiples of {self.stride}",
             )
         if not self.any_size and (height, width) != self.size:
             raise UsageError(
-                f"Pictures of {height} x {width} pixels do not fit: the dense layers of this network are "
+                f"Images of {height} x {width} pixels do not fit: the dense layers of this network are "
                 f"made for {self.size[0]} x {self.size[1]}",
                 "Resize them, or train a network for their size",
             )
@@ -131,7 +82,7 @@ class Autoencoder(nn.Module):
 class Dense(Autoencoder):
     """Every pixel is connected with every number of the code.
 
-    Level 8 on pictures of 28 x 28 pixels is the classic 784-64-64-784.
+    Level 8 on images of 28 x 28 pixels is the classic 784-64-64-784.
     """
 
     def __init__(self, settings: DenseSettings, channels: int, size: tuple[int, int]) -> None:
@@ -153,8 +104,8 @@ class Dense(Autoencoder):
             nn.Unflatten(1, (channels, *size)),  # (n, c*h*w) -> (n, c, h, w)
         )
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        return super().encode(pictures).reshape(-1, *self.code_shape)  # (n, l*l) -> (n, l, l)
+    def encode(self, images: Tensor) -> Tensor:
+        return super().encode(images).reshape(-1, *self.code_shape)  # (n, l*l) -> (n, l, l)
 
     def decode(self, code: Tensor) -> Tensor:
         return super().decode(code.flatten(1))  # (n, l, l) -> (n, l*l)
@@ -216,7 +167,7 @@ class ConvLatent(Autoencoder):
 
 
 class ConvPool(Autoencoder):
-    """Nothing but convolutions and poolings, hence for pictures of any size; the code grows with them."""
+    """Nothing but convolutions and poolings, hence for images of any size; the code grows with them."""
 
     any_size = True
 
@@ -251,7 +202,7 @@ class ConvPool(Autoencoder):
         if self.unpools:
             raise UsageError(
                 "A code cannot be decoded by itself in a network with unpooling, which must be told where "
-                "in the picture each maximum was",
+                "in the image each maximum was",
                 "Train one whose decoder is transposed, nearest or bilinear",
             )
         return super().decode(code)

@@ -15,26 +15,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid.networks.families import EstimatorSettings
+from pellucid.networks.network import Network
 from pellucid.networks.photo import mean_around
 from pellucid.networks.unet import folded
 
 
-class NoiseEstimator(nn.Module):
+class NoiseEstimator(Network):
     """Estimate level and kind of the noise in each block of 4 x 4 pixels.
 
     Parameters
     ----------
+    settings : EstimatorSettings
     channels : int
         Of the image: 1 grey, 3 colour.
-    width : int
-        Channels of the first layer; the others have twice as many.
+    size : (int, int)
+        See `Network`.
     """
 
     stride = 4
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, settings: EstimatorSettings, channels: int, size: tuple[int, int] = (32, 32)) -> None:
         super().__init__()
-        self.channels = channels
+        width, self.channels, self.size = settings.width, channels, size
         self.fine = folded(2 * channels, width, 2, bias=True)
         self.middle = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
         self.deep = nn.Conv2d(2 * width, 2 * width, 3, padding=1)

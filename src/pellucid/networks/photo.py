@@ -7,9 +7,9 @@
 
 A camera's noise depends on the light, the camera and its processing, and a file does not say how. A small
 network estimates the local level of luma and of chroma noise, and the U-Net is told these (Guo and others
-2019, CBDNet). Both see the picture's detail by itself, enlarged: beside the picture the noise is so faint
+2019, CBDNet). Both see the image's detail by itself, enlarged: beside the image the noise is so faint
 that training hardly finds it. The gain is the user's handle: more than 1 says that there is more noise than
-was estimated. Last, the tones of the noisy picture are put back: who takes wide blotches away would else move
+was estimated. Last, the tones of the noisy image are put back: who takes wide blotches away would else move
 the colour of a wall. Where the noise is heavy they are not, since it has moved them itself.
 """
 
@@ -17,10 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pellucid.networks.unet import UNet, UNetSettings, folded
+from pellucid.networks.families import PhotoSettings, Settings
+from pellucid.networks.network import Network
+from pellucid.networks.unet import UNet, folded
 
 FOLD = 8
-"""The levels are estimated at an eighth of the picture's size: noise changes more slowly than content."""
+"""The levels are estimated at an eighth of the image's size: noise changes more slowly than content."""
 
 HEAVY = (14 / 255, 12 / 255)
 """Luma and chroma noise, as standard deviations, from which on noise itself moves the tones."""
@@ -32,7 +34,7 @@ class LevelEstimator(nn.Module):
     Parameters
     ----------
     channels : int
-        Of the picture: 1 grey, 3 colour.
+        Of the image: 1 grey, 3 colour.
     width : int
         Channels of the hidden layers.
     """
@@ -46,7 +48,7 @@ class LevelEstimator(nn.Module):
         self.levels = nn.Conv2d(2 * width, maps_for(channels), 1)
 
     def forward(self, detail: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, maps, h/8, w/8), 0 to 1: luma and, for colour pictures, chroma."""
+        """(n, c, h, w) -> (n, maps, h/8, w/8), 0 to 1: luma and, for colour images, chroma."""
         x = F.relu(self.fine(detail))  # -> (n, width, h/2, w/2)
         x = F.relu(self.middle(x))  # -> (n, 2 width, h/4, w/4)
         x = F.relu(self.coarse(x))  # -> (n, 2 width, h/8, w/8)
@@ -54,24 +56,27 @@ class LevelEstimator(nn.Module):
         return F.softplus(self.levels(F.relu(self.wide(x))).float() - 4)
 
 
-class PhotoUNet(nn.Module):
+class PhotoUNet(Network):
     """Denoise photographs, whatever their noise.
 
     Height and width must be multiples of `stride`; the runtime pads.
 
     Parameters
     ----------
-    settings : UNetSettings
-        With `maps_for(channels)` maps, for the levels, and as many `more` as channels, for the detail.
-    estimator : int
-        Width of the `LevelEstimator`.
+    settings : PhotoSettings
+    channels : int
+        Of the image: 1 grey, 3 colour.
+    size : (int, int), optional
+        See `Network`.
     """
 
-    def __init__(self, settings: UNetSettings, estimator: int) -> None:
+    def __init__(self, settings: PhotoSettings, channels: int, size: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.estimator = LevelEstimator(settings.channels, estimator)
-        self.unet = UNet(settings)
+        self.gains, self.maps = settings.gains, maps_for(channels)
+        self.estimator = LevelEstimator(channels, settings.estimator)
+        self.unet = UNet(settings, channels, sigma_maps=self.maps, extra_channels=channels)
         self.stride = max(FOLD, self.unet.stride)
+        self.size = size or (8 * self.stride, 8 * self.stride)
 
     def forward(self, noisy: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
         """Denoise.
@@ -86,7 +91,7 @@ class PhotoUNet(nn.Module):
         -------
         denoised : tensor (n, c, h, w)
         levels : tensor (n, maps, h / 8, w / 8), 0 to 1
-            Standard deviation of the noise in luma and, for colour pictures, in chroma.
+            Standard deviation of the noise in luma and, for colour images, in chroma.
         """
         detail = 8 * (noisy - mean_around(noisy, 5))
         levels = self.estimator(detail)
@@ -94,11 +99,19 @@ class PhotoUNet(nn.Module):
         denoised = self.unet(noisy, told, detail)
         return denoised - tones(denoised - noisy, kept_share(levels)), levels
 
+    def finish(self) -> None:
+        """Let the U-Net see luma and chroma levels multiplied by the gains of the settings."""
+        self._amplify(self.gains)
+
+    def unfinish(self, settings: Settings) -> None:
+        """Undo `finish`, after the weights of a file of these settings were loaded."""
+        if isinstance(settings, PhotoSettings):  # they may be those of a U-Net
+            self._amplify((1 / settings.gains[0], 1 / settings.gains[1]))
+
     @torch.no_grad()
-    def amplify(self, gains: tuple[float, float]) -> None:
-        """Let the U-Net see luma and chroma levels so many times as high, whatever gain it is told."""
+    def _amplify(self, gains: tuple[float, float]) -> None:
         told = self.unet.told.weight  # (width, maps, 3, 3)
-        told.mul_(torch.tensor(gains[: told.shape[1]]).view(1, -1, 1, 1))
+        told.mul_(torch.tensor(gains[: self.maps]).view(1, -1, 1, 1))
 
 
 def kept_share(levels: Tensor) -> Tensor:
@@ -143,5 +156,5 @@ def sum_around(x: Tensor, size: int) -> Tensor:
 
 
 def maps_for(channels: int) -> int:
-    """Luma alone for grey pictures, luma and chroma for colour."""
+    """Luma alone for grey images, luma and chroma for colour."""
     return 1 if channels == 1 else 2

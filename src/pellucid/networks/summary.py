@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.inference.card import Layer
-from pellucid.networks.autoencoder import Autoencoder, Dropout, Output, TransposedConvolution, Unpool
-from pellucid.networks.photo import PhotoUNet, maps_for
-from pellucid.networks.unet import Residual, UNet
+from pellucid.networks.autoencoder import Dropout, Output, TransposedConvolution, Unpool
+from pellucid.networks.families import Family
+from pellucid.networks.network import Network
+from pellucid.networks.unet import Residual
 
 Words = Callable[[Any], str]
 
@@ -37,27 +38,30 @@ ADDITIONS: dict[type[nn.Module], Words] = {  # without weights, told with the la
 }
 
 
-def layers(network: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
-    """List the layers in the order in which they run, found by running the network once on a black picture.
+def layers(network: Network, family: Family, channels: int) -> list[Layer]:
+    """List the layers in the order in which they run, found by running the network once.
 
-    What no module does (the U-Net's folding, adding and doubling of sizes) has no row; its effect is seen
-    in the shape of the next one.
+    What no module does (the U-Net's adding and doubling of sizes) has no row; its effect is seen in the shape
+    of the next one.
 
     Parameters
     ----------
-    network : Module
-        An autoencoder, a `UNet`, or another network of pictures made of the layers above. Not changed.
-    shape : (int, int, int)
-        Channels, height and width of a picture.
+    network : Network
+        Made of the layers above. Not changed.
+    family : Family
+        Its own.
+    channels : int
+        Of an image.
 
     Returns
     -------
     list of Layer
-        First the picture that goes in, named "input"; last, where no layer gives it, the "output". Shapes are
-        without the batch axis: (channels, height, width) or (numbers,).
+        First the image that goes in, named "input"; last, where no layer gives it, the "output". Shapes are
+        for an image of the network's size, without the batch axis: (channels, height, width) or (values,).
     """
-    parted = isinstance(network, Autoencoder)
-    rows = [Layer(part="encoder" if parted else "network", name="input", shape=shape, parameters=0)]
+    coded = network.code_shape is not None
+    shape = (channels, *network.size)
+    rows = [Layer(part="encoder" if coded else "network", name="input", shape=shape, parameters=0)]
 
     def note(part: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def hook(module: nn.Module, _inputs: Any, output: Tensor) -> None:
@@ -72,8 +76,8 @@ def layers(network: nn.Module, shape: tuple[int, int, int]) -> list[Layer]:
     with ExitStack() as hooks:
         for name, child in network.named_children():
             for module in known(child):
-                hooks.enter_context(module.register_forward_hook(note(name if parted else "network")))
-        output = run(network, shape)
+                hooks.enter_context(module.register_forward_hook(note(name if coded else "network")))
+        output = run(network, family, channels)
     if output != rows[-1].shape:
         rows.append(Layer(rows[0].part, "output", output, 0))
     return rows
@@ -88,19 +92,24 @@ def known(module: nn.Module) -> Iterator[nn.Module]:
             yield from known(child)
 
 
-def run(network: nn.Module, shape: tuple[int, int, int]) -> tuple[int, ...]:
-    """Run once as in use, on black, and give the shape of the (first) result without its batch axis."""
+def run(network: Network, family: Family, channels: int) -> tuple[int, ...]:
+    """Run once as in use, and give the shape of the (first) result without its batch axis."""
     training, device = network.training, next(network.parameters()).device
-    inputs = [torch.zeros(1, *shape, device=device)]
-    if isinstance(network, (UNet, PhotoUNet)):
-        maps = maps_for(shape[0]) if isinstance(network, PhotoUNet) else 1
-        inputs.append(torch.zeros(1, maps, 1, 1, device=device))
+    inputs = example_inputs(network, family, channels, network.size)
     try:
         with torch.no_grad():
-            results = network.eval()(*inputs)
+            results = network.eval()(*(each.to(device) for each in inputs))
     finally:
         network.train(training)
     return tuple((results[0] if isinstance(results, tuple) else results).shape[1:])
+
+
+def example_inputs(
+    network: Network, family: Family, channels: int, size: tuple[int, int]
+) -> tuple[Tensor, ...]:
+    """Make a random image (1, channels, height, width) and the conditions (1, maps, 1, 1) of the family."""
+    noisy = torch.rand(1, channels, *size, generator=torch.Generator().manual_seed(0))
+    return noisy, *(torch.full((1, network.maps, 1, 1), value) for value in family.conditions.values())
 
 
 def sides(layer: nn.Conv2d | nn.ConvTranspose2d) -> str:

@@ -4,18 +4,17 @@
     sigma (n, 1, 1, 1) ─ told ──┘     └─ down ─ … ─ up ─┘
     denoised = noisy - noise
 
-The picture is first folded to half its size with four times the channels (Shi and others 2016), since a
+The image is first folded to half its size with four times the channels (Shi and others 2016), since a
 convolution there costs a quarter. Each level below halves the size again and holds more channels. There is
-no bias anywhere, so that scaling picture and sigma scales the result (Mohan and others 2020), no
-normalisation, and nothing that looks at the whole picture, so that a picture can be cut into tiles. (For
-noise so strong that little of the picture is left, a U-Net may give the picture itself instead.)
+no bias anywhere, so that scaling image and sigma scales the result (Mohan and others 2020), no
+normalisation, and nothing that looks at the whole image, so that an image can be cut into tiles. (For
+noise so strong that little of the image is left, a U-Net may give the image itself instead.)
 
 References: Ronneberger and others 2015 (U-Net); He and others 2016 (residual blocks); Zhang and others 2018
 (FFDNet: the sigma map as an input); Zhang and others 2021 (DRUNet: residual blocks in a U-Net, no biases).
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
@@ -23,23 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid.networks.families import UNetSettings
+from pellucid.networks.network import Network
+
 ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "gelu": nn.GELU, "leaky": nn.LeakyReLU}
-
-
-@dataclass(frozen=True)
-class UNetSettings:
-    """What makes one U-Net differ from another."""
-
-    channels: int  # of the picture: 1 grey, 3 colour
-    widths: tuple[int, ...]  # channels at each level, from the finest
-    encoder: tuple[int, ...]  # residual blocks at each level on the way down
-    body: int  # residual blocks at the coarsest level
-    decoder: tuple[int, ...]  # residual blocks at each level on the way up, from the finest
-    unshuffle: int = 2  # how many pixels a side are folded into channels
-    maps: int = 1  # noise levels told for each place
-    more: int = 0  # channels of what the head sees beside the picture
-    activation: str = "relu"  # or "gelu"
-    predicts: str = "noise"  # taken from the input; or the "picture" itself, where little of it is left
 
 
 class Residual(nn.Module):
@@ -85,50 +71,67 @@ def narrowing(width: int, out: int) -> nn.Module:
     return nn.Identity() if out == width else nn.Conv2d(width, out, 1, bias=False)
 
 
-class UNet(nn.Module):
-    """Denoise pictures whose noise level is told.
+class UNet(Network):
+    """Denoise images whose noise level is given.
 
     Height and width must be multiples of `stride`; the runtime pads.
 
     Parameters
     ----------
     settings : UNetSettings
+    channels : int
+        Of the image: 1 grey, 3 colour.
+    size : (int, int), optional
+        See `Network`.
+    sigma_maps : int
+        Noise levels given for each pixel.
+    extra_channels : int
+        Channels that the first layer sees in addition to the image.
     """
 
-    def __init__(self, settings: UNetSettings) -> None:
+    def __init__(
+        self,
+        settings: UNetSettings,
+        channels: int,
+        size: tuple[int, int] | None = None,
+        *,
+        sigma_maps: int = 1,
+        extra_channels: int = 0,
+    ) -> None:
         super().__init__()
         self.unshuffle, widths = settings.unshuffle, settings.widths
         self.predicts_noise = settings.predicts == "noise"
         blocks = partial(residuals, activation=settings.activation)
         pairs = list(pairwise(widths))
         self.stride = settings.unshuffle * 2 ** len(pairs)
-        self.head = folded(settings.channels + settings.more, widths[0], settings.unshuffle)
-        self.told = nn.Conv2d(settings.maps, widths[0], 3, padding=1, bias=False)
+        self.size = size or (8 * self.stride, 8 * self.stride)
+        self.head = folded(channels + extra_channels, widths[0], settings.unshuffle)
+        self.told = nn.Conv2d(sigma_maps, widths[0], 3, padding=1, bias=False)
         self.encoder = nn.ModuleList(map(blocks, settings.encoder, widths, widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in pairs)
         finer = (widths[0], *widths[:-1])  # what each level leads to; the finest to the tail
         self.body = blocks(settings.body, widths[-1], finer[-1])
         self.decoder = nn.ModuleList(map(blocks, settings.decoder, widths, finer))
-        self.tail = nn.Conv2d(widths[0], settings.channels * self.unshuffle**2, 3, padding=1, bias=False)
+        self.tail = nn.Conv2d(widths[0], channels * self.unshuffle**2, 3, padding=1, bias=False)
         with torch.no_grad():
             self.tail.weight.mul_(0.1)  # begin near "there is no noise"
 
-    def forward(self, noisy: Tensor, sigma: Tensor, *more: Tensor) -> Tensor:
+    def forward(self, noisy: Tensor, sigma: Tensor, *extra: Tensor) -> Tensor:
         """Denoise.
 
         Parameters
         ----------
         noisy : tensor (n, c, h, w), 0 to 1
-        sigma : tensor (n, maps, 1, 1), or a level for each place (n, maps, h / unshuffle, w / unshuffle)
-            0 to 1
-        more : tensor (n, settings.more, h, w), where there are such
+        sigma : tensor (n, sigma_maps, 1, 1), or (n, sigma_maps, h / unshuffle, w / unshuffle)
+            One level for the image, or one for each block of `unshuffle` pixels a side, 0 to 1.
+        extra : tensor (n, extra_channels, h, w), where there are such
 
         Returns
         -------
         tensor (n, c, h, w)
         """
         with torch.autocast(noisy.device.type, enabled=False):  # bfloat16 would round the pixels themselves
-            x = self.head(torch.cat([noisy, *more], 1))  # (n, c, h, w) -> (n, w0, h/2, w/2)
+            x = self.head(torch.cat([noisy, *extra], 1))  # (n, c, h, w) -> (n, w0, h/2, w/2)
             x = x + self.told(sigma.expand(x.shape[0], -1, x.shape[2], x.shape[3]))
         skips = []
         for blocks, down in zip(self.encoder, self.down, strict=True):

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,39 +17,16 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from pellucid.atomic import atomic_write
 from pellucid.errors import InputError, UsageError
-from pellucid.images.writing import whole_or_nothing
 from pellucid.inference import index
 from pellucid.inference.card import read_card
-from pellucid.networks.autoencoder import (
-    Autoencoder,
-    ConvLatent,
-    ConvLatentSettings,
-    ConvPool,
-    ConvPoolSettings,
-    Dense,
-    DenseSettings,
-)
-from pellucid.networks.noise import NoiseEstimator
-from pellucid.networks.photo import PhotoUNet, maps_for
-from pellucid.networks.unet import Residual, UNet, UNetSettings
+from pellucid.networks.families import AnySettings
+from pellucid.networks.network import Network
+from pellucid.networks.unet import Residual
 from pellucid.training.optimizer import make_optimizers
-from pellucid.training.recipe import (
-    KNOWN_SETS,
-    AutoencoderTable,
-    ConvLatentTable,
-    ConvPoolTable,
-    DenseTable,
-    EstimatorTable,
-    PhotoTable,
-    Recipe,
-    as_made,
-    recipe_from_json,
-    recipe_json,
-)
+from pellucid.training.recipe import KNOWN_SETS, Recipe, as_made, recipe_from_json, recipe_json
 from pellucid.training.weights import stored_weights
-
-Network = UNet | PhotoUNet | NoiseEstimator | Autoencoder
 
 PLAIN = ("step", "seconds", "best", "stale", "slower", "kept")  # of a state, written as they are
 
@@ -71,45 +48,35 @@ class State:
     kept: dict[str, Tensor] | None = None  # the averaged weights at the best figure
 
 
-AUTOENCODERS: Mapping[type[AutoencoderTable], tuple[Callable[..., Autoencoder], Callable[..., Any]]] = {
-    DenseTable: (Dense, DenseSettings),
-    ConvLatentTable: (ConvLatent, ConvLatentSettings),
-    ConvPoolTable: (ConvPool, ConvPoolSettings),
-}
-
-
-def picture_size(recipe: Recipe) -> tuple[int, int]:
-    """Height and width of a set's pictures, padded to what the network can take."""
-    stride, data = recipe.network.stride, recipe.set
+def image_size(recipe: Recipe) -> tuple[int, int]:
+    """Height and width of a set's images, padded to what the network can take; for crops, some patch's."""
+    stride = recipe.network.stride
+    if recipe.has_crops:
+        return 8 * stride, 8 * stride
+    data = recipe.set
     side, _ = KNOWN_SETS.get(data.name, (data.size, data.channels))
     return (-(-side // stride) * stride,) * 2
 
 
 def make_network(recipe: Recipe) -> Network:
     """The untrained network that a recipe describes."""
-    table, channels = recipe.network, recipe.data.channels
-    if isinstance(table, EstimatorTable):
-        return NoiseEstimator(channels, table.width)
-    settings = msgspec.structs.asdict(table)
-    if isinstance(table, AutoencoderTable):
-        size = picture_size(recipe)
-        make, told = AUTOENCODERS[type(table)]
-        return make(told(**settings), channels, size)
-    if isinstance(table, PhotoTable):
-        width = settings.pop("estimator")
-        settings.pop("gains")  # the export applies them
-        return PhotoUNet(UNetSettings(channels, **settings, maps=maps_for(channels), more=channels), width)
-    return UNet(UNetSettings(channels, **settings))
+    return recipe.family.build(recipe.network, recipe.data.channels, image_size(recipe))
+
+
+class Start(msgspec.Struct):
+    """As much as is needed of the recipe of a network that another one starts from."""
+
+    network: AnySettings
 
 
 @torch.no_grad()
-def take_over(network: Network, start: str) -> None:
+def load_pretrained(network: Network, start: str) -> None:
     """Begin with the weights that another network has under the same names.
 
     A wider or deeper network begins as the very same function: what the old channels compute does not depend
     on the new ones, and the new ones begin at random, so that they learn (Chen and others 2016, Net2Net); a
-    new residual block passes on what it is given. A denoiser of photographs takes over a U-Net. The gains
-    that an export put into the weights are taken out again.
+    new residual block passes on what it is given. A denoiser of photographs can begin with a U-Net. What
+    `Network.finish` did to the weights is undone.
 
     Raises
     ------
@@ -140,11 +107,13 @@ def take_over(network: Network, start: str) -> None:
             weight.zero_()
     if not taken:
         raise UsageError(f"No weight of {start} fits this network", "Start from one of the same kind")
-    if isinstance(network, PhotoUNet):
-        card = read_card({each.key: each.value for each in model.metadata_props}, start)
-        table = recipe_from_json(card.recipe).network
-        if isinstance(table, PhotoTable):
-            network.amplify((1 / table.gains[0], 1 / table.gains[1]))
+    card = read_card({each.key: each.value for each in model.metadata_props}, start)
+    try:
+        network.unfinish(msgspec.json.decode(card.recipe, type=Start).network)
+    except msgspec.DecodeError as exc:
+        raise UsageError(
+            f"{start} was written by another version of Pellucid: {exc}", "Start from a newer network"
+        ) from exc
     log.info("%d of %d weights are those of %s", taken, len(list(network.parameters())), start)
 
 
@@ -182,7 +151,7 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     network = make_network(recipe)
     path = folder / "checkpoint.pt"
     if recipe.start is not None and not path.exists():
-        take_over(network, recipe.start)
+        load_pretrained(network, recipe.start)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # known to torch, not to its types
     average = copy.deepcopy(network) if recipe.schedule.average else network
@@ -215,14 +184,14 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
     } | {name: getattr(state, name) for name in PLAIN}
     packed = io.BytesIO()  # written to a file, torch would not say that the disk is full
     torch.save(content, packed)
-    with whole_or_nothing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(packed.getbuffer())
     (folder / "recipe.json").write_text(recipe_json(recipe) + "\n", encoding="utf-8")
 
 
 def begin_log(folder: Path, step: int, note: str) -> None:
     """Begin a log with what trains, or take away what was logged after the checkpoint and at a run's end."""
-    path, kept = folder / "log.jsonl", [json.dumps({"step": 0, "pictures": note}) + "\n"]
+    path, kept = folder / "log.jsonl", [json.dumps({"step": 0, "images": note}) + "\n"]
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         with suppress(ValueError):  # a line that was cut off
             content = json.loads(line)

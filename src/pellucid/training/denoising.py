@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.datasets.folder import crop_pool, picture_files, read_samples
+from pellucid.datasets.folder import crop_pool, image_files, read_samples
 from pellucid.errors import UsageError
-from pellucid.images.metrics import psnr
-from pellucid.images.noise import Gaussian, NumpyRandom, parse_noise, to_8bit
+from pellucid.metrics.quality import psnr
+from pellucid.noise.base import NumpyRandom, to_8bit
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.sensor import Gaussian
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, Schedule
@@ -21,7 +23,7 @@ TUNE_SIGMAS = (15 / 255, 25 / 255, 50 / 255)
 
 
 class Crops:
-    """What all that learn from crops of pictures in folders have.
+    """What all that learn from crops of images in folders have.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ class Crops:
     data_dir : Path
         Where the recipe's folders lie.
     device : torch.device
-        Keeps the pictures, as uint8, and makes the noise.
+        Keeps the images, as uint8, and makes the noise.
     """
 
     epoch = None  # crops never run out
@@ -37,24 +39,24 @@ class Crops:
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         self.recipe, self.device = recipe, device
         self.pool = load_pool(recipe, data_dir, device)
-        self.tune = tune_pictures(recipe, data_dir)
+        self.tune = tune_images(recipe, data_dir)
         self.loss = LOSSES[recipe.loss]
-        self.note = f"{len(self.pool):,} crops to train, {len(self.tune)} pictures to judge by"
+        self.note = f"{len(self.pool):,} crops to train, {len(self.tune)} images to judge by"
 
 
 class Denoising(Crops):
-    """Pictures from folders, with white noise made anew in every step."""
+    """Images from folders, with white noise made anew in every step."""
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
-        """The loss of each of `count` pictures."""
+        """The loss of each of `count` images."""
         noisy, sigma, told, clean = make_batch(self.pool, self.recipe, progress, random, count)
         return weigh(self.loss(network(noisy, told), clean), sigma.flatten(), self.recipe.loss_floor)
 
     @torch.no_grad()
     def judge(self, network: Any) -> dict[str, float]:
-        """Mean PSNR in dB over the tune pictures at each of `TUNE_SIGMAS`, noise not clipped, seed 0."""
+        """Mean PSNR in dB over the tune images at each of `TUNE_SIGMAS`, noise not clipped, seed 0."""
         figures = {}
         for sigma in TUNE_SIGMAS:
             values = []
@@ -73,12 +75,12 @@ class Denoising(Crops):
 def load_pool(recipe: Recipe, data_dir: Path | None, device: torch.device) -> Tensor:
     """All clean crops as one uint8 tensor (n, c, size, size) on the device."""
     data = recipe.crops
-    files = picture_files([folder(data_dir, name) for name in data.train])
+    files = image_files([folder(data_dir, name) for name in data.train])
     crops = crop_pool(
         [path for path in files if path.name not in data.without],
         channels=data.channels,
         size=data.crop,
-        per_picture=data.per_picture,
+        per_image=data.per_image,
         shrunk=data.shrunk,
         scales=data.scales,
         vivid=data.vivid,
@@ -87,9 +89,9 @@ def load_pool(recipe: Recipe, data_dir: Path | None, device: torch.device) -> Te
     return torch.from_numpy(crops).to(device)
 
 
-def tune_pictures(recipe: Recipe, data_dir: Path | None) -> list[Any]:
-    """The pictures (h, w, c) that judge, uint8."""
-    files = picture_files([folder(data_dir, recipe.crops.tune)])
+def tune_images(recipe: Recipe, data_dir: Path | None) -> list[Any]:
+    """The images (h, w, c) that judge, uint8."""
+    files = image_files([folder(data_dir, recipe.crops.tune)])
     return [read_samples(path, recipe.data.channels) for path in files]
 
 
@@ -97,7 +99,7 @@ def folder(data_dir: Path | None, name: str) -> Path:
     """A folder below the data folder."""
     if data_dir is None:
         raise UsageError(
-            "Nothing says where the pictures lie", "Name their folder with --data-dir, or set PELLUCID_DATA"
+            "Nothing says where the images lie", "Name their folder with --data-dir, or set PELLUCID_DATA"
         )
     return data_dir / name
 
@@ -105,7 +107,7 @@ def folder(data_dir: Path | None, name: str) -> Path:
 def make_batch(
     pool: Tensor, recipe: Recipe, progress: float, random: TorchRandom, count: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Noisy pictures (n, c, h, w), their noise levels (n, 1, 1, 1), the levels told, the clean pictures."""
+    """Noisy images (n, c, h, w), their noise levels (n, 1, 1, 1), the levels told, the clean images."""
     clean = random_patches(pool, patch_now(recipe.schedule, progress), count, random.generator)
     noise = cast(Gaussian, parse_noise(recipe.degrade.noise or "")).draw(random, clean)
     is_noisy = random.between(0, 1, clean) >= recipe.degrade.clean
@@ -117,8 +119,10 @@ def make_batch(
     return noisy, sigma, told.clip(0), clean
 
 
-def random_patches(pool: Tensor, size: int, count: int, generator: torch.Generator) -> Tensor:
-    """`count` patches (n, c, size, size) in [0, 1], each flipped and turned in one of the eight ways."""
+def random_patches(
+    pool: Tensor, size: int, count: int, generator: torch.Generator, *, turned: bool = True
+) -> Tensor:
+    """`count` patches (n, c, size, size) in [0, 1], each flipped and turned in one of the eight ways, or not."""
 
     def draw(high: int) -> list[int]:
         drawn: list[int] = torch.randint(high, (count,), generator=generator, device=pool.device).tolist()
@@ -126,7 +130,7 @@ def random_patches(pool: Tensor, size: int, count: int, generator: torch.Generat
 
     room = pool.shape[-1] - size + 1
     patches = []
-    for index, row, column, turn in zip(draw(len(pool)), draw(room), draw(room), draw(8), strict=True):
+    for index, row, column, turn in zip(draw(len(pool)), draw(room), draw(room), draw(8 if turned else 1), strict=True):
         patch = torch.rot90(pool[index, :, row : row + size, column : column + size], turn % 4, (1, 2))
         patches.append(patch.flip(1) if turn >= 4 else patch)
     return torch.stack(patches).float() / 255
@@ -138,7 +142,7 @@ def patch_now(schedule: Schedule, progress: float) -> int:
 
 
 def weigh(losses: Tensor, sigma: Tensor, floor: float | None) -> Tensor:
-    """Divide each picture's loss by its noise level plus a floor: all levels then count about the same."""
+    """Divide each image's loss by its noise level plus a floor: all levels then count about the same."""
     return losses if floor is None else losses / (sigma + floor)
 
 
@@ -146,24 +150,24 @@ def weigh(losses: Tensor, sigma: Tensor, floor: float | None) -> Tensor:
 
 
 def noisy_pair(samples: Any, sigma: float, stride: int) -> tuple[Any, Any]:
-    """A picture (h, w, c), float32, cut to multiples of the stride, without and with noise of seed 0."""
+    """An image (h, w, c), float32, cut to multiples of the stride, without and with noise of seed 0."""
     clean = cut(samples, stride)
     return clean, Gaussian(sigma).apply(clean, NumpyRandom(0))
 
 
 def cut(samples: Any, stride: int) -> Any:
-    """A picture (h, w, c) as float32, 0 to 1, cut to multiples of the stride."""
+    """An image (h, w, c) as float32, 0 to 1, cut to multiples of the stride."""
     height, width = (extent // stride * stride for extent in samples.shape[:2])
     return (samples[:height, :width] / 255).astype(np.float32)
 
 
 def to_tensor(pixels: Any, device: torch.device) -> Tensor:
-    """A picture as a batch of one."""
+    """An image as a batch of one."""
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device)  # (h, w, c) -> (1, c, h, w)
 
 
 def to_pixels(batch: Tensor) -> Any:
-    """A batch of one as a picture."""
+    """A batch of one as an image."""
     return batch[0].permute(1, 2, 0).cpu().numpy()  # (1, c, h, w) -> (h, w, c)
 
 

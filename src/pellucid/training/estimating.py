@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid.errors import UsageError
-from pellucid.images.camera import draw_shot, shoot
-from pellucid.images.jpeg import jpeg
-from pellucid.images.noise import NumpyRandom, to_8bit
 from pellucid.networks.noise import NoiseEstimator
 from pellucid.networks.photo import mean_around
+from pellucid.noise.base import NumpyRandom, to_8bit
+from pellucid.noise.camera import draw_shot, shoot
+from pellucid.noise.jpeg import jpeg
 from pellucid.training.denoising import (
     TUNE_SIGMAS,
     cut,

@@ -12,18 +12,16 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from pellucid.atomic import atomic_write
 from pellucid.errors import PellucidError
-from pellucid.images.noise import Gaussian, parse_noise
-from pellucid.images.writing import whole_or_nothing
 from pellucid.inference.card import Card, write_card
 from pellucid.inference.session import RunOptions, Session
-from pellucid.networks.autoencoder import Autoencoder, ConvPool
-from pellucid.networks.noise import NoiseEstimator
-from pellucid.networks.photo import PhotoUNet, maps_for
-from pellucid.networks.summary import layers
-from pellucid.networks.unet import UNet
-from pellucid.training.checkpoint import Network
-from pellucid.training.recipe import PhotoTable, Recipe, recipe_json
+from pellucid.networks.families import Family
+from pellucid.networks.network import Network
+from pellucid.networks.summary import example_inputs, layers
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.sensor import Gaussian
+from pellucid.training.recipe import Recipe, recipe_json
 from pellucid.training.weights import round_weights, store_weights
 
 PARITY = 1e-5  # largest difference to torch, in units of white; of codes, times their largest number
@@ -38,14 +36,14 @@ def export_network(
 
     Parameters
     ----------
-    network : UNet, PhotoUNet, NoiseEstimator or Autoencoder
+    network : Network
         Its weights are not changed.
     recipe : Recipe
     path : Path
     steps : int
         How many steps it was trained.
     figures : dict of str to float
-        What was measured on the tune pictures.
+        What was measured on the tune images.
 
     Returns
     -------
@@ -56,20 +54,15 @@ def export_network(
     PellucidError
         When ONNX Runtime and torch differ by more than 1e-5.
     """
-    network = copy.deepcopy(network).cpu()
-    if isinstance(network, PhotoUNet) and isinstance(recipe.network, PhotoTable):
-        network.amplify(recipe.network.gains)
+    network, family = copy.deepcopy(network).cpu(), recipe.family
+    network.finish()
     round_weights(network.eval())
-    stride, channels = network.stride, recipe.data.channels
-    told = isinstance(network, UNet)  # photographs say themselves how noisy they are
-    sigma = cast(Gaussian, parse_noise(recipe.degrade.noise)).sigma if told and recipe.degrade.noise else None
-    radius = 0
-    if isinstance(network, (UNet, PhotoUNet, ConvPool)):
-        radius = receptive_radius(network, channels, stride)
-    small = network if isinstance(network, Autoencoder) else None
-    fixed = small is not None and not small.any_size
-    multiply_adds, bytes_per_pixel = cost(network, channels)
+    channels, noise = recipe.data.channels, recipe.degrade.noise
+    sigma = cast(Gaussian, parse_noise(noise)).sigma if family.takes_sigma and noise else None
+    radius = receptive_radius(network, family, channels) if family.denoises and network.any_size else 0
+    multiply_adds, bytes_per_pixel = cost(network, family, channels)
     card = Card(
+        kind=family.kind,
         name=recipe.name,
         version=recipe.version,
         purpose=recipe.purpose,
@@ -77,7 +70,7 @@ def export_network(
         trained_on=recipe.trained_on,
         limits=recipe.limits,
         channels=channels,
-        stride=stride,
+        stride=network.stride,
         radius=radius,
         overlap=radius,
         sigma=(sigma, sigma) if isinstance(sigma, float) else sigma,
@@ -87,64 +80,32 @@ def export_network(
         steps=steps,
         recipe=recipe_json(recipe),
         figures=figures,
-        size=small.size if small and fixed else None,
-        code=small.code_shape if small else None,
-        layers=tuple(layers(network, (channels, *picture_sides(network)))),
+        size=None if network.any_size else network.size,
+        code=network.code_shape,
+        layers=tuple(layers(network, family, channels)),
     )
-    model = to_onnx(network, channels)
+    model = to_onnx(network, family, channels)
     store_weights(model)
     onnx.helper.set_model_props(model, write_card(card))
-    with whole_or_nothing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
-        check_parity(network, temporary, channels)
+        check_parity(network, family, temporary, channels)
     return card
 
 
-def picture_sides(network: Network) -> tuple[int, int]:
-    """Height and width of a picture that the network takes."""
-    return network.size if isinstance(network, Autoencoder) else (8 * network.stride, 8 * network.stride)
-
-
-def example(network: Network, channels: int, height: int, width: int) -> tuple[Tensor, ...]:
-    """A random picture (1, c, h, w) and, for a denoiser, a noise level or the gains (1, n, 1, 1)."""
-    noisy = torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(0))
-    if isinstance(network, (NoiseEstimator, Autoencoder)):
-        return (noisy,)
-    if isinstance(network, PhotoUNet):
-        return noisy, torch.full((1, maps_for(channels), 1, 1), 1.5)
-    return noisy, torch.full((1, 1, 1, 1), 0.1)
-
-
-def names(network: Network) -> tuple[list[str], list[str]]:
-    """What the inputs and the outputs are called."""
-    if isinstance(network, NoiseEstimator):
-        return ["noisy"], ["levels", "log_spread", "independent"]
-    if isinstance(network, Autoencoder):
-        return ["noisy"], ["denoised", "code"]
-    if isinstance(network, PhotoUNet):
-        return ["noisy", "gain"], ["denoised", "levels"]
-    return ["noisy", "sigma"], ["denoised"]
-
-
-def sides_of(stride: int) -> dict[int, Any]:
-    """Height and width as any multiples of the stride."""
-    return {axis: stride * torch.export.Dim(name, min=1) for axis, name in ((2, "rows"), (3, "columns"))}
-
-
-def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
-    """Trace a denoiser for all sizes that its stride divides, the others for any number of pictures."""
-    shapes: tuple[Any, ...]
-    extent = picture_sides(network)
-    if isinstance(network, (NoiseEstimator, Autoencoder)):
-        strides = {}
-        if isinstance(network, (NoiseEstimator, ConvPool)):
-            strides = sides_of(network.stride)
-            extent = extent[0], extent[1] + network.stride
-        shapes = ({0: torch.export.Dim("pictures"), **strides},)
-    else:
-        shapes = (sides_of(network.stride), None)
-        extent = extent[0], extent[1] + network.stride  # unequal, so that the sides are seen to be free
-    inputs = example(network, channels, *extent)
+def to_onnx(network: Network, family: Family, channels: int) -> onnx.ModelProto:
+    """Trace a network for all sizes that it takes and, where there is no condition, any number of images."""
+    height, width = network.size
+    sides: dict[int, Any] = {}
+    if network.any_size:
+        width += network.stride  # unequal, so that the sides are seen to be free
+        names = ((2, "rows"), (3, "columns"))
+        sides = {axis: network.stride * torch.export.Dim(name, min=1) for axis, name in names}
+    inputs = example_inputs(network, family, channels, (height, width))
+    shapes: tuple[Any, ...] = (sides, *(None for _ in family.conditions))
+    if not family.conditions:
+        inputs = (inputs[0].expand(2, -1, -1, -1),)  # 1 would be taken as fixed
+        shapes = ({0: torch.export.Dim("images"), **sides},)
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)  # it warns that torchvision is missing
@@ -153,11 +114,9 @@ def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
             warnings.simplefilter("ignore")  # deprecations inside the exporter
             program: Any = torch.onnx.export(
                 network,
-                inputs
-                if len(shapes) > 1
-                else (inputs[0].expand(2, -1, -1, -1),),  # 1 would be taken as fixed
-                input_names=names(network)[0],
-                output_names=names(network)[1],
+                inputs,
+                input_names=family.inputs,
+                output_names=family.outputs,
                 dynamic_shapes=shapes,
                 dynamo=True,
                 verbose=False,
@@ -171,7 +130,7 @@ def to_onnx(network: Network, channels: int) -> onnx.ModelProto:
     return model
 
 
-def check_parity(network: Network, path: Path, channels: int) -> None:
+def check_parity(network: Network, family: Family, path: Path, channels: int) -> None:
     """Compare ONNX Runtime with torch.
 
     Raises
@@ -181,16 +140,14 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
     """
     session = Session(path, RunOptions("cpu"))
     stride = network.stride
-    sizes = [(stride, 3 * stride), (9 * stride, 5 * stride)]
-    if isinstance(network, Autoencoder):
-        sizes = [network.size]
-    for height, width in sizes:
-        inputs = example(network, channels, height, width)
+    sizes = [(stride, 3 * stride), (9 * stride, 5 * stride)] if network.any_size else [network.size]
+    for size in sizes:
+        inputs = example_inputs(network, family, channels, size)
         with torch.no_grad():
             result = network(*inputs)
         expected = result if isinstance(result, tuple) else (result,)
-        feeds = {name: each.numpy() for name, each in zip(names(network)[0], inputs, strict=True)}
-        got = [session.call(name, **feeds) for name in names(network)[1]]
+        feeds = {name: each.numpy() for name, each in zip(family.inputs, inputs, strict=True)}
+        got = [session.call(name, **feeds) for name in family.outputs]
         wanted = [each.numpy() for each in expected]
         differences = [
             np.abs(a - b).max() / max(1, np.abs(b).max()) for a, b in zip(got, wanted, strict=True)
@@ -203,37 +160,36 @@ def check_parity(network: Network, path: Path, channels: int) -> None:
             )
 
 
-def receptive_radius(network: UNet | PhotoUNet | ConvPool, channels: int, stride: int) -> int:
+def receptive_radius(network: Network, family: Family, channels: int) -> int:
     """How far away an input pixel can still change an output pixel, in pixels, read off the gradient.
 
     Weights of one sign cannot cancel, so with positive weights the gradient of an output pixel is positive
-    exactly where the graph connects it to an input pixel.
+    exactly where the graph connects it to an input pixel. Rows and columns are alike: a strip of few rows does.
     """
-    network = copy.deepcopy(network).double()
+    network, stride = copy.deepcopy(network).double(), network.stride
     with torch.no_grad():
         for weight in network.parameters():
-            weight.fill_(1 / weight[0].numel())
-            if weight.ndim == 1 and isinstance(network, ConvPool):
-                weight.zero_()  # so that no pixel is above white, where it would be cut off
+            # Biases are small, so that no pixel is above white, where it would be cut off.
+            weight.fill_(1e-3 if weight.ndim == 1 else 1 / weight[0].numel())
     centre = 24 * stride
-    sides = (2 * centre, 2 * centre)
+    sides = (stride, 2 * centre)
     noisy = torch.full((1, channels, *sides), 0.5, dtype=torch.float64, requires_grad=True)
-    told = [torch.ones_like(each).double() for each in example(network, channels, stride, stride)[1:]]
-    out = network(noisy, *told)
+    _, *conditions = example_inputs(network, family, channels, (stride, stride))
+    out = network(noisy, *(torch.ones_like(each).double() for each in conditions))
     out = out[0] if isinstance(out, tuple) else out
     radius = 0
     for offset in range(stride):
-        pixel = out[0, 0, centre + offset, centre + offset]
+        pixel = out[0, 0, stride // 2, centre + offset]
         (gradient,) = torch.autograd.grad(pixel, noisy, retain_graph=True)
-        reached = gradient[0].abs().sum(0).nonzero()
+        reached = gradient[0].abs().sum((0, 1)).nonzero()
         radius = max(radius, int((reached - centre - offset).abs().max()))
     assert radius < centre - stride, "the probe is smaller than the receptive field"
-    return radius + stride * isinstance(network, ConvPool)  # of equal pixels, pooling has a gradient to one
+    pooled = any(isinstance(layer, nn.MaxPool2d) for layer in network.modules())
+    return radius + stride * pooled  # of equal pixels, pooling has a gradient to one
 
 
-def cost(network: Network, channels: int) -> tuple[int, int]:
+def cost(network: Network, family: Family, channels: int) -> tuple[int, int]:
     """Multiply-adds a pixel, and the bytes a pixel that a run holds at most, about."""
-    height, width = picture_sides(network)
     multiply_adds, sizes = 0, []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -246,9 +202,9 @@ def cost(network: Network, channels: int) -> tuple[int, int]:
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules() if not list(layer.children())]
     with torch.no_grad():
-        network(*example(network, channels, height, width))
+        network(*example_inputs(network, family, channels, network.size))
     for hook in hooks:
         hook.remove()
-    pixels = height * width
+    pixels = math.prod(network.size)
     held = sum(sorted(sizes)[-4:]) + 4 * channels * pixels
     return math.ceil(multiply_adds / pixels), math.ceil(4 * held / pixels)

@@ -31,23 +31,16 @@ from torch.nn.parallel import DistributedDataParallel
 from pellucid.cpus import usable_cpus
 from pellucid.errors import DeviceError, UsageError
 from pellucid.inference.card import input_figure
-from pellucid.networks.unet import UNet
-from pellucid.training.checkpoint import Network, State, begin_log, resume, save, write_log
+from pellucid.networks.families import Family
+from pellucid.networks.network import Network
+from pellucid.training.checkpoint import State, begin_log, resume, save, write_log
 from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
+from pellucid.training.pages import Pages
 from pellucid.training.photographs import Photographs
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import (
-    DenseTable,
-    EstimatorTable,
-    PhotoTable,
-    Recipe,
-    Schedule,
-    SetData,
-    Table,
-    UNetTable,
-)
+from pellucid.training.recipe import Recipe, Schedule
 from pellucid.training.reconstruction import Reconstruction
 
 log = logging.getLogger("pellucid")
@@ -65,21 +58,22 @@ class Task(Protocol):
 
     @property
     def note(self) -> str:
-        """Which pictures train and which judge, in words."""
+        """Which images train and which judge, in words."""
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
-        """The loss (count,) of each picture of a batch; `progress` runs from 0 to 1."""
+        """The loss (count,) of each image of a batch; `progress` runs from 0 to 1."""
 
     def judge(self, network: Any) -> dict[str, float]:
-        """Figures on pictures that do not train."""
+        """Figures on images that do not train."""
 
 
-TASKS: Mapping[type[Table], Callable[..., Task]] = {
-    UNetTable: Denoising,
-    PhotoTable: Photographs,
-    EstimatorTable: Estimating,
+CROPS_TASKS: Mapping[str, Callable[..., Task]] = {
+    "denoising": Denoising,
+    "photographs": Photographs,
+    "estimating": Estimating,
+    "pages": Pages,
 }
 
 
@@ -101,7 +95,7 @@ def train(
     folder : Path
         The run folder. If it holds a checkpoint of the same recipe, training goes on from there.
     data_dir : Path, optional
-        Where the recipe's folders of pictures lie. Named sets that are not there are downloaded.
+        Where the recipe's folders of images lie. Named sets that are not there are downloaded.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     minutes : float, optional
@@ -140,9 +134,8 @@ def train(
         )
     keep_memory()
     state = resume(recipe, folder, where)
-    make_task: Callable[..., Task]
-    make_task = Reconstruction if isinstance(recipe.data, SetData) else TASKS[type(recipe.network)]
-    task: Task = make_task(recipe, data_dir, where)
+    make_task = CROPS_TASKS[recipe.family.crops or ""] if recipe.has_crops else Reconstruction
+    task = make_task(recipe, data_dir, where)
     folder.mkdir(parents=True, exist_ok=True)
     if rank == 0:
         begin_log(folder, state.step, task.note)
@@ -159,7 +152,7 @@ def train(
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
 
-    with whole_steps() as interrupted, suitable_threads(recipe.network), without_subnormals():
+    with whole_steps() as interrupted, suitable_threads(recipe.family), without_subnormals():
         while (
             not gave_up(state, schedule)
             and (progress := share_done(state, steps, minutes, where, processes)) < 1
@@ -209,15 +202,15 @@ def train(
 
 
 @contextmanager
-def suitable_threads(network: Table) -> Iterator[None]:
+def suitable_threads(family: Family) -> Iterator[None]:
     """Compute in as many threads as the process may use CPUs: OpenMP does not see the quota of a container.
 
     The layers of a dense network are so small that a second thread saves nothing, and costs much as soon as
     other processes want its CPU; it gets a second one only by OMP_NUM_THREADS.
     """
     usual = torch.get_num_threads()
-    small = isinstance(network, DenseTable) and "OMP_NUM_THREADS" not in os.environ
-    torch.set_num_threads(1 if small else min(usual, usable_cpus()))
+    one = family.one_thread and "OMP_NUM_THREADS" not in os.environ
+    torch.set_num_threads(1 if one else min(usual, usable_cpus()))
     try:
         yield
     finally:
@@ -227,21 +220,21 @@ def suitable_threads(network: Table) -> Iterator[None]:
 class Unchanged(nn.Module):
     """Stands where a network is judged, for one that gives its noisy input back."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, stride: int, family: Family) -> None:
         super().__init__()
-        self.stride, self.alone = network.stride, isinstance(network, UNet)
+        self.stride, self.alone = stride, len(family.outputs) == 1
 
     def forward(self, noisy: Tensor, *_: Tensor) -> Any:
-        """Give the images where a `UNet` gives them, or where others do, who give levels or a code too."""
+        """Give the images, alone or with the None that stands for levels or a code."""
         return noisy if self.alone else (noisy, None)
 
 
 def input_figures(task: Task, network: Network, recipe: Recipe) -> dict[str, float]:
     """The figures of the noisy input, by which those of a network that denoises are to be compared."""
     noisy = recipe.degrade.noise or recipe.degrade.camera
-    if not noisy or isinstance(recipe.network, EstimatorTable):
+    if not noisy or not recipe.family.denoises:
         return {}
-    figures = task.judge(Unchanged(network)).items()
+    figures = task.judge(Unchanged(network.stride, recipe.family)).items()
     return {input_figure(name): value for name, value in figures if "clean" not in name}
 
 

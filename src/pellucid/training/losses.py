@@ -1,4 +1,4 @@
-"""How far a denoised picture is from the clean one; each loss gives one number a picture."""
+"""How far a denoised image is from the clean one; each loss gives one number an image."""
 
 from collections.abc import Callable, Mapping
 

@@ -14,12 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid.datasets.graphics import draw_page
-from pellucid.images.arrays import mix
-from pellucid.images.camera import Camera, draw_shot, shoot
-from pellucid.images.jpeg import YCBCR
-from pellucid.images.metrics import psnr
-from pellucid.images.noise import NumpyRandom, parse_noise
+from pellucid.metrics.quality import psnr
+from pellucid.networks.families import PhotoSettings
 from pellucid.networks.photo import FOLD, maps_for, mean_around
+from pellucid.noise.arrays import mix
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.camera import Camera, draw_shot, shoot
+from pellucid.noise.jpeg import YCBCR
+from pellucid.noise.registry import parse_noise
 from pellucid.training.denoising import (
     Crops,
     cut,
@@ -32,7 +34,7 @@ from pellucid.training.denoising import (
 )
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import PhotoTable, Recipe
+from pellucid.training.recipe import Recipe
 
 TUNE_ISOS = (800, 3200, 12800)
 SHOTS = 32  # crops that go through the camera together: they share size and chroma subsampling
@@ -50,11 +52,11 @@ class Photographs(Crops):
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
-        """The loss of each of `count` pictures."""
+        """The loss of each of `count` images."""
         noisy, target, sharp = self.batch(random, step=step, progress=progress, count=count)
         # The export puts the gains into the weights. Sharp content trains with them, so that they raise the
         # levels of soft content alone.
-        gains = noisy.new_tensor(cast(PhotoTable, self.recipe.network).gains)[: maps_for(noisy.shape[1])]
+        gains = noisy.new_tensor(cast(PhotoSettings, self.recipe.network).gains)[: maps_for(noisy.shape[1])]
         gains = gains.view(1, -1, 1, 1)
         denoised, levels = network(noisy, torch.where(sharp, gains, 1.0))
         noise = noisy - target
@@ -106,7 +108,7 @@ class Photographs(Crops):
 
     @torch.no_grad()
     def judge(self, network: Any) -> dict[str, float]:
-        """Mean PSNR in dB over the tune pictures at each of `TUNE_ISOS`, and of clean ones to themselves."""
+        """Mean PSNR in dB over the tune images at each of `TUNE_ISOS`, and of clean ones to themselves."""
         figures = {}
         own = torch.ones(1, 1, 1, 1, device=self.device)
         for iso in (*TUNE_ISOS, None):

@@ -1,4 +1,4 @@
-"""Random numbers for noise on torch tensors, made where the pictures are."""
+"""Random numbers for noise on torch tensors, made where the images are."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ class TorchRandom:
     Parameters
     ----------
     generator : torch.Generator
-        On the device of the pictures.
+        On the device of the images.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
@@ -29,5 +29,5 @@ class TorchRandom:
         return torch.poisson(mean, generator=self.generator)
 
     def between(self, low: float, high: float, like: Tensor) -> Tensor:
-        """One number for each picture, uniform from low to high: (n, 1, 1, 1)."""
+        """One number for each image, uniform from low to high: (n, 1, 1, 1)."""
         return low + (high - low) * self.uniform(like[:, :1, :1, :1])

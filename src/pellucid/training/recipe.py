@@ -4,35 +4,50 @@ A recipe is a TOML file whose tables are the classes below. With the version of 
 starts from, it gives the same network again.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from pellucid.errors import UsageError
-from pellucid.images.camera import Camera
-from pellucid.images.noise import Gaussian, Noise, parse_noise
+from pellucid.networks.families import (
+    AnySettings,
+    Count,
+    Family,
+    Fraction,
+    Whole,
+    Widths,
+    family_of,
+)
+from pellucid.noise.base import Noise
+from pellucid.noise.camera import Camera
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.scan import Scan
+from pellucid.noise.sensor import Gaussian
 
 KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
 """Pixels a side and channels of the sets that have a name."""
 
 IDLE_FOR_SETS = (
     *(f"degrade.{key}" for key in ("camera", "graphics", "clean", "clean_sharp", "clipped", "jitter")),
+    "degrade.scans",
     "schedule.patch",
     "loss_floor",
 )
-"""Keys that say nothing where the pictures are a set."""
+"""Keys that say nothing where the images are a set."""
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
-# The ranges that the keys below are held to while a recipe is read.
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Whole = Annotated[int, msgspec.Meta(ge=0)]
+CROPS_NOISE: Mapping[str, tuple[str, type[Noise]]] = {
+    "denoising": ("noise", Gaussian),
+    "photographs": ("camera", Camera),
+    "estimating": ("camera", Camera),
+}
+"""For each training task on crops, the key of ``[degrade]`` that it needs, and the kind of noise."""
+
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-Widths = Annotated[tuple[Count, ...], msgspec.Meta(min_length=1)]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,17 +55,17 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Data(Table, frozen=True, tag_field="kind", tag="crops"):
-    """Crops from folders of pictures."""
+    """Crops from folders of images."""
 
     train: tuple[str, ...]  # folders below the data folder
-    tune: str  # folder of the pictures that judge while training
+    tune: str  # folder of the images that judge while training
     channels: Literal[1, 3]
     crop: Count = 128  # pixels a side of the crops kept in memory
-    per_picture: Count = 128  # crops cut from each picture
+    per_image: Count = 128  # crops cut from each image
     shrunk: Share = 0.5  # share of the crops that come from shrunk copies
     scales: tuple[float, float] = (0.6, 1.0)  # to what scale these are shrunk
     vivid: Share = 0.0  # share of these whose hues are turned and colours made stronger
-    without: tuple[str, ...] = ()  # names of pictures that are kept for judging
+    without: tuple[str, ...] = ()  # names of images that are kept for judging
     graphics: Whole = 0  # drawn pages, screenshots and drawings, beside the photographs a camera takes
     soft: Share = 0.0  # share of the photographs that are enlarged before a camera takes them
     pairs: Count = 2048  # crops that a camera takes at a time ...
@@ -58,124 +73,45 @@ class Data(Table, frozen=True, tag_field="kind", tag="crops"):
 
 
 class SetData(Table, frozen=True, tag_field="kind", tag="set"):
-    """A set of small pictures of one size: MNIST, Fashion-MNIST, CIFAR-10, or one's own folder."""
+    """A set of small images of one size: MNIST, Fashion-MNIST, CIFAR-10, or one's own folder."""
 
     name: str  # mnist, fashion-mnist or cifar10; else a folder below the data folder
     channels: Literal[1, 3] = 1
-    size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every picture gets ...
+    size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every image gets ...
     fit: Literal["crop", "resize"] = "crop"  # ... by taking its middle, or all of it
     judge: str | None = None  # of a folder: another one that judges, so that all of this one can train
-    flips: bool = False  # mirror half of the pictures while training
+    flips: bool = False  # mirror half of the images while training
     turns: bool = False  # turn them by quarters
     rotation: NotNegative = 0.0  # turn them by up to so many degrees to either side
     shift: Whole = 0  # move them by up to so many pixels each way
 
 
+class PageData(Table, frozen=True, tag_field="kind", tag="pages"):
+    """Pages that are drawn: `pellucid.datasets.pages`, and what `degrade.scans` makes of them."""
+
+    fonts: str  # folder of fonts below the data folder
+    photos: str | None = None  # folder of photographs that are put into pages
+    channels: Literal[1, 3] = 1
+    pages: Count = 1600  # drawn in all: one a step, until there are as many
+    tune: Count = 24  # more pages, in fonts that are held back, which validate
+
+
 class Degrade(Table, frozen=True):
-    """What is done to a clean picture."""
+    """What is done to a clean image."""
 
     noise: str | None = None  # its text form, such as gaussian:0-75
     camera: str | None = None  # such as camera:iso=100-25600
-    graphics: Share = 0.0  # share of the camera's pictures that are drawn; half of them stay as they are
-    clean: Share = 0.0  # share of the pictures that get no noise at all ...
+    scans: tuple[str, ...] = ()  # such as scan:75-300,stains=1-5: each page draws one of them
+    graphics: Share = 0.0  # share of the camera's images that are drawn; half of them stay as they are
+    clean: Share = 0.0  # share of the images that get no noise at all ...
     clean_sharp: Share = 0.0  # ... at least this share of the camera's photographs that are not enlarged
-    clipped: Share = 0.5  # share of the pictures that are clipped to [0, 1] and rounded to 8 bit afterwards
+    clipped: Share = 0.5  # share of the images that are clipped to [0, 1] and rounded to 8 bit afterwards
     jitter: NotNegative = 0.05  # relative standard deviation of the error in the noise level that is told
 
     def __post_init__(self) -> None:
-        for text in (self.noise, self.camera):
+        for text in (self.noise, self.camera, *self.scans):
             if text is not None:
                 parse_noise(text)
-
-
-class UNetTable(Table, frozen=True, tag_field="kind", tag="unet"):
-    """A denoiser: `pellucid.networks.unet.UNetSettings`; the channels come from the data."""
-
-    widths: Widths
-    encoder: tuple[Whole, ...]
-    body: Whole
-    decoder: tuple[Whole, ...]
-    unshuffle: Count = 2
-    activation: Literal["relu", "gelu"] = "relu"
-    predicts: Literal["noise", "picture"] = "noise"
-
-    def __post_init__(self) -> None:
-        if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
-            raise UsageError(
-                f"{len(self.widths)} widths do not fit {len(self.encoder)} numbers in encoder and "
-                f"{len(self.decoder)} in decoder",
-                "Both hold one number less than widths",
-            )
-
-    @property
-    def stride(self) -> int:
-        """What patches must be multiples of."""
-        return self.unshuffle << (len(self.widths) - 1)  # each level halves the size
-
-
-class PhotoTable(UNetTable, frozen=True, tag_field="kind", tag="photo"):
-    """A denoiser of photographs: `pellucid.networks.photo.PhotoUNet`."""
-
-    estimator: Count = 16  # width of the part that estimates the noise
-    gains: tuple[Positive, Positive] = (1.0, 1.0)  # times luma and chroma levels, in the .onnx
-
-    @property
-    def stride(self) -> int:
-        """What patches must be multiples of."""
-        return max(8, super().stride)
-
-
-class EstimatorTable(Table, frozen=True, tag_field="kind", tag="estimator"):
-    """A noise estimator: `pellucid.networks.noise.NoiseEstimator`."""
-
-    width: Count
-
-    @property
-    def stride(self) -> int:
-        """What patches must be multiples of."""
-        return 4
-
-
-class AutoencoderTable(Table, frozen=True):
-    """What all autoencoders can be told: `pellucid.networks.autoencoder.Settings`."""
-
-    activation: Literal["relu", "elu", "gelu", "leaky"] = "relu"
-    output: Literal["sigmoid", "linear"] = "sigmoid"
-    dropout: Fraction = 0.0
-
-    @property
-    def stride(self) -> int:
-        """What the sides of pictures are padded to multiples of."""
-        return 1
-
-
-class DenseTable(AutoencoderTable, frozen=True, tag_field="kind", tag="dense"):
-    """`pellucid.networks.autoencoder.DenseSettings`."""
-
-    level: Count = 8
-    hidden: Count | None = None
-
-
-class ConvLatentTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-latent"):
-    """`pellucid.networks.autoencoder.ConvLatentSettings`."""
-
-    code: Count = 16
-    widths: Widths = (32, 64)
-    kernel: Count = 3
-    blocks: Whole = 0
-    hidden: Whole = 0
-
-
-class ConvPoolTable(AutoencoderTable, frozen=True, tag_field="kind", tag="conv-pool"):
-    """`pellucid.networks.autoencoder.ConvPoolSettings`."""
-
-    widths: Widths = (32, 32)
-    up: Literal["transposed", "nearest", "bilinear", "unpool"] = "transposed"
-
-    @property
-    def stride(self) -> int:
-        """What the sides of pictures are padded to multiples of."""
-        return 1 << len(self.widths)
 
 
 class Schedule(Table, frozen=True):
@@ -183,7 +119,7 @@ class Schedule(Table, frozen=True):
 
     steps: Count | None = None  # either so many steps ...
     epochs: Count | None = None  # ... or so many times through a set
-    batch: Count = 16  # pictures a step, over all processes
+    batch: Count = 16  # images a step, over all processes
     patch: Widths = (96,)  # pixels a side; of several, each serves an equal share of the steps
     optimizer: Literal["muon", "adamw", "adam"] = "muon"
     learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 2e-3  # the highest
@@ -205,13 +141,13 @@ class Recipe(Table, frozen=True):
     version: str
     purpose: str  # one sentence: what the network is for
     licence: str
-    trained_on: str  # the pictures, and their terms
-    data: Data | SetData
+    trained_on: str  # the images, and their terms
+    data: Data | SetData | PageData
     degrade: Degrade
-    network: UNetTable | PhotoTable | EstimatorTable | DenseTable | ConvLatentTable | ConvPoolTable
+    network: AnySettings
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "rmse", "bce"] = "charbonnier"
-    loss_floor: NotNegative | None = None  # divide each picture's loss by its noise level plus this
+    loss_floor: NotNegative | None = None  # divide each image's loss by its noise level plus this
     variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
     limits: str = ""  # where the network fails, in words
     reaches: str = ""  # what the trained network was measured at, in words
@@ -224,18 +160,36 @@ class Recipe(Table, frozen=True):
         for each in self.variants:
             if each.split("=")[0].split(".")[0] not in ("network", "schedule", "loss", "seed"):
                 raise UsageError(
-                    f"The variant {each} has other pictures, noise or names than the rest",
+                    f"The variant {each} has other images, noise or names than the rest",
                     "Vary keys of network or schedule, loss or seed, so that all can be compared",
                 )
         if isinstance(self.data, SetData):
             _check_set(self)
+        elif isinstance(self.data, PageData):
+            _check_pages(self)
         else:
             _check_crops(self, self.data)
+
+    @property
+    def family(self) -> Family:
+        """The family of the network."""
+        return family_of(self.network)
+
+    @property
+    def has_crops(self) -> bool:
+        """Whether the network learns from crops, else from a set."""
+        return not isinstance(self.data, SetData)
 
     @property
     def crops(self) -> Data:
         """The data of a network that learns from crops."""
         assert isinstance(self.data, Data)
+        return self.data
+
+    @property
+    def pages(self) -> PageData:
+        """The data of a network that learns from drawn pages."""
+        assert isinstance(self.data, PageData)
         return self.data
 
     @property
@@ -246,44 +200,52 @@ class Recipe(Table, frozen=True):
 
 
 def _check_set(recipe: Recipe) -> None:
-    if isinstance(recipe.network, (PhotoTable, EstimatorTable)):
-        raise UsageError("Such a network is not for a set of small pictures", "Train it on crops")
+    if not recipe.family.sets:
+        raise UsageError("Such a network is not for a set of small images", "Train it on crops")
     data = recipe.set
     _, channels = KNOWN_SETS.get(data.name, (data.size, data.channels))
     if data.channels != channels:
-        raise UsageError(
-            f"The pictures of {data.name} have {channels} channels", f"Set channels = {channels}"
-        )
+        raise UsageError(f"The images of {data.name} have {channels} channels", f"Set channels = {channels}")
     for name in IDLE_FOR_SETS:
         place, _, key = name.rpartition(".")
         table = getattr(recipe, place) if place else recipe
         if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
-            raise UsageError(f"{name} does nothing for a set of small pictures", "Leave it out")
+            raise UsageError(f"{name} does nothing for a set of small images", "Leave it out")
     noise = recipe.degrade.noise
-    if isinstance(recipe.network, UNetTable) and not isinstance(noise and parse_noise(noise), Gaussian):
-        raise UsageError(f"A U-Net is told the noise level, and the noise is {noise}", Gaussian.usage())
+    if recipe.family.takes_sigma and not isinstance(noise and parse_noise(noise), Gaussian):
+        raise UsageError(f"A U-Net is given the noise level, and the noise is {noise}", Gaussian.usage())
     if recipe.loss == "bce" and getattr(recipe.network, "output", "linear") != "sigmoid":
         raise UsageError("BCE is for pixels from 0 to 1", 'Set output = "sigmoid", or another loss')
 
 
+def _check_pages(recipe: Recipe) -> None:
+    scans = recipe.degrade.scans
+    if recipe.family.crops != "pages":
+        raise UsageError("Only a network for pages is trained on pages", 'Set kind = "page" in [network]')
+    if not scans or not all(isinstance(parse_noise(each), Scan) for each in scans):
+        raise UsageError(f"The scans of [degrade] are {list(scans)}", Scan.usage())
+    if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
+        stride = recipe.network.stride
+        raise UsageError("Pages have no epochs, and patches of the network's stride", f"Set steps, and multiples of {stride}")
+
+
 def _check_crops(recipe: Recipe, data: Data) -> None:
-    schedule, degrade, network = recipe.schedule, recipe.degrade, recipe.network
-    if isinstance(network, AutoencoderTable):
+    schedule, family = recipe.schedule, recipe.family
+    if family.crops == "pages":
+        raise UsageError("A network for pages is not trained on crops", 'Set kind = "pages" in [data]')
+    if family.crops is None:
         raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
     if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
         raise UsageError("Crops have no epochs and no plateaus", "Set steps, and no plateau or stop_after")
-    if isinstance(network, EstimatorTable) and recipe.loss != "charbonnier":
+    if not family.denoises and recipe.loss != "charbonnier":
         raise UsageError("An estimator has a loss of its own", "Leave loss out")
     losses = ("charbonnier", "l1", "mse", "rmse")
     if recipe.loss not in losses:
         raise UsageError(f"{recipe.loss} is no loss for this network", f"Choose {' or '.join(losses)}")
-    text: str | None
-    kind: type[Noise]
-    text, kind, name = degrade.camera, Camera, "camera"
-    if isinstance(network, UNetTable) and not isinstance(network, PhotoTable):
-        text, kind, name = degrade.noise, Gaussian, "noise"
+    key, kind = CROPS_NOISE[family.crops]
+    text: str | None = getattr(recipe.degrade, key)
     if text is None or not isinstance(parse_noise(text), kind):
-        raise UsageError(f"The {name} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
+        raise UsageError(f"The {key} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
     if data.vivid and data.channels == 1:
         raise UsageError("Grey crops have no colours to make vivid", "Set channels = 3, or leave out vivid")
     if data.vivid and not data.shrunk:
@@ -295,7 +257,7 @@ def _check_crops(recipe: Recipe, data: Data) -> None:
             f"A patch of {max(schedule.patch)} pixels does not fit crops of {data.crop}",
             "Set a larger crop or a smaller patch",
         )
-    stride = network.stride
+    stride = recipe.network.stride
     if any(patch % stride for patch in schedule.patch):
         raise UsageError(
             f"Patches of {schedule.patch} pixels do not fit a network of stride {stride}",

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.training.recipe import RECIPES, Recipe, Table
+from pellucid.training.recipe import RECIPES, Recipe
 
 
 def recipe_path(name_or_path: str | Path) -> Path:
@@ -131,7 +131,9 @@ def _keys(content: dict[str, Any]) -> dict[str, list[str]]:
     """The keys that this recipe can have, such as network.widths, and the words that each can be."""
     keys = {}
     for name, hint in typing.get_type_hints(Recipe).items():
-        kinds = [table for table in _parts(hint) if isinstance(table, type) and issubclass(table, Table)]
+        kinds = [
+            table for table in _parts(hint) if isinstance(table, type) and issubclass(table, msgspec.Struct)
+        ]
         tags = {str(kind.__struct_config__.tag): kind for kind in kinds}
         keys[name] = _words(hint)
         if len(kinds) > 1:

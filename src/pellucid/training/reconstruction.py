@@ -1,7 +1,7 @@
-"""Learning to rebuild small pictures: the autoencoders of the tutorials, noisy to clean or clean to clean.
+"""Learning to rebuild small images: the autoencoders of the tutorials, noisy to clean or clean to clean.
 
 The whole set lies in memory as one uint8 tensor, and a batch is an index into it: no files, no worker
-processes, and little Python, since a picture of 28 x 28 pixels costs less than looking after it would.
+processes, and little Python, since an image of 28 x 28 pixels costs less than looking after it would.
 """
 
 import logging
@@ -15,22 +15,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid.datasets.dataset import Dataset
-from pellucid.datasets.folder import picture_files
+from pellucid.datasets.folder import image_files
+from pellucid.datasets.images import folder_dataset
 from pellucid.datasets.named import SETS, load_dataset
-from pellucid.datasets.pictures import folder_dataset
-from pellucid.images.noise import Gaussian, Noise, parse_noise
+from pellucid.noise.base import Noise
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.sensor import Gaussian
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import Recipe, SetData, UNetTable
+from pellucid.training.recipe import Recipe, SetData
 
 log = logging.getLogger("pellucid")
 
-JUDGED = 1000  # pictures at a time when the network is judged
+JUDGED = 1000  # images at a time when the network is judged
 LOOK_EVERY = 100  # steps between two looks whether the network has collapsed, in the first epoch or 100 steps
 
 
 class Reconstruction:
-    """A set of small pictures, in epochs.
+    """A set of small images, in epochs.
 
     Parameters
     ----------
@@ -38,13 +40,13 @@ class Reconstruction:
     data_dir : Path
         Where the sets lie; a named one that is not there is downloaded.
     device : torch.device
-        Keeps the pictures, as uint8, and makes the noise.
+        Keeps the images, as uint8, and makes the noise.
     """
 
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         self.recipe, self.data = recipe, recipe.set
         if self.data.judge is not None:  # needed when all is learned, which is late to find it missing
-            picture_files([(data_dir or Path()) / self.data.judge])
+            image_files([(data_dir or Path()) / self.data.judge])
         dataset = load_set(self.data, data_dir, recipe.seed)
         self.note = dataset.note
         self.train, self.validation = (
@@ -52,7 +54,7 @@ class Reconstruction:
             for part in (dataset.train, dataset.validation)
         )
         self.noise = parse_noise(recipe.degrade.noise) if recipe.degrade.noise else None
-        self.told = isinstance(recipe.network, UNetTable)
+        self.takes_sigma = recipe.family.takes_sigma
         self.loss = LOSSES[recipe.loss]
         self.epoch = max(1, len(self.train) // recipe.schedule.batch)
         self.shuffled, self.order = -1, torch.empty(0)
@@ -61,7 +63,7 @@ class Reconstruction:
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
-        """The loss of each of `count` pictures."""
+        """The loss of each of `count` images."""
         clean = move(self.train[self.chosen(step, count)].float() / 255, self.data, random)
         denoised = self.run(network, *self.degrade(clean, random))
         last = max(self.epoch, LOOK_EVERY) - 1
@@ -71,7 +73,7 @@ class Reconstruction:
         return self.loss(denoised, clean)
 
     def chosen(self, step: int, count: int) -> Tensor:
-        """The numbers of this step's pictures; every epoch has an order of its own."""
+        """The numbers of this step's images; every epoch has an order of its own."""
         epoch, place = divmod(step, self.epoch)
         if epoch != self.shuffled:
             generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + epoch)
@@ -88,16 +90,16 @@ class Reconstruction:
         return noisy.contiguous(memory_format=torch.channels_last), drawn
 
     def run(self, network: Callable[..., Any], noisy: Tensor, noise: Noise | None) -> Tensor:
-        """The network's pictures: an autoencoder gives its code too, a U-Net is told the noise level.
+        """The network's images: an autoencoder gives its code too, a U-Net is given the noise level.
 
         Sides that do not fit are padded with their reflection, as `evaluation` does.
         """
         height, width = noisy.shape[2:]
         stride = self.recipe.network.stride
         padded = F.pad(noisy, (0, -width % stride, 0, -height % stride), mode="reflect")
-        if self.told:
+        if self.takes_sigma:
             sigma = torch.as_tensor(cast(Gaussian, noise).sigma, device=noisy.device)
-            denoised = network(padded, sigma.reshape(-1, 1, 1, 1))  # one level for all, or for each picture
+            denoised = network(padded, sigma.reshape(-1, 1, 1, 1))  # one level for all, or for each image
         else:
             denoised, _ = network(padded)
         return cast(Tensor, denoised[..., :height, :width])
@@ -117,7 +119,7 @@ class Reconstruction:
 
     @torch.no_grad()
     def judge(self, network: Any) -> dict[str, float]:
-        """Mean squared error and PSNR in dB over the validation pictures, with noise of seed 0."""
+        """Mean squared error and PSNR in dB over the validation images, with noise of seed 0."""
         random = TorchRandom(torch.Generator(self.train.device).manual_seed(0))
         errors = []
         network.eval()
@@ -135,7 +137,7 @@ class Reconstruction:
 
 
 def load_set(data: SetData, data_dir: Path | None, seed: int) -> Dataset:
-    """The pictures that a recipe names."""
+    """The images that a recipe names."""
     if data.name in SETS:
         return load_dataset(data.name, data_dir=data_dir)
     folder = (data_dir or Path()) / data.name
@@ -143,15 +145,15 @@ def load_set(data: SetData, data_dir: Path | None, seed: int) -> Dataset:
     return folder_dataset(folder, size=data.size, channels=data.channels, fit=data.fit, test=share, seed=seed)
 
 
-def move(pictures: Tensor, data: SetData, random: TorchRandom) -> Tensor:
-    """Mirror, turn and shift each picture in its own way; beyond its edges it goes on as its reflection."""
+def move(images: Tensor, data: SetData, random: TorchRandom) -> Tensor:
+    """Mirror, turn and shift each image in its own way; beyond its edges it goes on as its reflection."""
     if not (data.flips or data.turns or data.rotation or data.shift):
-        return pictures
+        return images
 
     def draw(low: float, high: float) -> Tensor:
-        return random.between(low, high, pictures).flatten().to(pictures.device)
+        return random.between(low, high, images).flatten().to(images.device)
 
-    size = pictures.shape[-1]
+    size = images.shape[-1]
     angle = draw(-data.rotation, data.rotation)
     if data.turns:
         angle = angle + 90 * draw(0, 4).floor()
@@ -159,7 +161,7 @@ def move(pictures: Tensor, data: SetData, random: TorchRandom) -> Tensor:
     cos, sin = torch.cos(angle.deg2rad()), torch.sin(angle.deg2rad())
     across, down = ((2 * draw(-data.shift, data.shift).round() / size) for _ in range(2))
     rows = [torch.stack([mirror * cos, -sin, across], 1), torch.stack([mirror * sin, cos, down], 1)]
-    grid = F.affine_grid(torch.stack(rows, 1), list(pictures.shape), align_corners=False)
-    # Linear interpolation would blur what is turned, and blurred pictures are easier than those that judge.
-    moved = F.grid_sample(pictures, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+    grid = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    # Linear interpolation would blur what is turned, and blurred images are easier than those that judge.
+    moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
     return moved.clip(0, 1)

@@ -1,44 +1,40 @@
-"""What a run ends with: its figures on the test pictures, and a page that shows them."""
+"""What a run ends with: its figures on the test images, and a page that shows them."""
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import msgspec
 
-from pellucid.datasets.pictures import folder_dataset
-from pellucid.evaluation.contender import Contender, open_contenders
+from pellucid.datasets.images import folder_dataset
+from pellucid.evaluation.codes import evaluate_codes
+from pellucid.evaluation.contender import open_contenders
+from pellucid.evaluation.images import ImageSet
 from pellucid.evaluation.measure import evaluate
-from pellucid.evaluation.pictures import PictureSet
 from pellucid.evaluation.report import write_results, write_text
-from pellucid.evaluation.results import CodeFacts, Row
-from pellucid.images.noise import parse_noise
+from pellucid.evaluation.results import Row
 from pellucid.inference.card import Layer
 from pellucid.networks.summary import layers
+from pellucid.noise.registry import parse_noise
 from pellucid.training.checkpoint import make_network
-from pellucid.training.export import picture_sides
 from pellucid.training.recipe import Recipe, SetData
 from pellucid.training.reconstruction import load_set
 
 log = logging.getLogger("pellucid")
 
-JudgeCodes: TypeAlias = Callable[[Sequence[Contender], Sequence[PictureSet]], tuple[CodeFacts, ...]]
-
 
 def describe(recipe: Recipe) -> list[Layer]:
     """List the layers of a recipe's network, untrained."""
-    network = make_network(recipe)
-    return layers(network, (recipe.data.channels, *picture_sides(network)))
+    return layers(make_network(recipe), recipe.family, recipe.data.channels)
 
 
-def test_set(data: SetData, data_dir: Path | None, seed: int) -> PictureSet:
-    """The set's own test pictures, or all of the folder that judges."""
-    pictures = PictureSet.of(load_set(data, data_dir, seed))
+def test_set(data: SetData, data_dir: Path | None, seed: int) -> ImageSet:
+    """The set's own test images, or all of the folder that judges."""
+    images = ImageSet.of(load_set(data, data_dir, seed))
     if data.judge is None:
-        return pictures
+        return images
     folder = folder_dataset(
         (data_dir or Path()) / data.judge,
         size=data.size,
@@ -48,12 +44,12 @@ def test_set(data: SetData, data_dir: Path | None, seed: int) -> PictureSet:
         test=0,
     )
     judge = list(folder.train)
-    note = f"{len(judge)} pictures of {data.size} x {data.size} pixels"
-    seen = {each.tobytes() for each in (*pictures.train, *pictures.validation)}
+    note = f"{len(judge)} images of {data.size} x {data.size} pixels"
+    seen = {each.tobytes() for each in (*images.train, *images.validation)}
     if copies := sum(each.tobytes() in seen for each in judge):
-        note += f"; {copies} of them are copies of pictures in {data.name}, from which the network learned"
+        note += f"; {copies} of them are copies of images in {data.name}, from which the network learned"
         log.warning("%s: %s", data.judge, note)
-    return replace(pictures, name=data.judge, test=judge, labels=None, note=note)
+    return replace(images, name=data.judge, test=judge, labels=None, note=note)
 
 
 def report(
@@ -62,38 +58,34 @@ def report(
     runs: Sequence[Path],
     *,
     data_dir: Path | None = None,
-    judge_codes: JudgeCodes = lambda *_: (),
 ) -> dict[str, dict[str, float]]:
-    """Judge runs on the test pictures of their set; write ``metrics.json``, the tables and ``report.html``.
+    """Judge runs on the test images of their set; write ``metrics.json``, the tables and ``report.html``.
 
     Where training drew the noise level from a range, the middle of the range judges.
 
     Parameters
     ----------
     recipe : Recipe
-        Of a set: what learns from crops has no test pictures of its own, and gets no report.
+        Of a set: what learns from crops has no test images of its own, and gets no report.
     folder : Path
         Where the report of all runs goes.
     runs : sequence of Path
         The run folders; each gets its own ``metrics.json``.
     data_dir : Path, optional
-    judge_codes : function of (contenders, sets)
-        Finds out what the codes of networks hold, as `pellucid.latent.judge.judge_codes` does, which this
-        room cannot import; by default nothing does.
 
     Returns
     -------
     dict of str to dict
-        For each run ``test_mse``, in units of white squared, and ``test_psnr``, the mean of the pictures'
+        For each run ``test_mse``, in units of white squared, and ``test_psnr``, the mean of the images'
         PSNR in dB; ``input_mse`` and ``input_psnr`` of the noisy input, unless it has no noise.
     """
     if not isinstance(recipe.data, SetData):
         return {}
     noise = recipe.degrade.noise and str(parse_noise(recipe.degrade.noise).middle())
-    pictures = test_set(recipe.data, data_dir, recipe.seed)
+    images = test_set(recipe.data, data_dir, recipe.seed)
     contenders = open_contenders(runs)
-    evaluation = evaluate(contenders, [pictures], [noise or "gaussian:0"], baselines=noise is not None)
-    evaluation = msgspec.structs.replace(evaluation, codes=judge_codes(contenders, [pictures]))
+    evaluation = evaluate(contenders, [images], [noise or "gaussian:0"], baselines=noise is not None)
+    evaluation = msgspec.structs.replace(evaluation, codes=evaluate_codes(contenders, [images]))
     write_results(folder, evaluation)
     rows = [row for row in evaluation.rows if row.kind == "network"]
     (noisy,) = (row for row in evaluation.rows if row.kind == "noisy")

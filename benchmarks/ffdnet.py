@@ -1,0 +1,191 @@
+"""FFDNet, the learned peer: its authors' weights under the protocol of `benchmarks.quality`.
+
+    python -m benchmarks.ffdnet --weights FOLDER      # models/ of https://github.com/cszn/FFDNet
+    python -m benchmarks.ffdnet --tiny                # random weights of the same shape
+
+Zhang, Zuo and Zhang, "FFDNet: Toward a fast and flexible solution for CNN-based image denoising", IEEE TIP
+27 (9), 2018, doi:10.1109/TIP.2018.2839891. The weights for noise that is not clipped (`FFDNet_gray.mat`,
+`FFDNet_color.mat`) run in ONNX Runtime, as ours do, on one thread.
+
+White noise: the level is given. Photographs: one level for all crops, chosen on the 26 crops of PolyU that
+may be looked at; `photo-best`, which is given nothing, is measured in `benchmarks.photos`.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import Desk, add_noise, arguments, best_times, facts, megapixels, table
+from benchmarks.peers import Method, methods, use_one_thread
+from benchmarks.quality import SETS, SIGMAS, TIMED, TITLES, score
+from pellucid.datasets.folder import read_samples
+from pellucid.inference.session import runtime
+from pellucid.metrics.quality import psnr
+
+Weights: TypeAlias = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+FILES = {1: ("FFDNet_gray.mat", 15, 64), 3: ("FFDNet_color.mat", 12, 96)}  # by channels: file, layers, width
+OURS = ("gaussian-best", "gaussian-fast")
+PHOTO_SIGMAS = (3, 5, 7.5, 10)
+CHOSEN = ("Canon600D", "Canon80D")  # the crops that may be looked at
+
+
+def read_weights(path: Path) -> Weights:
+    """The convolutions of a MatConvNet file, for images whose axes are swapped: MATLAB's are reversed."""
+    import h5py  # type: ignore[import-untyped]
+
+    with h5py.File(path) as file:
+        layers = [file[reference]["weights"] for reference in file["net/layers"][:, 0]]
+        # Layers without weights have an empty array in their place.
+        found = [
+            [file[each][()] for each in layer[:, 0]] for layer in layers if "MATLAB_empty" not in layer.attrs
+        ]
+    return [(kernel.astype(np.float32), bias.ravel().astype(np.float32)) for kernel, bias in found]
+
+
+def random_weights(channels: int) -> Weights:
+    """Weights that remove nothing worth measuring, in the shapes of the published ones."""
+    _, layers, width = FILES[channels]
+    rng = np.random.default_rng(0)
+    widths = [4 * channels + 1, *[width] * (layers - 1), 4 * channels]
+    return [
+        (rng.normal(0, 0.05, (after, before, 3, 3)).astype(np.float32), np.zeros(after, np.float32))
+        for before, after in zip(widths[:-1], widths[1:], strict=True)
+    ]
+
+
+def build(weights: Weights) -> Method:
+    """A denoiser of pixels (h, w, c) whose noise level is given."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, tensors, here = [], [], "x"
+    for number, (kernel, bias) in enumerate(weights):
+        tensors += [
+            numpy_helper.from_array(kernel, f"k{number}"),
+            numpy_helper.from_array(bias, f"b{number}"),
+        ]
+        nodes.append(
+            helper.make_node("Conv", [here, f"k{number}", f"b{number}"], [f"c{number}"], pads=[1, 1, 1, 1])
+        )
+        here = f"c{number}"
+        if number < len(weights) - 1:
+            nodes.append(helper.make_node("Relu", [here], [f"r{number}"]))
+            here = f"r{number}"
+    value = partial(helper.make_tensor_value_info, elem_type=TensorProto.FLOAT)
+    inputs = [value("x", shape=[1, weights[0][0].shape[1], "h", "w"])]
+    outputs = [value(here, shape=[1, weights[-1][0].shape[0], "h", "w"])]
+    graph = helper.make_graph(nodes, "ffdnet", inputs, outputs, tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    options = runtime().SessionOptions()
+    options.intra_op_num_threads = 1
+    session = runtime().InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+    return partial(denoise, session)
+
+
+def denoise(session: Any, noisy: NDArray[Any], sigma: float) -> NDArray[Any]:
+    """Four images of half the size and a map of the level go in; four denoised ones come out."""
+    h, w, c = noisy.shape
+    even = np.pad(noisy, ((0, h % 2), (0, w % 2), (0, 0)), "edge").transpose(2, 1, 0)  # (c, w, h)
+    high, wide = even.shape[1] // 2, even.shape[2] // 2
+    quarters = even.reshape(c, high, 2, wide, 2).transpose(0, 2, 4, 1, 3).reshape(4 * c, high, wide)
+    level = np.full((1, high, wide), sigma, np.float32)
+    (clean,) = session.run(None, {"x": np.concatenate([quarters, level])[None].astype(np.float32)})
+    whole = clean.reshape(c, 2, 2, high, wide).transpose(0, 3, 1, 4, 2).reshape(even.shape)
+    pixels: NDArray[Any] = whole.transpose(2, 1, 0)[:h, :w]
+    return pixels
+
+
+def measure_white(desk: Desk, networks: dict[int, Method]) -> dict[str, list[float]]:
+    """PSNR of each image, noise neither clipped nor rounded."""
+    scores = {}
+    for name, channels in SETS.items():
+        images = desk.images(f"test/{name}", channels, 1 if desk.tiny else None)
+        for sigma in SIGMAS:
+            scores[f"{name}/{sigma}"] = score(networks[channels], images, float(sigma), clipped=False)
+            print(name, sigma, np.mean(scores[f"{name}/{sigma}"]).round(3), flush=True)
+    return scores
+
+
+def measure_photos(desk: Desk, network: Method) -> dict[str, Any]:
+    """PSNR of PolyU's crops, 8 bit in and out, at the level that is best on the crops that may be seen."""
+    files = sorted(desk.folder("real/polyu").glob("*_real.JPG"))
+    seen = [file for file in files if file.name.startswith(CHOSEN)]
+    means = {sigma: np.mean([crop(network, file, sigma) for file in seen]) for sigma in PHOTO_SIGMAS}
+    best = max(PHOTO_SIGMAS, key=lambda sigma: means[sigma])
+    return {"sigma": best, "psnr": {file.stem: crop(network, file, best) for file in files}}
+
+
+def crop(network: Method, file: Path, sigma: float) -> float:
+    noisy, clean = (
+        read_samples(path, 3).astype(np.float32) / 255
+        for path in (file, file.with_name(file.name.replace("_real", "_mean")))
+    )
+    levels = np.rint(network(noisy, sigma / 255).clip(0, 1) * 255) / 255
+    return round(psnr(levels, clean, data_range=1.0), 3)
+
+
+def measure_time(desk: Desk, networks: dict[int, Method]) -> dict[str, dict[str, float]]:
+    """CPU seconds a megapixel, one thread, in turns with ours."""
+    seconds = {}
+    for kind, (name, number) in TIMED.items():
+        noisy = add_noise(desk.images(f"test/{name}", SETS[name], number)[-1], 25, clipped=False)
+        peers = {"FFDNet": networks[SETS[name]], **{each: methods()[each] for each in OURS}}
+        calls = {each: partial(method, noisy, 25 / 255) for each, method in peers.items()}
+        best = best_times(calls, rounds=1 if desk.tiny else 5)
+        seconds[kind] = {each: float(f"{best[each].cpu / megapixels([noisy]):.3g}") for each in calls}
+    return seconds
+
+
+def tables(figures: dict[str, Any], quality: dict[str, Any]) -> str:
+    rows = []
+    for key, scores in figures["white"].items():
+        name, sigma = key.split("/")
+        ours = [
+            f"{np.mean(quality[f'float/{key}/{each}']['psnr'][: len(scores)]):.2f}"
+            if f"float/{key}/{each}" in quality
+            else "–"
+            for each in OURS
+        ]
+        rows.append([f"{TITLES[name]}, {sigma}", f"{np.mean(scores):.2f}", *ours])
+    text = "White noise, not clipped, its level given: mean PSNR in dB.\n\n"
+    text += table(["Set, sigma", "FFDNet", *OURS], rows)
+    text += "\nCPU seconds a megapixel on one thread, all in one run:\n\n"
+    text += table(["Images", "FFDNet", *OURS], [[kind, *each.values()] for kind, each in figures["time"].items()])
+    if "photos" in figures:
+        photos = figures["photos"]
+        mean = np.mean(list(photos["psnr"].values()))
+        text += f"\nPolyU's 100 crops: {mean:.2f} dB with sigma {photos['sigma']} of 255 for all of them.\n"
+    return text
+
+
+def parse() -> argparse.Namespace:
+    parser = arguments(__doc__)
+    parser.add_argument("--weights", type=Path, help="the folder with the .mat files")
+    options = parser.parse_args()
+    if not options.tiny and not options.weights:
+        parser.error("Say where the weights are: --weights FOLDER")
+    return options
+
+
+def main() -> None:
+    options = parse()
+    use_one_thread()
+    desk = Desk("ffdnet", options)
+    weights = {
+        channels: random_weights(channels) if desk.tiny else read_weights(options.weights / file)
+        for channels, (file, _, _) in FILES.items()
+    }
+    networks = {channels: build(each) for channels, each in weights.items()}
+    figures: dict[str, Any] = {"facts": facts(), "white": measure_white(desk, networks)}
+    figures["time"] = measure_time(desk, networks)
+    if not desk.tiny:
+        figures["photos"] = measure_photos(desk, networks[3])
+    desk.write(figures)
+    desk.publish(tables(figures, Desk("quality", options).read().get("quality", {})))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Many images: what is read, where it is written, what is done already."""

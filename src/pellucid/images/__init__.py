@@ -1,1 +1,0 @@
-"""Pictures: in memory, on disk, their noise and how they are measured."""

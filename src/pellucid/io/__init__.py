@@ -1,0 +1,1 @@
+"""Image files: read into memory, written from it, and everything that a file carries next to its pixels."""

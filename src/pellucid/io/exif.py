@@ -1,0 +1,421 @@
+"""TIFF directories: what a TIFF file is, and the EXIF data that travel in the same structure.
+
+libvips reads and writes the pixels of a TIFF but drops its EXIF, and it cannot say how a file is compressed
+or whether the first page is only the preview of a camera's raw file, so the directories are read here.
+Tag numbers: TIFF revision 6.0 (Adobe, 1992) and Exif 2.32 (CIPA DC-008).
+"""
+
+import io
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from pellucid.io.orientation import is_turned, upright_point
+
+ORIENTATION, EXIF, GPS, INTEROPERABILITY = 274, 34665, 34853, 40965
+PIXEL_WIDTH, PIXEL_HEIGHT = 40962, 40963
+IPTC, IMAGEJ_SIZES, IMAGEJ = 33723, 50838, 50839
+IMAGE_WIDTH, IMAGE_HEIGHT, RELATED_WIDTH, RELATED_HEIGHT = 256, 257, 4097, 4098
+_RESOLUTION = X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
+
+# What turns with the pixels: widths and heights, pairs of resolutions, and where the subject is.
+_SIDES = ((PIXEL_WIDTH, PIXEL_HEIGHT), (IMAGE_WIDTH, IMAGE_HEIGHT), (RELATED_WIDTH, RELATED_HEIGHT))
+_PAIRS = ((X_RESOLUTION, Y_RESOLUTION), (41486, 41487))  # the latter of the focal plane
+_SUBJECTS = (37396, 41492)  # centre x, y, then a diameter or a width and a height; before it is turned
+_IN_THUMBNAIL = ((513, 514), (273, 279))  # offset and length of a JPEG, of a strip
+_THUMBNAIL = frozenset(tag for tags in _IN_THUMBNAIL for tag in tags)
+
+# What says how the pixels are stored, or is carried by libvips: not to be copied from one file to another.
+# 37724 are Photoshop's layers, which would still show the noisy image.
+_STRUCTURE = frozenset(
+    [*range(254, 267), 273, ORIENTATION, *range(277, 285), 292, 293, 296, 297, 301, 317, *range(320, 334)]
+) | frozenset([*range(336, 348), *range(512, 533), 700, IPTC, 34377, 34675, 37724])
+_INNER: tuple[tuple[int, ...], ...] = ((EXIF, GPS), (INTEROPERABILITY,), ())  # which directory holds which
+_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+_WORDS = {5: 4, 10: 4}  # rationals are two numbers of four bytes
+_LARGEST_VALUE = 1 << 26
+
+
+class BrokenDirectoryError(ValueError):
+    """The bytes are not a TIFF structure, or are cut off."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tag: its data in little-endian order, or the directory it points to."""
+
+    type: int
+    count: int
+    data: bytes
+    children: "Mapping[int, Entry]" = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The values of a tag that holds whole numbers."""
+        code = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}.get(self.type)
+        return struct.unpack(f"<{self.count}{code}", self.data) if code else ()
+
+
+_ONE = Entry(5, 1, struct.pack("<II", 1, 1))
+_NO_RESOLUTION = {X_RESOLUTION: _ONE, Y_RESOLUTION: _ONE, RESOLUTION_UNIT: Entry(3, 1, struct.pack("<H", 1))}
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a TIFF structure writes its numbers: byte order, and 32 or (BigTIFF) 64 bits."""
+
+    order: str
+    big: bool
+
+    @property
+    def sizes(self) -> tuple[str, str, str, int]:
+        """Formats of the number of entries, of one entry, of an offset, and the bytes of an inline value."""
+        count, row, offset = ("Q", "HHQ8s", "Q") if self.big else ("H", "HHI4s", "I")
+        return self.order + count, self.order + row, self.order + offset, 8 if self.big else 4
+
+    @classmethod
+    def read(cls, file: BinaryIO) -> tuple[Self, int]:
+        """Read the header: the layout, and where the first directory is."""
+        head = _exactly(file, 0, 8)
+        order = {b"II": "<", b"MM": ">"}.get(head[:2])
+        if order is None or head[2:4] not in (b"*\0", b"\0*", b"+\0", b"\0+"):
+            raise BrokenDirectoryError("no TIFF header")
+        layout = cls(order, big=b"+" in head[2:4])
+        place = _exactly(file, 8, 8) if layout.big else head[4:]
+        return layout, int(struct.unpack(layout.sizes[2], place)[0])
+
+
+def _exactly(file: BinaryIO, offset: int, size: int) -> bytes:
+    if size > _LARGEST_VALUE:
+        raise BrokenDirectoryError("a tag of more than 64 MB")
+    try:
+        file.seek(offset)
+        data = file.read(size)
+    except (OSError, OverflowError) as exc:
+        raise BrokenDirectoryError("a tag far beyond the end") from exc
+    if len(data) < size:
+        raise BrokenDirectoryError("cut off")
+    return data
+
+
+@dataclass(frozen=True)
+class _Row:
+    tag: int
+    type: int
+    count: int
+    raw: bytes
+    place: int  # of the value, in the file
+
+
+def _rows(file: BinaryIO, layout: _Layout, offset: int) -> tuple[list[_Row], int]:
+    """Read one directory: its rows, and where the next directory is (0: nowhere)."""
+    count_format, row_format, offset_format, inline = layout.sizes
+    count_size, row_size = struct.calcsize(count_format), struct.calcsize(row_format)
+    (count,) = struct.unpack(count_format, _exactly(file, offset, count_size))
+    table = _exactly(file, offset + count_size, count * row_size + inline)
+    rows = []
+    for start in range(0, count * row_size, row_size):
+        raw = table[start : start + row_size]
+        tag, kind, length, value = struct.unpack(row_format, raw)
+        place = offset + count_size + start + row_size - inline
+        if length * _SIZES.get(kind, 1) > inline:
+            (place,) = struct.unpack(offset_format, value)
+        rows.append(_Row(tag, kind, length, raw, place))
+    return rows, int(struct.unpack(offset_format, table[count * row_size :])[0])
+
+
+def _entry(file: BinaryIO, layout: _Layout, row: _Row) -> Entry:
+    size = _SIZES.get(row.type, 1)
+    data = _exactly(file, row.place, size * row.count)
+    word = _WORDS.get(row.type, size)
+    if layout.order == ">" and word > 1:
+        data = b"".join(data[i : i + word][::-1] for i in range(0, len(data), word))
+    return Entry(row.type, row.count, data)
+
+
+def _directory(file: BinaryIO, layout: _Layout, offset: int, level: int = 0) -> dict[int, Entry]:
+    """Read what a directory says about the image, and the EXIF directories inside it."""
+    entries: dict[int, Entry] = {}
+    for row in _rows(file, layout, offset)[0]:
+        if row.type not in _SIZES or (level == 0 and row.tag in _STRUCTURE):
+            continue
+        entry = _entry(file, layout, row)
+        if row.tag in _INNER[level] and entry.numbers:
+            entry = Entry(4, 1, b"", _directory(file, layout, entry.numbers[0], level + 1))
+        if entry.data or entry.children:  # a directory without entries is not allowed
+            entries[row.tag] = entry
+    return entries
+
+
+def pages(path: Path) -> Iterator[dict[int, Entry]]:
+    """Read the short tags of a TIFF file, one page after the other.
+
+    Raises
+    ------
+    BrokenDirectoryError
+        When the file is not a TIFF or is cut off.
+    """
+    with path.open("rb") as file:
+        layout, offset = _Layout.read(file)
+        seen: set[int] = set()
+        while offset and offset not in seen:
+            seen.add(offset)
+            rows, following = _rows(file, layout, offset)
+            short = [row for row in rows if row.type in _SIZES and row.count <= 1000]
+            yield {row.tag: _entry(file, layout, row) for row in short}
+            offset = following
+
+
+def exif_of_tiff(path: Path) -> bytes | None:
+    """Collect what a TIFF file says about its image, other than how the pixels are stored, as EXIF."""
+    with path.open("rb") as file:
+        layout, offset = _Layout.read(file)
+        entries = _directory(file, layout, offset) | _unitless(file, layout, offset)
+    sizes = entries[IMAGEJ_SIZES].numbers if IMAGEJ_SIZES in entries else ()
+    if layout.order == ">" and IMAGEJ in entries and sizes:
+        entries[IMAGEJ] = replace(entries[IMAGEJ], data=_imagej_turned(entries[IMAGEJ].data, sizes))
+    kept = {tag: entry for tag, entry in entries.items() if entry.type not in (16, 17, 18)}
+    if not kept:
+        return None
+    return b"II*\0" + struct.pack("<I", 8) + _packed(kept, {}, 8, _Layout("<", big=False), 0)
+
+
+def iptc_of_tiff(path: Path) -> bytes | None:
+    """Find the IPTC records of a TIFF file; whatever the type of the tag, they are bytes."""
+    with path.open("rb") as file, suppress(BrokenDirectoryError):  # the image may be read all the same
+        layout, offset = _Layout.read(file)
+        for row in _rows(file, layout, offset)[0]:
+            if row.tag == IPTC and row.type in _SIZES:
+                return _exactly(file, row.place, _SIZES[row.type] * row.count)
+    return None
+
+
+def _unitless(file: BinaryIO, layout: _Layout, offset: int) -> dict[int, Entry]:
+    """Find a resolution that has no unit, such as ImageJ's pixels per micrometre; 1 by 1 says nothing."""
+    rows = [row for row in _rows(file, layout, offset)[0] if row.tag in _RESOLUTION and row.type in (3, 5)]
+    found = {row.tag: _entry(file, layout, row) for row in rows if row.count == 1}
+    known = len(found) == 3 and found[RESOLUTION_UNIT].numbers == (1,) and found != _NO_RESOLUTION
+    return found if known else {}
+
+
+def _imagej_turned(data: bytes, sizes: Sequence[int]) -> bytes:
+    """Turn the byte order of what ImageJ adds to a TIFF: a table, then texts in UTF-16, numbers, and bytes.
+
+    The table has four bytes of magic, then kind and number of each sort of part; `sizes` are those of the
+    table and of each part (ij/io/TiffEncoder.java).
+    """
+
+    def turned(part: bytes, width: int) -> bytes:
+        return b"".join(part[i : i + width][::-1] for i in range(0, len(part), width))
+
+    table, place, kinds = data[: sizes[0]], sizes[0], list[bytes]()
+    for i in range(4, len(table), 8):
+        number = int.from_bytes(table[i + 4 : i + 8], "big")
+        kinds += [table[i : i + 4]] * min(number, len(sizes) - len(kinds))
+    parts = [turned(table, 4)]
+    for kind, size in zip(kinds, sizes[1:], strict=False):
+        width = {b"info": 2, b"labl": 2, b"prop": 2, b"rang": 8}.get(kind, 1)
+        parts.append(turned(data[place : place + size], width))
+        place += size
+    return b"".join(parts) + data[place:]
+
+
+def _packed(
+    entries: Mapping[int, Entry], ready: Mapping[int, bytes], base: int, layout: _Layout, following: int
+) -> bytes:
+    """Lay out a directory at offset `base`, its values behind it; `ready` rows are copied as they are."""
+    count_format, row_format, offset_format, inline = layout.sizes
+    tags = sorted({*entries, *ready})
+    size = struct.calcsize(count_format) + len(tags) * struct.calcsize(row_format) + inline
+    rows, values = [], bytearray()
+    for tag in tags:
+        if tag in ready:
+            rows.append(ready[tag])
+            continue
+        entry, place = entries[tag], base + size + len(values)
+        data = entry.data
+        if entry.children:
+            values += _packed(entry.children, {}, place, layout, 0)
+            data = struct.pack("<I", place)
+        elif len(data) > inline:
+            values += data
+            data = struct.pack(offset_format, place)
+        values += b"\0" * (len(values) % 2)  # values start at even offsets
+        rows.append(struct.pack(row_format, tag, entry.type, entry.count, data))
+    table = struct.pack(count_format, len(tags)) + b"".join(rows) + struct.pack(offset_format, following)
+    return table + bytes(values)
+
+
+def add_to_tiff(path: Path, exif: bytes, iptc: bytes, *, unitless: bool) -> None:
+    """Write EXIF and IPTC into a little-endian TIFF file, beside the tags that it has.
+
+    The first directory is written anew at the end of the file, where there is room for more tags. With
+    `unitless` the resolution there, which libvips always writes, gives way to one without a unit.
+    """
+    entries: dict[int, Entry] = {IPTC: Entry(7, len(iptc), iptc)} if iptc else {}
+    own: dict[int, Entry] = {}
+    with suppress(BrokenDirectoryError, struct.error):
+        source = io.BytesIO(exif)
+        layout, offset = _Layout.read(source)
+        own = _unitless(source, layout, offset)
+        entries |= _directory(source, layout, offset)
+    own = (own or _NO_RESOLUTION) if unitless else {}
+    if not entries and not own:
+        return
+    with path.open("r+b") as file:
+        layout, offset = _Layout.read(file)
+        rows, following = _rows(file, layout, offset)
+        ready = {row.tag: row.raw for row in rows if row.tag not in own}
+        wanted = {tag: entry for tag, entry in entries.items() if tag not in ready} | own
+        end = file.seek(0, io.SEEK_END)
+        end += file.write(b"\0" * (end % 8))
+        file.write(_packed(wanted, ready, end, layout, following))
+        file.seek(8 if layout.big else 4)
+        file.write(struct.pack(layout.sizes[2], end))
+
+
+def orientation_of(exif: bytes) -> int:
+    """Read from EXIF data how the stored image has to be turned, 1 to 8; 1 (upright) by default."""
+    file = io.BytesIO(exif)
+    with suppress(BrokenDirectoryError, struct.error, IndexError):
+        layout, offset = _Layout.read(file)
+        for row in _rows(file, layout, offset)[0]:
+            if row.tag == ORIENTATION and _entry(file, layout, row).numbers[0] in range(1, 9):
+                return _entry(file, layout, row).numbers[0]
+    return 1
+
+
+def upright(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
+    """Adapt EXIF data to an image whose pixels were turned upright and are about to change.
+
+    The orientation becomes 1; sizes, resolutions and the subject's area turn with the pixels. Only these
+    numbers change, in place: all other bytes, such as a camera's own notes whose offsets would not survive a
+    move, stay what and where they are. The thumbnail shows the image as it was, noisy and unturned, and is
+    removed: viewers make their own, and one from the result could be made only after the last row, when
+    what precedes the pixels in a file has long been written.
+
+    Parameters
+    ----------
+    exif : bytes
+        A TIFF structure; what is broken in it is returned unchanged.
+    orientation : int
+        How the pixels were turned, 1 to 8.
+    size : (width, height)
+        Of the upright image, in pixels.
+    """
+    file = io.BytesIO(exif)
+    try:
+        layout, offset = _Layout.read(file)
+        rows, following = _rows(file, layout, offset)
+    except (BrokenDirectoryError, struct.error):
+        return exif
+    data, table_end = bytearray(exif), _table_end(layout, offset, rows)
+    ends, found = [table_end], {row.tag: row for row in rows}
+    for tag in (GPS, EXIF, INTEROPERABILITY):  # the last is inside the second
+        with suppress(BrokenDirectoryError, struct.error, LookupError):
+            (inner,) = _entry(file, layout, found[tag]).numbers
+            more = _rows(file, layout, inner)[0]
+            ends.append(_table_end(layout, inner, more))
+            found |= {(row.tag if tag != GPS else -row.tag): row for row in more}
+    for place, value in _turned_values(file, layout, found, orientation, size):
+        data[place : place + len(value)] = value
+    if following:
+        pointer = table_end - layout.sizes[3]
+        data[pointer:table_end] = bytes(layout.sizes[3])
+        ends += [row.place + row.count * _SIZES.get(row.type, 1) for row in found.values()]
+        del data[max(*ends, _thumbnail_start(exif, layout, following)) :]
+    return bytes(data)
+
+
+def _table_end(layout: _Layout, offset: int, rows: Sequence[_Row]) -> int:
+    count_format, row_format, _, inline = layout.sizes
+    return offset + struct.calcsize(count_format) + len(rows) * struct.calcsize(row_format) + inline
+
+
+def _turned_values(
+    file: BinaryIO, layout: _Layout, rows: Mapping[int, _Row], orientation: int, size: tuple[int, int]
+) -> Iterator[tuple[int, bytes]]:
+    """Give the place and the new bytes of each value that depends on the orientation."""
+    turned = is_turned(orientation)
+    new = {ORIENTATION: 1}
+    if turned:
+        new |= {tag: side for tags in _SIDES for tag, side in zip(tags, size, strict=True)}
+    width, height = size[::-1] if turned else size
+    for tag in (*new, *_SUBJECTS):
+        # A value may be missing, cut off, of a wrong type, or too large for its type.
+        with suppress(BrokenDirectoryError, struct.error, LookupError):
+            row = rows[tag]
+            code = {3: "H", 4: "I"}[row.type]
+            values = list(_entry(file, layout, row).numbers)
+            if tag in new:
+                values[0] = new[tag]
+            else:
+                values[:2] = upright_point(values[0], values[1], width - 1, height - 1, orientation)
+                values[2:] = values[:1:-1] if turned else values[2:]
+            yield row.place, struct.pack(f"{layout.order}{row.count}{code}", *values)
+    for one, two in _PAIRS if turned else ():
+        with suppress(BrokenDirectoryError, LookupError):
+            pair = rows[one], rows[two]
+            if all((row.type, row.count) == (5, 1) for row in pair):
+                first, second = (_exactly(file, row.place, 8) for row in pair)
+                yield from ((pair[0].place, second), (pair[1].place, first))
+
+
+def _thumbnail_start(exif: bytes, layout: _Layout, offset: int) -> int:
+    """Find where the thumbnail and its directory begin, as far as they are the end of the data."""
+    file, start = io.BytesIO(exif), len(exif.rstrip(b"\0"))
+    try:
+        rows = _rows(file, layout, offset)[0]
+        parts = [(offset, _table_end(layout, offset, rows))]
+        parts += [(row.place, row.place + row.count * _SIZES.get(row.type, 1)) for row in rows]
+        places = {row.tag: _entry(file, layout, row).numbers[0] for row in rows if row.tag in _THUMBNAIL}
+    except (BrokenDirectoryError, struct.error, IndexError):
+        return len(exif)
+    parts += [
+        (places[one], places[one] + places[two]) for one, two in _IN_THUMBNAIL if {one, two} <= set(places)
+    ]
+    for first, last in sorted(parts, key=lambda part: part[1], reverse=True):
+        if last >= start - 1:  # but for a byte that fills up
+            start = min(start, first)
+    return start
+
+
+def resolution_of(exif: bytes) -> tuple[float, float] | None:
+    """Read the pixels per millimetre, horizontal and vertical, from EXIF data; None when they do not say."""
+    file = io.BytesIO(exif)
+    try:
+        layout, offset = _Layout.read(file)
+        return resolution_in({row.tag: _entry(file, layout, row) for row in _rows(file, layout, offset)[0]})
+    except (BrokenDirectoryError, struct.error):
+        return None
+
+
+def resolution_in(tags: Mapping[int, Entry]) -> tuple[float, float] | None:
+    """The same from tags that have been read."""
+    try:
+        x, y = (struct.unpack("<II", tags[tag].data) for tag in (X_RESOLUTION, Y_RESOLUTION))
+        code = tags[RESOLUTION_UNIT].numbers[0] if RESOLUTION_UNIT in tags else 2
+        unit = {2: 25.4, 3: 10.0}[code]
+        return (x[0] / x[1] / unit, y[0] / y[1] / unit) if x[0] and y[0] else None
+    except (struct.error, KeyError, IndexError, ZeroDivisionError):
+        return None

@@ -1,0 +1,1 @@
+"""How far an image is from another, and how noisy it is."""

@@ -1,0 +1,1 @@
+"""Simulated degradations as values, one formula each for NumPy and torch."""

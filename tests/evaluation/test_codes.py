@@ -1,0 +1,87 @@
+"""What a report says of codes is what they hold."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+
+from pellucid.evaluation.codes import evaluate_codes
+from pellucid.evaluation.contender import open_contenders
+from pellucid.evaluation.images import ImageSet
+from pellucid.inference.codec import Codec
+from tests.coded import Coded, images
+
+
+@pytest.fixture(scope="module")
+def digits() -> ImageSet:
+    """Small digits with their classes: 300 to train, 60 to test, 12 x 12."""
+    images, labels = load_digits(return_X_y=True)
+    padded = np.pad(
+        (images[:360] * 15).astype(np.uint8).reshape(-1, 8, 8, 1), ((0, 0), (2, 2), (2, 2), (0, 0))
+    )
+    every, classes = list(padded), labels[:360]
+    return ImageSet("digits", every[300:], [], "", every[:300], classes[300:], classes[:300])
+
+
+def test_the_error_is_that_of_the_decoded_images(dense: Coded, digits: ImageSet) -> None:
+    (facts,) = evaluate_codes(open_contenders([dense[0]]), [digits])
+    codec, clean = Codec(dense[0]), np.stack(digits.test)
+    decoded = codec.decode(codec.encode(clean))
+    assert facts.mse == pytest.approx(np.mean((decoded - clean / 255) ** 2), rel=1e-4)
+    assert (facts.set, facts.method, facts.numbers, facts.images) == ("digits", "dense", 16, 60)
+
+
+def test_pca_is_that_of_scikit_learn(dense: Coded, digits: ImageSet) -> None:
+    (facts,) = evaluate_codes(open_contenders([dense[0]]), [digits])
+    known, judged = (np.stack(part).reshape(len(part), -1) / 255 for part in (digits.train, digits.test))
+    assert [count for count, _ in facts.pca] == [2, 4, 8, 16, 32, 64]
+    for count, error in facts.pca[:4]:
+        pca = PCA(count, svd_solver="full").fit(known)
+        rebuilt = pca.inverse_transform(pca.transform(judged))
+        assert error == pytest.approx(np.mean((rebuilt - judged) ** 2), rel=1e-3)
+
+
+def test_nearest_components_tell_digits_and_nearest_codes_more_than_chance(
+    dense: Coded, digits: ImageSet
+) -> None:
+    (facts,) = evaluate_codes(open_contenders([dense[0]]), [digits])
+    assert facts.pca_accuracy is not None
+    assert facts.pca_accuracy > 0.8
+    assert facts.accuracy is not None
+    assert facts.accuracy > 0.3
+
+
+def test_each_code_is_drawn_as_far_as_it_can_be(dense: Coded, two: Coded, digits: ImageSet) -> None:
+    square, plane = evaluate_codes(open_contenders([dense[0], two[0]]), [digits])
+    ends = ["where the classes lie", "codes as images", "walks from one image to another"]
+    assert [drawing.title for drawing in square.drawings] == [f"dense: {end}" for end in ends]
+    ends[1] = "what each place of the plane means"
+    assert [drawing.title for drawing in plane.drawings] == [f"two: {end}" for end in ends]
+    assert all(drawing.svg.startswith("<svg") for drawing in (*square.drawings, *plane.drawings))
+
+
+def test_without_classes_there_is_no_accuracy_and_no_map(dense: Coded, digits: ImageSet) -> None:
+    (facts,) = evaluate_codes(open_contenders([dense[0]]), [replace(digits, labels=None)])
+    assert facts.accuracy is None
+    assert facts.pca_accuracy is None
+    assert not any("classes" in drawing.title for drawing in facts.drawings)
+
+
+def test_what_has_no_code_of_its_own_or_takes_other_images_is_passed_over(
+    unpool: Coded, pool: Coded, digits: ImageSet
+) -> None:
+    shipped = open_contenders([unpool[0], pool[0], "gaussian-instant"])
+    assert evaluate_codes(shipped, [digits]) == ()
+    of_two_sizes = replace(digits, test=[*digits.test, *images(1, 16, 16)])
+    assert evaluate_codes(shipped, [of_two_sizes, replace(digits, train=())]) == ()
+
+
+def test_a_code_larger_than_the_image_is_compared_with_no_pca(tmp_path: Path, pool: Coded) -> None:
+    colour = list(images(12, 12, 12, 3))
+    (facts,) = evaluate_codes(open_contenders([pool[0]]), [ImageSet("any", colour[:4], [], "", colour[4:])])
+    assert facts.numbers == 54
+    assert facts.pca_accuracy is None
+    assert [count for count, _ in facts.pca] == [2, 4, 8]  # no more than images

@@ -1,0 +1,146 @@
+"""The autoencoder keeps scikit-learn's contract, and finds more than PCA does."""
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from pellucid.errors import UsageError
+from pellucid.sklearn import AutoencoderTransformer
+
+Table = NDArray[np.float64]
+
+
+def small(code: int = 2, **parameters: Any) -> AutoencoderTransformer:
+    quick = {"hidden": (32,), "epochs": 100, "batch": 50, "learning_rate": 1e-2, "random_state": 0}
+    return AutoencoderTransformer(code, **{**quick, **parameters})
+
+
+def arc(count: int = 400) -> Table:
+    """Points of three columns on a curve, which one number describes."""
+    angle = np.random.default_rng(0).uniform(0, 1.5 * np.pi, count)
+    return np.stack([100 + 5 * np.cos(angle), 5 * np.sin(angle), angle], axis=1)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")  # it is for another array library
+@parametrize_with_checks([AutoencoderTransformer(2, hidden=(8,), epochs=2)])  # type: ignore[untyped-decorator]  # scikit-learn has no types
+def test_scikit_learn_finds_nothing_wrong(
+    estimator: AutoencoderTransformer, check: Callable[[object], None]
+) -> None:
+    check(estimator)
+
+
+def test_a_curve_takes_one_number_where_pca_needs_more() -> None:
+    rows = arc()
+    linear = PCA(1).fit(rows)
+    lost = np.mean((linear.inverse_transform(linear.transform(rows)) - rows) ** 2)
+    assert -small(1).fit(rows).score(rows) < lost / 4
+
+
+def test_the_score_is_the_mean_squared_error_with_a_minus() -> None:
+    rows = arc()
+    model = small(epochs=3).fit(rows)
+    rebuilt = model.inverse_transform(model.transform(rows))
+    assert model.score(rows) == pytest.approx(-np.mean((rebuilt - rows) ** 2))
+    assert len(model.loss_curve_) == 3
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
+def test_digits_keep_their_classes_in_the_code() -> None:
+    rows, digits = load_digits(return_X_y=True)
+    model = make_pipeline(small(8, epochs=20), KNeighborsClassifier(5))
+    assert model.fit(rows[:1000], digits[:1000]).score(rows[1000:], digits[1000:]) > 0.85
+
+
+def test_a_seed_gives_the_same_network_and_leaves_other_random_numbers_alone() -> None:
+    rows = arc(60)
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    codes = small(epochs=2).fit_transform(rows)
+    assert torch.equal(torch.rand(3), expected)
+    assert np.array_equal(codes, small(epochs=2).fit_transform(rows))
+    assert not np.allclose(codes, small(epochs=2, random_state=1).fit_transform(rows))
+
+
+def test_a_pickled_one_does_the_same() -> None:
+    rows = arc(60)
+    model = small(epochs=2).fit(rows)
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.transform(rows), model.transform(rows))
+    assert again.get_params() == model.get_params()
+
+
+def test_a_clone_is_not_fitted_and_has_the_same_parameters() -> None:
+    model = small(epochs=2).fit(arc(60))
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert not hasattr(copy, "encoder_")
+
+
+def test_it_works_in_pipelines_and_searches() -> None:
+    rows = arc(90)
+    pipeline = make_pipeline(StandardScaler(), small(epochs=3))
+    codes = pipeline.fit_transform(rows)
+    assert pipeline.inverse_transform(codes).shape == rows.shape
+    names = list(pipeline.get_feature_names_out())
+    assert names == ["autoencodertransformer0", "autoencodertransformer1"]
+    search = GridSearchCV(small(epochs=20), {"code": [1, 3]}, cv=2).fit(rows)
+    assert search.best_params_ == {"code": 3}
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_type_of_float_is_kept(kind: type[np.floating[Any]]) -> None:
+    rows = arc(60).astype(kind)
+    model = small(epochs=2).fit(rows)
+    codes = model.transform(rows)
+    assert codes.dtype == kind
+    assert model.inverse_transform(codes).dtype == kind
+
+
+def test_changed_parameters_count_from_the_next_fit() -> None:
+    rows = arc(60)
+    model = small(2, epochs=2).fit(rows).set_params(code=1)
+    assert model.transform(rows).shape == (60, 2)
+    assert len(model.get_feature_names_out()) == 2
+    assert model.fit(rows).transform(rows).shape == (60, 1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"code": 0}, "code is 0"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch": 0}, "batch is 0"),
+        ({"hidden": (8, 0)}, "hidden is 0"),
+        ({"learning_rate": 0.0}, "learning_rate is 0"),
+        ({"activation": "toaster"}, "no activation 'toaster'"),
+    ],
+)
+def test_parameters_out_of_their_range_are_told(parameters: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        small(**parameters).fit(arc(20))
+
+
+def test_codes_of_another_width_are_refused() -> None:
+    model = small(2, epochs=1).fit(arc(20))
+    with pytest.raises(UsageError, match="A code has 2 numbers, and these have 3"):
+        model.inverse_transform(np.zeros((4, 3)))
+
+
+def test_equal_rows_are_rebuilt() -> None:
+    rows = np.full((10, 4), 3.0)
+    model = small(epochs=1).fit(rows)
+    assert model.score(rows) == pytest.approx(0, abs=1e-2)
