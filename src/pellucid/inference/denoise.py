@@ -323,9 +323,8 @@ def denoise_file(
         check_target(target, source, overwrite=overwrite)
         same_format = found.name == source.encoding.format
         if not same_format and target.exists() and target.samefile(file):
-            label = source.encoding.format.upper()
             raise UsageError(
-                f"{file} is a {label} by another name, and would become what its name says",
+                f"{file} is no {found.label}, as its name says, and would become one",
                 "Rename it, or write the result to another file",
             )
         with about(file):

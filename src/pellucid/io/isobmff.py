@@ -140,7 +140,8 @@ def _note_items(items: Items, meta: bytes) -> None:
         for index in owned:
             name, data = properties[index - 1] if 0 < index <= len(properties) else (b"", b"")
             if name == b"colr" and data[:4] == b"nclx" and number == primary:
-                items.cicp = Cicp(*struct.unpack_from(">HHH", data, 4), bool(data[10] & 128))
+                primaries, transfer, matrix = struct.unpack_from(">HHH", data, 4)
+                items.cicp = Cicp(primaries, transfer, matrix, bool(data[10] & 128))
             elif name == b"auxC" and not data[4:].startswith(_ALPHA):
                 items.lost.append("a gain map" if b"hdrgainmap" in data else "a depth map or other channel")
     kinds = {box.name for box in _inside(iref, 4)}

@@ -20,8 +20,8 @@ from pellucid.io.vips import TYPES, calling, light, vips
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 # What describes how a tile's bytes become samples.
-_DECODING = (258, 259, 262, 266, 277, 284, 292, 293, 317, 320, 338, 339, 347, 512, 513, 514, 519, 520, 521)
-_DECODING += (529, 530, 531, 532, 34675)
+_DECODING = {258, 259, 262, 266, 277, 284, 292, 293, 317, 320, 338, 339, 347, 34675}
+_DECODING |= {*range(512, 515), *range(519, 522), *range(529, 533)}  # of JPEG and YCbCr
 _CACHED = 1 << 28  # bytes of decoded tiles that are kept, besides those of one row
 
 
@@ -69,7 +69,7 @@ class TileReader:
         self._order = page.parent.byteorder
         with stream_of(data) as file:
             self._tags = []
-            for code in _DECODING:
+            for code in sorted(_DECODING):
                 tag = page.tags.get(code)
                 if tag is not None and int(tag.dtype) in _SIZES:
                     file.seek(tag.valueoffset)

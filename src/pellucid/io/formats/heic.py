@@ -22,7 +22,8 @@ _ERRORS = (ValueError, RuntimeError, EOFError, SyntaxError, IndexError)
 class _HeicSource:
     """A HEIC file, decoded as a whole when the first region is read."""
 
-    channels, extra, nodata = 3, 0, None
+    extra = 0
+    nodata: float | None = None
 
     def __init__(self, data: Data) -> None:
         self.name = name_of(data)

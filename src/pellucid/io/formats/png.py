@@ -28,7 +28,7 @@ _XMP = b"XML:com.adobe.xmp\0"
 # ImageMagick's way to store EXIF and XMP, which libvips reads.
 _PROFILES = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"Raw profile type xmp\0")
 # Chunks that hold for other pixels too, though a program that does not know them could not tell.
-_KEPT = (b"gIFg", b"oFFs", b"pCAL", b"sCAL", b"sTER", b"mDCV", b"cLLI", b"mDCv", b"cLLi", b"sRGB")
+_KEPT = (b"gIFg", b"oFFs", b"pCAL", b"sCAL", b"sTER", b"mDCV", b"cLLI", b"mDCv", b"cLLi", b"sRGB", b"tIME")
 # Chunks that libvips, or this module, carries in another way, or that describe the compressed data.
 _HANDLED = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"pHYs", b"eXIf", b"gAMA", b"cHRM", b"cICP")
 _DROPPED = (b"bKGD", b"sBIT", b"hIST", b"sPLT", b"iDOT")  # docs/formats.md

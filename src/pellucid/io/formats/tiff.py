@@ -17,7 +17,7 @@ import numpy as np
 from pellucid.errors import InputError, require
 from pellucid.io.exif import IPTC, Entry, directory, exif_of_tiff, tags_of
 from pellucid.io.format import Data, Format, name_of, stream_of
-from pellucid.io.image import Encoding, Metadata, Samples
+from pellucid.io.image import Encoding, Metadata, Samples, known_resolution
 from pellucid.io.orientation import is_turned, upright_pixels
 from pellucid.io.photoshop import PhotoshopResources
 from pellucid.io.sink import Sink
@@ -278,7 +278,7 @@ def _resolution(tags: Any) -> tuple[float, float] | None:
     with suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
         x, y = (tags[code].value for code in (282, 283))
         unit = {2: 25.4, 3: 10.0}[int(tags[296].value) if 296 in tags else 2]
-        return (x[0] / x[1] / unit, y[0] / y[1] / unit) if x[0] and y[0] else None
+        return known_resolution(x[0] / x[1] / unit, y[0] / y[1] / unit) if x[0] and y[0] else None
     return None
 
 
