@@ -74,13 +74,17 @@ def clean_page(
 
     height, width, channels = colour.shape
     card = session.card
-    largest = (LARGEST_TILE, LARGEST_TILE)
-    tiles = plan(height, width, stride=card.stride, halo=card.overlap, largest=largest)
+    tiles = plan(height, width, stride=card.stride, halo=card.overlap, fits=_fits)
+    assert tiles is not None, "a tile is larger than its halo"
     out = np.empty_like(colour)
     layout = Layout(channels, grey=False, alpha=False, nodata=None)
     stream(ArraySource(colour), ArraySink(out), layout, Work(tiles, run), progress)
     removed = np.square(to_float(out) - to_float(colour)).mean(dtype=np.float64)
     return out if removed**0.5 >= UNCHANGED else None
+
+
+def _fits(tall: int, wide: int) -> bool:
+    return max(tall, wide) <= LARGEST_TILE
 
 
 def paper_tone(page: Pixels) -> NDArray[np.float32]:
