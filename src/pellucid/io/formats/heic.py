@@ -13,6 +13,7 @@ from pellucid.io.isobmff import brands, is_sequence, items_of
 from pellucid.io.source import Source
 from pellucid.io.upright import upright_metadata
 from pellucid.io.vips import usable_profile
+from pellucid.io.vips_source import divided
 
 log = logging.getLogger("pellucid")
 
@@ -41,6 +42,7 @@ class _HeicSource:
             raise several_images(self.name)
         if items.lost:
             log.warning("%s: %s will not be in a changed image", self.name, " and ".join(items.lost))
+        self._premultiplied = items.premultiplied
         self.width, self.height = self._file.size
         mode = self._file.mode.split(";")[0]
         self.channels, self.alpha = 1 if mode.startswith("L") else 3, mode.endswith("A") or mode.endswith("a")
@@ -66,7 +68,8 @@ class _HeicSource:
                 array: Any = np.array(self._file)
             except _ERRORS as exc:
                 raise self._broken(exc) from exc
-            self._samples = stretched(array.reshape(self.height, self.width, -1), self.encoding.bits)
+            samples = stretched(array.reshape(self.height, self.width, -1), self.encoding.bits)
+            self._samples = divided(samples) if self._premultiplied and self.alpha else samples
         return self._samples[rows, columns]
 
     def close(self) -> None:

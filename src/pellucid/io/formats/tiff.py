@@ -427,11 +427,11 @@ TIFF = Format(
     matches=lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     open=_open,
     create=_create,
-    depths=(8, 10, 12, 16, 32),
+    depths=(8, 16, 32),
     few_bits=(1, 2, 4),
     alpha=True,
     extra_channels=True,
     grey_profile=True,
-    carries=frozenset({"icc", "exif", "xmp", "iptc", "nodata"}),
+    carries=frozenset({"icc", "resolution", "exif", "xmp", "iptc", "nodata"}),
     extras=(PhotoshopResources,),
 )
