@@ -47,7 +47,7 @@ def chunk(name: bytes, data: bytes) -> bytes:
 def test_the_film_of_a_motion_photo_stays_behind_the_image(
     progressive: bool, restart: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    options = {"progressive": progressive, "restart_marker_blocks": restart, "xmp": XMP}
+    options: dict[str, Any] = {"progressive": progressive, "restart_marker_blocks": restart, "xmp": XMP}
     path = jpeg_with(tmp_path / "in.jpg", behind=FILM, **options)
     write_image(tmp_path / "out.jpg", read_image(path))
     assert (tmp_path / "out.jpg").read_bytes().endswith(b"\xff\xd9" + FILM)
@@ -118,7 +118,7 @@ def test_chunks_behind_the_pixels_are_kept(tmp_path: Path) -> None:
     write_image(tmp_path / "out.png", read_image(path))
     with PILImage.open(tmp_path / "out.png") as opened:
         opened.load()
-        assert opened.text == {"Title": "late"}  # type: ignore[attr-defined]
+        assert opened.text == {"Title": "late"}
         assert opened.getexif()[271] == "Maker"
 
 

@@ -9,13 +9,14 @@ from pellucid.io.formats.avif import AVIF
 from pellucid.io.formats.bmp import BMP
 from pellucid.io.formats.gif import GIF
 from pellucid.io.formats.heic import HEIC
+from pellucid.io.formats.jp2 import JP2
 from pellucid.io.formats.jpeg import JPEG
 from pellucid.io.formats.png import PNG
 from pellucid.io.formats.pnm import PNM
 from pellucid.io.formats.tiff import TIFF
 from pellucid.io.formats.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM)
+FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2)
 
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {

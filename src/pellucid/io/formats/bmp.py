@@ -20,6 +20,7 @@ _RGB, _BITFIELDS, _ALPHA_BITFIELDS = 0, 3, 6
 _COMPRESSIONS = {1: "run lengths", 2: "run lengths", 4: "a JPEG", 5: "a PNG"}
 _MASKS = {16: (0x7C00, 0x3E0, 0x1F, 0), 32: (0xFF0000, 0xFF00, 0xFF, 0)}
 _EMBEDDED, _SRGB = 0x4D424544, 0x73524742  # kinds of colour space: a profile in the file, sRGB
+_LENGTHS = (12, 40, 52, 56, 64, 108, 124)  # of all headers that there have been
 _V5 = 124  # bytes of the header that can hold masks and a profile
 
 
@@ -63,19 +64,18 @@ class _BmpSource:
             self._masks = (*masks[:3], masks[3] if has_alpha else 0)
             if not all(self._masks[:3]):
                 raise self._broken("a colour has no bits")
-        self._palette = None
-        grey = False
+        self._palette: Samples | None = None
+        grey = full = False
         if bits <= 8:
             step = 3 if length == 12 else 4
             raw = np.frombuffer(head[14 + length :][: step * (colours or 1 << bits)], np.uint8)
             entries = raw[: len(raw) // step * step].reshape(-1, step)[:, 2::-1]
-            self._palette = np.zeros((1 << bits, 3), np.uint8)
-            self._palette[: len(entries)] = entries[: 1 << bits]
+            palette = np.zeros((1 << bits, 3), np.uint8)
+            palette[: len(entries)] = entries[: 1 << bits]
             grey = bool((entries == entries[:, :1]).all())
+            self._palette = palette[:, :1] if grey else palette
+            full = grey and np.array_equal(palette[:, 0], np.linspace(0, 255, 1 << bits).astype(np.uint8))
         self.channels, self.alpha, self.dtype = 1 if grey else 3, bool(self._masks[3]), np.dtype(np.uint8)
-        if self._palette is not None and grey:
-            self._palette = self._palette[:, :1]
-        full = grey and np.array_equal(self._palette, np.linspace(0, 255, 1 << bits).astype("u1")[:, None])
         self.encoding = Encoding(format="bmp", bits=bits if full and bits < 8 else None)
         resolution = known_resolution(x / 1000, y / 1000) if x > 0 and y > 0 else None
         self.metadata = Metadata(icc=self._profile(head, length), resolution=resolution)
@@ -195,7 +195,7 @@ BMP = Format(
     name="bmp",
     label="BMP",
     suffixes=(".bmp", ".dib"),
-    matches=lambda head: head[:2] == b"BM" and head[14:18] in _LENGTHS,
+    matches=lambda head: head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _LENGTHS,
     open=_BmpSource,
     create=_create,
     few_bits=(1, 4),
@@ -204,4 +204,3 @@ BMP = Format(
     longest=32_767,  # the whole file has to be shorter than 4 GB
     carries=frozenset({"icc", "resolution"}),
 )
-_LENGTHS = {struct.pack("<I", length) for length in (12, 40, 52, 56, 64, 108, 124)}
