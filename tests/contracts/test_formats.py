@@ -5,6 +5,7 @@ import struct
 import tempfile
 from contextlib import closing
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,20 @@ from pellucid.io.image import Encoding, Image, Metadata, stretched
 from pellucid.io.registry import FORMATS, default_output, of_suffix, written
 
 DTYPES = {8: "uint8", 10: "10 bit", 12: "12 bit", 16: "uint16", 32: "float32"}
-WRITTEN = [pytest.param(each, id=each.name) for each in written() if each.needs is None]
-EXACT = [pytest.param(each, id=each.name) for each in written() if each.lossless != "no" and not each.needs]
-LOSSY = [pytest.param(each, id=each.name) for each in written() if each.lossless != "yes" and not each.needs]
+
+MODULES = {"codecs": "imagecodecs", "heic": "pi_heif"}
+
+
+def parameter(found: Format) -> Any:
+    """A format as a test's parameter, skipped where its extra is not installed."""
+    missing = found.needs is not None and find_spec(MODULES[found.needs]) is None
+    skipped = pytest.mark.skipif(missing, reason=f"needs the extra {found.needs}")
+    return pytest.param(found, id=found.name, marks=[skipped])
+
+
+WRITTEN = [parameter(each) for each in written()]
+EXACT = [parameter(each) for each in written() if each.lossless != "no"]
+LOSSY = [parameter(each) for each in written() if each.lossless != "yes"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -246,9 +258,7 @@ def test_what_a_format_cannot_hold_is_refused_with_those_that_can_and_nothing_is
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "found", [pytest.param(each, id=each.name) for each in written() if each.longest < 100_000]
-)
+@pytest.mark.parametrize("found", [parameter(each) for each in written() if each.longest < 100_000])
 def test_a_side_too_long_for_a_format_is_refused(found: Format, tmp_path: Path) -> None:
     side = found.longest + 1
     with pytest.raises(UsageError, match=f"cannot hold {side} x 1 pixels"):

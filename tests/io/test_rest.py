@@ -118,7 +118,7 @@ def test_chunks_behind_the_pixels_are_kept(tmp_path: Path) -> None:
     write_image(tmp_path / "out.png", read_image(path))
     with PILImage.open(tmp_path / "out.png") as opened:
         opened.load()
-        assert opened.text == {"Title": "late"}
+        assert opened.text == {"Title": "late"}  # type: ignore[attr-defined]
         assert opened.getexif()[271] == "Maker"
 
 

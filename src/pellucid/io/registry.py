@@ -11,12 +11,13 @@ from pellucid.io.formats.gif import GIF
 from pellucid.io.formats.heic import HEIC
 from pellucid.io.formats.jp2 import JP2
 from pellucid.io.formats.jpeg import JPEG
+from pellucid.io.formats.jxl import JXL
 from pellucid.io.formats.png import PNG
 from pellucid.io.formats.pnm import PNM
 from pellucid.io.formats.tiff import TIFF
 from pellucid.io.formats.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2)
+FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL)
 
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {

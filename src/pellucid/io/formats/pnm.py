@@ -100,7 +100,7 @@ class _PnmSource:
 
     def _scaled(self, values: Samples) -> Samples:
         """Stretch samples so that the file's white is that of the dtype."""
-        bits, full = self.encoding.bits, np.iinfo(self.dtype).max
+        bits, full = self.encoding.bits, 255 if self._white < 256 else 65535
         if bits in (10, 12):
             return stretched(values.astype(np.uint16) << (16 - bits), bits)
         if self._white == full:
