@@ -50,11 +50,13 @@ def _open(data: Data) -> Source:
     with stream_of(data) as file:
         try:
             facts = _facts(file)
+            bands, bits = len(facts.precisions), max(facts.precisions, default=0)
+            if not bands:
+                raise ValueError("it has no codestream")
         except (struct.error, IndexError, StopIteration, ValueError) as exc:
             raise InputError(f"{name} is a broken JPEG 2000 file: {exc}", "Use an intact copy") from exc
     if facts.lost:
         log.warning("%s: %s will not be in a changed image", name, " and ".join(facts.lost))
-    bands, bits = len(facts.precisions), max(facts.precisions)
     alpha = facts.kinds.get(bands - 1, 0) in (1, 2)
     channels = 3 if bands - alpha >= 3 else 1
     metadata = Metadata(

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pellucid.errors import InputError, require
+from pellucid.errors import InputError, PellucidError, require
 from pellucid.io.exif import IPTC, exif_of_tiff
 from pellucid.io.format import Data, Format, name_of, stream_of
 from pellucid.io.image import Encoding, Metadata, Samples, known_resolution
@@ -66,9 +66,9 @@ def _open(data: Data) -> Source:
     try:
         with stream_of(data) as file, tifffile.TiffFile(file, name=name, _multifile=False) as tiff:
             return _source(data, name, tiff, file)
-    except InputError:
+    except (PellucidError, MemoryError):
         raise
-    except (tifffile.TiffFileError, ValueError, TypeError, KeyError, IndexError, struct.error) as exc:
+    except Exception as exc:  # what is broken in a file may fail anywhere in its parser
         raise InputError(
             f"{name} is a broken TIFF file: {' '.join(str(exc).split())}", "Use an intact copy"
         ) from exc
