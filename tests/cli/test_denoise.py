@@ -258,8 +258,6 @@ def test_an_output_must_not_replace_another_input(pellucid: Run, image: Save) ->
         (("a.png", "--memory", "much"), "Give megabytes as in 500"),
         (("a.png", "--memory", "0"), "Give megabytes as in 500"),
         (("a.png", "--memory", "9" * 400), "Give megabytes as in 500"),
-        (("a.png", "--skip-existing", "--overwrite"), "Give one of them"),
-        (("a.png", "--skip-existing", "--in-place"), "Give one of them"),
         (("a.png", "--max-pixels", "0"), "Invalid value for '--max-pixels'"),
         (("a.png", "--threads", "0"), "Give a number from 1"),
         (("a.png", "--threads", "100000"), "Give a number from 1"),

@@ -103,7 +103,8 @@ def _without(folder: str) -> Iterator[None]:
         record.msg, record.args = record.getMessage().replace(folder, ""), ()
         return True
 
-    log.addFilter(shorten)
+    for handler in log.handlers:  # which come after the filters that name the file
+        handler.addFilter(shorten)
     try:
         yield
     except PellucidError as exc:
@@ -111,4 +112,5 @@ def _without(folder: str) -> Iterator[None]:
             raise type(exc)(exc.problem.replace(folder, ""), exc.remedy) from exc
         raise
     finally:
-        log.removeFilter(shorten)
+        for handler in log.handlers:
+            handler.removeFilter(shorten)
