@@ -34,7 +34,7 @@ EXTRAS = {
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check that this installation works, and tell what it is.
+    """Check that this installation works, and print its versions.
 
     Ends with exit code 5 when something is broken.
     """
@@ -159,7 +159,7 @@ def _limits() -> dict[str, int | None]:
 
 
 def _pages(name: str) -> int | None:
-    """Bytes; None where the system does not tell."""
+    """Bytes; None where the system does not report them."""
     try:
         return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

@@ -89,10 +89,10 @@ def _read_standard_input(path: str) -> None:
 
 def _suffix_for(source: str) -> str:
     """Give the suffix of the input's own format, or of the one that takes its place."""
-    from pellucid.inference.denoise import default_output
     from pellucid.io.files import find_format
 
-    return default_output(Path(f"image.{find_format(Path(source))}")).suffix
+    found = find_format(Path(source))
+    return found.writes_as or found.suffixes[0]
 
 
 @contextmanager
