@@ -15,7 +15,7 @@ from tests.images import Make
 if TYPE_CHECKING:
     from tests.coded import Coded
 
-# One core for each of xdist's workers: the threads of several workers on the same cores mostly wait for each other.
+# One core for each of xdist's workers: threads of several workers on one core mostly wait for each other.
 if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
