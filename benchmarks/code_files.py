@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from benchmarks.codes import METHODS, Figures, Floats, Images, fitted, load
 from benchmarks.common import Desk, arguments, facts, table
 from pellucid.inference.codec import Codec, Codes, network_file, quantise, restore, write_codes
-from pellucid.io.codecs import vips
 from pellucid.io.image import from_float, to_float
+from pellucid.io.vips import vips
 
 STORED = (16, 64)  # dimensions of the codes
 SETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}

@@ -55,7 +55,7 @@ def noise(
     image = read_image(source, max_pixels=max_pixels)
     target = output or source.with_name(f"{source.stem}-noisy{source.suffix}")
     check_target(target, image, overwrite=overwrite)
-    valid = valid_pixels(image.samples, image.nodata)
+    valid = valid_pixels(image.samples, image.metadata.nodata)
     pixels = to_float(image.samples if valid is None else fill(image.samples, valid))
     random = NumpyRandom(seed)
     if not np.isfinite(pixels).all():

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.io.codecs import vips
-from pellucid.io.containers import SUFFIXES
 from pellucid.io.files import read_image
 from pellucid.io.image import from_float
+from pellucid.io.registry import suffixes
+from pellucid.io.vips import vips
 from pellucid.noise.jpeg import YCBCR
 
 log = logging.getLogger("pellucid")
@@ -39,13 +39,13 @@ def image_files(folders: Sequence[Path]) -> list[Path]:
         found = sorted(
             path
             for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES
+            if path.suffix.lower() in suffixes()
             and path.is_file()
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         )
         if not found:
             raise InputError(
-                f"{folder} contains no images", f"Name a folder with {', '.join(sorted(SUFFIXES))} files"
+                f"{folder} contains no images", f"Name a folder with {', '.join(suffixes())} files"
             )
         files += found
     return files

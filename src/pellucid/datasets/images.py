@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pellucid.datasets.dataset import Dataset, count
 from pellucid.datasets.folder import image_files, readable
 from pellucid.errors import InputError, UsageError
-from pellucid.io.codecs import vips
+from pellucid.io.vips import vips
 
 log = logging.getLogger("pellucid")
 

@@ -13,8 +13,8 @@ from pellucid.evaluation.contender import Contender
 from pellucid.evaluation.images import Corruption, ImageSet
 from pellucid.evaluation.results import Example, Gallery, Shown
 from pellucid.evaluation.scores import squared_error
-from pellucid.io.codecs import vips
 from pellucid.io.image import from_float
+from pellucid.io.vips import vips
 
 Pixels: TypeAlias = NDArray[np.float32]
 

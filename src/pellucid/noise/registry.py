@@ -11,7 +11,18 @@ from pellucid.noise.sensor import Gaussian, Poisson, PoissonGaussian, Rician, Sa
 
 NOISES: Mapping[str, type[Noise]] = {
     each.kind: each
-    for each in (Gaussian, Poisson, PoissonGaussian, Speckle, SaltAndPepper, Uniform, Rician, Jpeg, Camera, Scan)
+    for each in (
+        Gaussian,
+        Poisson,
+        PoissonGaussian,
+        Speckle,
+        SaltAndPepper,
+        Uniform,
+        Rician,
+        Jpeg,
+        Camera,
+        Scan,
+    )
 }
 
 

@@ -122,7 +122,7 @@ def make_batch(
 def random_patches(
     pool: Tensor, size: int, count: int, generator: torch.Generator, *, turned: bool = True
 ) -> Tensor:
-    """`count` patches (n, c, size, size) in [0, 1], each flipped and turned in one of the eight ways, or not."""
+    """`count` patches (n, c, size, size) in [0, 1], each flipped and turned in one of eight ways, or not."""
 
     def draw(high: int) -> list[int]:
         drawn: list[int] = torch.randint(high, (count,), generator=generator, device=pool.device).tolist()
@@ -130,7 +130,9 @@ def random_patches(
 
     room = pool.shape[-1] - size + 1
     patches = []
-    for index, row, column, turn in zip(draw(len(pool)), draw(room), draw(room), draw(8 if turned else 1), strict=True):
+    for index, row, column, turn in zip(
+        draw(len(pool)), draw(room), draw(room), draw(8 if turned else 1), strict=True
+    ):
         patch = torch.rot90(pool[index, :, row : row + size, column : column + size], turn % 4, (1, 2))
         patches.append(patch.flip(1) if turn >= 4 else patch)
     return torch.stack(patches).float() / 255

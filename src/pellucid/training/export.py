@@ -164,7 +164,8 @@ def receptive_radius(network: Network, family: Family, channels: int) -> int:
     """How far away an input pixel can still change an output pixel, in pixels, read off the gradient.
 
     Weights of one sign cannot cancel, so with positive weights the gradient of an output pixel is positive
-    exactly where the graph connects it to an input pixel. Rows and columns are alike: a strip of few rows does.
+    exactly where the graph connects it to an input pixel. Rows and columns are
+    alike, so that a strip of few rows is enough.
     """
     network, stride = copy.deepcopy(network).double(), network.stride
     with torch.no_grad():

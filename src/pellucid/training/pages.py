@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.datasets.folder import image_files
-from pellucid.datasets.pages import HELD_FONTS, draw_clean_page, find_fonts
+from pellucid.datasets.pages import draw_clean_page
+from pellucid.datasets.sheet import HELD_FONTS, find_fonts
 from pellucid.networks.page import FOLD
 from pellucid.networks.photo import mean_around
 from pellucid.noise.base import NumpyRandom
@@ -31,7 +32,7 @@ SIZE = 512
 """Pixels a side of the pages that are drawn; patches are cut from them."""
 
 STROKE = 6.0
-"""How much a pixel counts more that differs from its surroundings by white: strokes count above grey levels."""
+"""How much more a pixel counts that differs from its surroundings by white."""
 
 MADE = 1.5
 """How much more ink counts that is made where there was none, or lost where there was some."""
@@ -85,7 +86,7 @@ class Pages:
 
     @torch.no_grad()
     def validate(self, network: Any) -> dict[str, float]:
-        """RMSE on held-back pages, that of the noisy ones, and the shares of pixels with ink lost and made."""
+        """RMSE on pages in held-back fonts, noisy and cleaned, and shares of pixels with ink lost or made."""
         return measure_pages(network, self.tune)
 
 

@@ -226,7 +226,10 @@ def _check_pages(recipe: Recipe) -> None:
         raise UsageError(f"The scans of [degrade] are {list(scans)}", Scan.usage())
     if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
         stride = recipe.network.stride
-        raise UsageError("Pages have no epochs, and patches of the network's stride", f"Set steps, and multiples of {stride}")
+        raise UsageError(
+            "Pages have no epochs, and patches of the network's stride",
+            f"Set steps, and multiples of {stride}",
+        )
 
 
 def _check_crops(recipe: Recipe, data: Data) -> None:
