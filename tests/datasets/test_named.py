@@ -154,7 +154,7 @@ def test_the_folder_may_be_named_by_the_environment(tmp_path: Path, monkeypatch:
     ):
         load_dataset("mnist")
     monkeypatch.setenv("PELLUCID_DATA", str(tmp_path / "gone"))
-    with pytest.raises(InputError, match=r"gone is no folder.*in which mnist/ lies"):
+    with pytest.raises(InputError, match=r"gone is no folder.*that contains mnist/"):
         load_dataset("mnist")
 
 

@@ -307,7 +307,7 @@ def test_minutes_end_a_run_whatever_the_number_of_steps(data_dir: Path, tmp_path
 def test_what_cannot_be_trained_leaves_no_folder(data_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"There is no folder .*train"):
         train(tiny_recipe(), tmp_path / "run", data_dir=tmp_path, device="cpu")
-    with pytest.raises(UsageError, match="where the images lie"):
+    with pytest.raises(UsageError, match="No data folder"):
         train(tiny_recipe(), tmp_path / "run", device="cpu")
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match=r"No device 'cuda'.*cpu"):
