@@ -225,7 +225,7 @@ def test_what_is_not_the_published_file_is_not_kept(
     assert not list(cache.iterdir())
 
 
-def test_a_server_that_hangs_up_is_told_in_words(tmp_path: Path, cache: Path) -> None:
+def test_a_server_that_hangs_up_is_reported_in_words(tmp_path: Path, cache: Path) -> None:
     with (
         server(tmp_path, HangsUp) as home,
         pytest.raises(InputError, match=f"cannot be downloaded: {home}.*PELLUCID_MIRROR"),

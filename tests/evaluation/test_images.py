@@ -86,7 +86,7 @@ def test_batches_hold_images_of_one_shape_in_the_order_of_the_set() -> None:
     assert values == [number % 256 for number in range(302)]
 
 
-def test_only_gaussian_noise_has_a_level_that_can_be_told() -> None:
+def test_only_gaussian_noise_has_a_level_that_can_be_given() -> None:
     assert read_corruption("gaussian:51").sigma == 0.2
     assert read_corruption("uniform:0.11").sigma is None
 

@@ -101,7 +101,7 @@ def test_another_folder_can_test(data_dir: Path) -> None:
     assert other.note == "2 images of 16 x 16 pixels"
 
 
-def test_images_that_train_and_test_are_told(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_images_that_train_and_test_are_reported(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
     own = images_of(set_recipe(data={"test": "squares"}).set, data_dir, 0)
     assert "40 of them are copies of images in squares" in own.note
     assert own.note in caplog.text
@@ -110,7 +110,7 @@ def test_images_that_train_and_test_are_told(data_dir: Path, caplog: pytest.LogC
 @pytest.mark.parametrize(
     "table", [UNET, PHOTO, EstimatorSettings(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
 )
-def test_the_layers_of_any_recipe_can_be_told_before_it_is_trained(table: Any) -> None:
+def test_the_layers_of_any_recipe_can_be_listed_before_it_is_trained(table: Any) -> None:
     recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(channels=3, network=table)
     rows = describe(recipe)
     assert rows[0].name == "input"
