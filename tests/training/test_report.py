@@ -81,6 +81,15 @@ def test_a_page_and_tables_compare_the_runs_with_classical_denoisers(
     assert (folder / "results.csv").is_file()
 
 
+def test_a_run_that_did_not_change_is_not_evaluated_again(
+    runs: list[Path], reported: dict[str, dict[str, float]], few: Path
+) -> None:
+    page = runs[0].parent / "report.html"
+    before = page.stat().st_mtime_ns
+    assert report(set_recipe(epochs=1), runs[0].parent, runs, data_dir=few) == reported
+    assert page.stat().st_mtime_ns == before
+
+
 def test_clean_to_clean_is_compared_with_no_denoiser(runs: list[Path], few: Path, tmp_path: Path) -> None:
     metrics = report(set_recipe(network=DENSE, noise=None), tmp_path, runs[:1], data_dir=few)
     assert list(metrics["dense"]) == ["test_mse", "test_psnr"]
