@@ -9,7 +9,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check docs dist
+.PHONY: demo test test-long check docs dist
 
 demo: $(DEMO)/.installed
 	mkdir -p build
@@ -18,7 +18,11 @@ demo: $(DEMO)/.installed
 	@echo "Denoised image: $(CURDIR)/build/demo-denoised.png"
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest -n $(JOBS) --durations=10
+	$(VENV)/bin/python -m pytest -n $(JOBS) -m "not long" --durations=10
+
+# The tests that take many seconds each, and more examples of the properties. TESTS=FOLDER runs some of them.
+test-long: $(VENV)/.installed
+	HYPOTHESIS_PROFILE=long $(VENV)/bin/python -m pytest -n $(JOBS) -m long --durations=10 $(TESTS)
 
 check: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check

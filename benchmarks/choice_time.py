@@ -20,9 +20,10 @@ from benchmarks.common import Desk, arguments, best_times, facts, table
 from benchmarks.peers import use_one_thread
 from pellucid import denoise_file, load_model, write_image
 from pellucid.inference import index
-from pellucid.inference.pixels import Planes
+from pellucid.inference.overview import look_over
+from pellucid.inference.pixels import one_source
 from pellucid.inference.session import RunOptions, Session
-from pellucid.io.image import Image, to_float
+from pellucid.io.image import Encoding, Image, to_float
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -65,7 +66,7 @@ def measure_choice(desk: Desk) -> Figures:
 
 def look(noisy: Any) -> Any:
     """Analyse an image and choose, without doing it."""
-    return default().analyse(Planes.of(noisy))
+    return default().analyse(look_over(one_source(noisy)))
 
 
 @functools.cache
@@ -87,7 +88,7 @@ def measure_file(desk: Desk) -> Figures:
     model = default()
     for name, noisy in noisy_images(desk, FILE):
         source = desk.scratch / f"{name.replace(' ', '-')}.jpg"
-        write_image(source, Image(samples=noisy, format="jpeg"))
+        write_image(source, Image(samples=noisy, encoding=Encoding(format="jpeg")))
         target = source.with_name(f"{source.stem}-out.jpg")
         chosen = denoise_to(source, target, model)
         if chosen == "none":

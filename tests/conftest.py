@@ -1,10 +1,12 @@
 """What many tests share: a real photograph, and files that other programs wrote."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -12,6 +14,11 @@ from tests.images import Make
 
 if TYPE_CHECKING:
     from tests.coded import Coded
+
+# `make test-long` takes more; how long an example takes depends on the machine.
+settings.register_profile("short", max_examples=25, deadline=None)
+settings.register_profile("long", max_examples=200, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
 @pytest.fixture(scope="session")

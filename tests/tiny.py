@@ -1,6 +1,8 @@
 """Networks, recipes and images so small that tests can train and export them in seconds."""
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from skimage import data
 
+from pellucid.inference.card import Card
 from pellucid.inference.model import Model
 from pellucid.io.files import write_image
 from pellucid.io.image import Image
@@ -113,7 +116,7 @@ def set_images(folder: Path, count: int = 40) -> Path:
     return folder
 
 
-def lively_network(recipe: Recipe) -> Network:
+def textured_network(recipe: Recipe) -> Network:
     """An untrained network whose output depends on everything that it sees, as a trained one's does."""
     torch.manual_seed(1)
     network = make_network(recipe)
@@ -128,11 +131,26 @@ def lively_network(recipe: Recipe) -> Network:
     return network
 
 
+@cache
+def _exported(recipe: Recipe) -> tuple[bytes, Card]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.onnx"
+        card = export_network(textured_network(recipe), recipe, path, steps=0, figures={"made up": 1.5})
+        return path.read_bytes(), card
+
+
+def write_exported(recipe: Recipe, path: Path) -> Card:
+    """Write the file of a `textured_network`, which is exported once a session: that takes seconds."""
+    content, card = _exported(recipe)
+    path.write_bytes(content)
+    return card
+
+
 def tiny_file(folder: Path, **options: Any) -> Path:
-    """Export a `lively_network` of `tiny_recipe(**options)`."""
+    """Write the file of a `textured_network` of `tiny_recipe(**options)`."""
     recipe = tiny_recipe(**options)
     path = folder / f"tiny-{recipe.data.channels}.onnx"
-    export_network(lively_network(recipe), recipe, path, steps=0, figures={"made up": 1.5})
+    write_exported(recipe, path)
     return path
 
 
@@ -165,6 +183,6 @@ def reach_of(model: Model, channels: int, middle: int) -> int:
         changed = even.copy()
         changed[middle, middle] = value
         changed[middle, middle, 0] += 1
-        before, after = (model.denoise(pixels, sigma=0.1).pixels for pixels in (even, changed))
+        before, after = (model.denoise(pixels, sigma=0.1).image for pixels in (even, changed))
         reach = max(reach, int(np.abs(np.argwhere(before != after)[:, :2] - middle).max()))
     return reach

@@ -1,4 +1,4 @@
-"""Draw what the network for photographs fails on: noisy, denoised and clean, side by side.
+"""Draw where denoising photographs fails: noisy, denoised and clean, side by side.
 
     PELLUCID_DATA=/where/the/images/are python -m tools.limits
 
@@ -41,13 +41,15 @@ def scenes() -> Iterator[tuple[str, str, Samples]]:
 
 
 def main() -> None:
-    model = load_model("photo-fast")
+    model = load_model()
     for name, noises, clean in scenes():
         noisy = to_float(np.ascontiguousarray(clean))
         for text in noises.split():
             noisy = parse_noise(text).apply(noisy, NumpyRandom(0))
         noisy = from_float(noisy, np.uint8)
-        sides = np.concatenate([noisy, model.denoise(noisy).pixels, clean], axis=1)
+        result = model.denoise(noisy)
+        print(name, result.model, result.why)
+        sides = np.concatenate([noisy, result.image, clean], axis=1)
         write_image(
             IMAGES / f"limits-{name}.png",
             Image(samples=sides.repeat(2, axis=0).repeat(2, axis=1)),

@@ -1,12 +1,32 @@
 """How an image is denoised: names and numbers only, which `pellucid.inference` resolves."""
 
+import math
 import numbers
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, Self, TypedDict, Unpack
 
 from pellucid.errors import UsageError
 
 MAX_PIXELS = 1_000_000_000
+
+
+class DenoiseKeywords(TypedDict, total=False):
+    """The fields of `DenoiseOptions` but `model`, as keyword arguments; `noise` may be a value, too."""
+
+    sigma: float | None
+    noise: object
+    strength: float
+    luma: float | None
+    chroma: float | None
+    nodata: float | None
+    extra_channels: Literal["keep", "denoise"]
+    axes: str | None
+    channel_axis: int | None
+    device: str
+    threads: int | None
+    memory: float | None
+    exact: bool | None
+    max_pixels: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,33 +110,22 @@ class DenoiseOptions:
                 raise UsageError(f"{name} is {value}", "Give a number from 0 (unchanged) over 1 to 2 (more)")
         if self.extra_channels not in ("keep", "denoise"):
             raise UsageError(f"extra_channels is {self.extra_channels!r}", "Give keep or denoise")
+        if self.memory is not None and not (is_number(self.memory) and 0 <= self.memory < math.inf):
+            raise UsageError(f"memory is {self.memory!r}", "Give a number of bytes")
         if self.axes is not None and self.channel_axis is not None:
             raise UsageError("Both axes and channel_axis are given", "Give one of them")
+
+    @classmethod
+    def of(cls, model: str = "auto", **options: Unpack[DenoiseKeywords]) -> Self:
+        """Make the value from keyword arguments, in which `noise` may be a `pellucid.noise.base.Noise`."""
+        noise = options.get("noise")
+        return cls(**{**options, "model": model, "noise": None if noise is None else str(noise)})  # type: ignore[arg-type]
 
     @property
     def strengths(self) -> tuple[float, float]:
         """The strengths for luma and for chroma."""
         luma, chroma = (self.strength if each is None else each for each in (self.luma, self.chroma))
         return luma, chroma
-
-
-class DenoiseKeywords(TypedDict, total=False):
-    """The fields of `DenoiseOptions` but `model`, as keyword arguments; `noise` may be a value, too."""
-
-    sigma: float | None
-    noise: object
-    strength: float
-    luma: float | None
-    chroma: float | None
-    nodata: float | None
-    extra_channels: Literal["keep", "denoise"]
-    axes: str | None
-    channel_axis: int | None
-    device: str
-    threads: int | None
-    memory: float | None
-    exact: bool | None
-    max_pixels: int
 
 
 def is_number(value: object) -> bool:

@@ -36,10 +36,10 @@ noise = "gaussian:0-50"
 
 [network]
 kind = "unet"
-widths = [4, 4]
-encoder = [1]
+widths = [4]
+encoder = []
 body = 1
-decoder = [1]
+decoder = []
 
 [schedule]
 steps = 100000
@@ -69,6 +69,7 @@ optimizer = "adam"
 average = 0
 """
 
+LONG = pytest.mark.long
 ONE_RUN = {"checkpoint.pt", "log.jsonl", "metrics.json", "recipe.json", "tiny.onnx"}
 REPORT = {"report.html", "results.csv", "results.json"}
 
@@ -103,7 +104,7 @@ def test_what_train_writes_denoises(pellucid: Run, images: Path, tmp_path: Path)
 
     head, *rows = done.out.splitlines()
     assert head.split() == ["PART", "LAYER", "SHAPE", "PARAMETERS"]
-    assert rows[0].split() == ["network", "input", "32", "x", "32", "x", "1"]
+    assert rows[0].split() == ["network", "input", "16", "x", "16", "x", "1"]
     total = next(row for row in rows if row.split()[:1] == ["all"])
     card = pellucid("models", "show", str(path), "--json").json["cards"][0]
     assert total.split() == ["all", f"{card['parameters']:,}"]
@@ -122,27 +123,42 @@ def test_a_network_that_makes_images_noisier_is_not_offered_to_denoise(pellucid:
     assert "lower learning rate" in done.err
 
 
+@LONG
 def test_what_estimates_noise_is_not_offered_to_denoise(pellucid: Run, images: Path) -> None:
     changes = ["network.kind=estimator", "network.width=4", "degrade.camera=camera:iso=800"]
     changes += ["data.pairs=8", "data.renew=8", "schedule.batch=8"]
     changes += [f"network.{key}=none" for key in ("widths", "encoder", "body", "decoder")]
     arguments = [word for change in changes for word in ("--set", change)]
     done = pellucid(
-        "train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(images), "--steps", "1", *arguments
+        "train",
+        "--recipe",
+        "tiny.toml",
+        "-o",
+        "run",
+        "--data-dir",
+        str(images),
+        "--steps",
+        "1",
+        "--threads",
+        "1",
+        *arguments,
     )
     assert done.out.splitlines()[-1] == str(Path("run/tiny.onnx"))
 
 
-@pytest.mark.parametrize("flag", [None, "--quiet", "--json"])
+@pytest.mark.parametrize(
+    "flag", [None, pytest.param("--quiet", marks=LONG), pytest.param("--json", marks=LONG)]
+)
 def test_the_bar_is_shown_on_a_terminal_unless_nothing_but_the_result_is_wanted(
     images: Path, tmp_path: Path, environment: dict[str, str], flag: str | None
 ) -> None:
     arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(images), "--steps", "2"]
+    arguments += ["--threads", "1"]
     shown = on_a_terminal([PELLUCID, *arguments, *([flag] if flag else [])], tmp_path, environment)
     assert ("training" in shown) == ("\x1b" in shown) == (flag is None)
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=LONG)])
 def test_a_run_that_is_stopped_goes_on_where_it_was(
     pellucid: Run, images: Path, tmp_path: Path, environment: dict[str, str], name: str
 ) -> None:
@@ -174,6 +190,8 @@ def test_a_full_disk_leaves_the_older_checkpoint_whole(
         str(images),
         "--steps",
         "2",
+        "--threads",
+        "1",
         "-q",
     ]
     pellucid(*arguments)
@@ -227,7 +245,19 @@ def test_variants_are_runs_of_their_own_that_one_page_compares(
 ) -> None:
     variants = 'variants = ["network.code=2", "network.widths=[4, 4]"]'
     (tmp_path / "set.toml").write_text(SET.replace('loss = "bce"', f'loss = "bce"\n{variants}'))
-    arguments = ("--recipe", "set.toml", "-o", "runs", "--data-dir", "sets", "--epochs", "1", "--quiet")
+    arguments = (
+        "--recipe",
+        "set.toml",
+        "-o",
+        "runs",
+        "--data-dir",
+        "sets",
+        "--epochs",
+        "1",
+        "--threads",
+        "1",
+        "-q",
+    )
     assert pellucid("train", *arguments).out == ""
     names = {"network.code-2", "network.widths-4-4"}
     assert tree(tmp_path / "runs") == names | REPORT | {f"{run}/{file}" for run in names for file in ONE_RUN}

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.inference.model import Model, load_model
+from pellucid.inference.model import Model
 from pellucid.networks.families import EstimatorSettings
-from pellucid.training.export import export_network
-from tests.tiny import LATENT, PHOTO, lively_network, set_recipe, tiny_file
+from tests.tiny import LATENT, PHOTO, set_recipe, tiny_file, write_exported
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +43,7 @@ def photo_grey_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def latent_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small autoencoder of grey images of 16 x 16 pixels."""
     path, recipe = tmp_path_factory.mktemp("latent") / "small.onnx", set_recipe(network=LATENT)
-    export_network(lively_network(recipe), recipe, path, steps=0, figures={})
+    write_exported(recipe, path)
     return path
 
 
@@ -57,4 +56,4 @@ def model(grey_file: Path, colour_file: Path) -> Model:
 @pytest.fixture(scope="session")
 def grey_model(grey_file: Path) -> Model:
     """The small network for grey images alone."""
-    return load_model(grey_file)
+    return Model(str(grey_file), {1: grey_file})

@@ -30,7 +30,7 @@ def test_known_noise_on_a_smooth_image_is_found_within_3_percent(
 
 
 def test_strong_noise_on_a_photograph_is_found_within_10_percent() -> None:
-    noisy = Gaussian(25 / 255).apply(np.float32(data.astronaut()) / 255, NumpyRandom(0))
+    noisy = Gaussian(25 / 255).apply(data.astronaut().astype(np.float32) / 255, NumpyRandom(0))
     assert wavelet_sigma(noisy) == pytest.approx(25 / 255, rel=0.1)
 
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from pellucid.networks.photo import FOLD, PhotoUNet, kept_share, maps_for
-from tests.tiny import PHOTO, lively_network, tiny_recipe
+from tests.tiny import PHOTO, textured_network, tiny_recipe
 
 
 def build(channels: Literal[1, 3] = 3, widths: tuple[int, ...] = (4, 6)) -> PhotoUNet:
     levels = (1,) * (len(widths) - 1)
     table = msgspec.structs.replace(PHOTO, widths=widths, encoder=levels, decoder=levels)
-    network = lively_network(tiny_recipe(channels=channels, network=table))
+    network = textured_network(tiny_recipe(channels=channels, network=table))
     assert isinstance(network, PhotoUNet)
     return network.requires_grad_(False)
 

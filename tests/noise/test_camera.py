@@ -44,7 +44,7 @@ def photo() -> Pixels:
     return pixels
 
 
-def a_shot(iso: float, pixels: Pixels, seed: int = 0, **settings: Any) -> Shot:
+def a_shot(iso: float, pixels: Pixels, seed: int = 0, **settings: Any) -> Any:
     return replace(draw_shot(iso, NumpyRandom(seed), pixels), **settings)
 
 
@@ -267,7 +267,7 @@ def test_what_a_raw_converter_leaves_is_the_noise_of_a_mosaic() -> None:
 
 def test_a_share_of_the_cameras_is_a_raw_converter() -> None:
     batch = torch.full((64, 3, 8, 8), 0.5)
-    shot = draw_shot(3200.0, TorchRandom(torch.Generator().manual_seed(0)), batch, 0.25)
+    shot: Any = draw_shot(3200.0, TorchRandom(torch.Generator().manual_seed(0)), batch, 0.25)
     assert set(shot.stacked.flatten().tolist()) == {0, 1}
     assert 0.1 < shot.stacked.mean() < 0.4
     assert (shot.luma_share[shot.stacked == 1] == 0).all()

@@ -116,14 +116,14 @@ def test_rician_noise_has_the_second_moment_of_two_gaussians_and_resembles_one_o
 
 
 def test_a_lower_jpeg_quality_does_more_harm() -> None:
-    clean = np.float32(data.astronaut()) / 255
+    clean = data.astronaut().astype(np.float32) / 255
     errors = [np.mean((Jpeg(q).apply(clean, NumpyRandom(0)) - clean) ** 2) for q in (95, 50, 30, 5)]
     assert errors == sorted(errors)
     assert 0 < errors[0] < errors[-1] / 10
 
 
 def test_jpeg_quality_is_rounded_and_gives_8_bit_values() -> None:
-    clean = np.float32(data.camera()[:64, :64, None]) / 255
+    clean = data.camera()[:64, :64, None].astype(np.float32) / 255
     noisy = Jpeg(30.4).apply(clean, NumpyRandom(0))
     np.testing.assert_array_equal(noisy, Jpeg(30).apply(clean, NumpyRandom(0)))
     np.testing.assert_allclose(noisy, to_8bit(noisy), atol=1e-7)

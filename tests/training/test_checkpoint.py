@@ -25,10 +25,19 @@ from pellucid.networks.photo import PhotoUNet
 from pellucid.networks.summary import example_inputs
 from pellucid.networks.unet import UNet
 from pellucid.training.checkpoint import image_size, load_pretrained, make_network, resume
-from pellucid.training.export import export_network
 from pellucid.training.recipe import Recipe
 from pellucid.training.recipe_files import load_recipe
-from tests.tiny import DENSE, LATENT, PHOTO, POOL, UNET, lively_network, set_recipe, tiny_recipe
+from tests.tiny import (
+    DENSE,
+    LATENT,
+    PHOTO,
+    POOL,
+    UNET,
+    set_recipe,
+    textured_network,
+    tiny_recipe,
+    write_exported,
+)
 
 WIDER_UNET = UNetSettings(widths=(12, 20), encoder=(0,), body=1, decoder=(1,))
 DEEPER_UNET = UNetSettings(widths=(12, 20), encoder=(1,), body=3, decoder=(2,))
@@ -78,10 +87,10 @@ def test_an_autoencoder_is_made_for_the_images_of_its_set(name: str, network: An
 # ---- the weights of another network --------------------------------------------------------------
 
 
-def exported(recipe: Recipe, folder: Path) -> tuple[Path, Network]:
+def start_file(recipe: Recipe, folder: Path) -> tuple[Path, Network]:
     """A file with any weights, and the network with the rounded weights that it holds."""
-    network, path = lively_network(recipe), folder / "start.onnx"
-    export_network(network, recipe, path, steps=0, figures={})
+    network, path = textured_network(recipe), folder / "start.onnx"
+    write_exported(recipe, path)
     return path, network.half().float().eval()
 
 
@@ -112,8 +121,8 @@ def results(network: Network, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 def test_a_wider_or_deeper_network_begins_as_the_same_function(
     narrow: Recipe, wide: Recipe, tmp_path: Path
 ) -> None:
-    path, old = exported(narrow, tmp_path)
-    new = lively_network(wide).eval()
+    path, old = start_file(narrow, tmp_path)
+    new = textured_network(wide).eval()
     load_pretrained(new, str(path))
     sides = (32, 48) if narrow.data.channels == 3 else (16, 16)
     inputs = example_inputs(old, narrow.family, narrow.data.channels, sides)
@@ -122,7 +131,7 @@ def test_a_wider_or_deeper_network_begins_as_the_same_function(
 
 
 def test_the_new_channels_of_a_wider_network_learn(tmp_path: Path) -> None:
-    path, _ = exported(crops(UNET), tmp_path)
+    path, _ = start_file(crops(UNET), tmp_path)
     network = make_network(crops(WIDER_UNET))
     load_pretrained(network, str(path))
     for _ in range(2):  # first what listens to them learns, then they do
@@ -142,7 +151,7 @@ def test_the_new_channels_of_a_wider_network_learn(tmp_path: Path) -> None:
 def test_a_network_for_photographs_begins_as_the_one_for_white_noise_of_its_luma_level(
     tmp_path: Path,
 ) -> None:
-    path, old = exported(crops(UNET), tmp_path)
+    path, old = start_file(crops(UNET), tmp_path)
     new = make_network(crops(WIDER_PHOTO))
     assert isinstance(new, PhotoUNet)
     load_pretrained(new, str(path))
@@ -156,7 +165,7 @@ def test_a_network_for_photographs_begins_as_the_one_for_white_noise_of_its_luma
 
 def test_gains_that_an_export_applied_are_not_applied_a_second_time(tmp_path: Path) -> None:
     loud = crops(msgspec.structs.replace(PHOTO, gains=(1.5, 0.8)))
-    path, old = exported(loud, tmp_path)
+    path, old = start_file(loud, tmp_path)
     new = make_network(loud)
     load_pretrained(new, str(path))
     inputs = example_inputs(old, loud.family, 3, (32, 48))
@@ -165,7 +174,7 @@ def test_gains_that_an_export_applied_are_not_applied_a_second_time(tmp_path: Pa
 
 
 def test_how_much_was_taken_over_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path, old = exported(crops(UNET), tmp_path)
+    path, old = start_file(crops(UNET), tmp_path)
     new = make_network(crops(PHOTO))
     with caplog.at_level(logging.INFO, "pellucid"):
         load_pretrained(new, str(path))
@@ -181,13 +190,13 @@ def test_a_start_that_does_not_exist_or_fit_is_refused(tmp_path: Path) -> None:
         load_pretrained(network, "toaster")
     with pytest.raises(UsageError, match=r"gaussian-fast is the name of 2 networks.*gaussian-fast-colour"):
         load_pretrained(network, "gaussian-fast")
-    path, _ = exported(small(DENSE), tmp_path)
+    path, _ = start_file(small(DENSE), tmp_path)
     with pytest.raises(UsageError, match=r"No weight of .*start\.onnx fits"):
         load_pretrained(network, str(path))
 
 
 def test_a_run_begins_with_the_weights_that_its_recipe_names(tmp_path: Path) -> None:
-    path, old = exported(crops(UNET), tmp_path)
+    path, old = start_file(crops(UNET), tmp_path)
     recipe = msgspec.structs.replace(crops(UNET), start=str(path))
     state = resume(recipe, tmp_path, torch.device("cpu"))
     for network in (state.network, state.average):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pellucid.inference.session import Session
 
 ROOT = Path(__file__).parents[2]  # so that the processes find tests/tiny.py
@@ -35,6 +37,7 @@ weights = b"".join(weight.detach().numpy().tobytes() for weight in seen[0].param
 """
 
 
+@pytest.mark.long
 def test_two_processes_train_one_network_and_write_it_once(data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

@@ -32,9 +32,10 @@ from tests.tiny import (
     PHOTO,
     UNET,
     colours,
-    lively_network,
     set_recipe,
+    textured_network,
     tiny_recipe,
+    write_exported,
 )
 
 RECIPE = tiny_recipe(channels=3, network=UNetSettings((8, 16), (1,), 1, (1,)))
@@ -44,7 +45,7 @@ LINEAR = ConvLatentSettings(code=5, widths=(4, 6), output="linear", dropout=0.3,
 
 @pytest.fixture(scope="module")
 def network() -> UNet:
-    made = lively_network(RECIPE)
+    made = textured_network(RECIPE)
     assert isinstance(made, UNet)
     return made
 
@@ -97,14 +98,14 @@ def test_the_card_says_what_the_recipe_and_the_run_say(exported: tuple[Path, Car
 def test_exporting_leaves_the_network_alone_and_only_the_file_behind(
     network: UNet, exported: tuple[Path, Card]
 ) -> None:
-    expected = lively_network(RECIPE)
+    expected = textured_network(RECIPE)
     for one, two in zip(network.parameters(), expected.parameters(), strict=True):
         assert torch.equal(one, two)
     assert list(exported[0].parent.iterdir()) == [exported[0]]
 
 
 def test_a_network_that_does_not_survive_half_precision_is_never_written(tmp_path: Path) -> None:
-    network = lively_network(RECIPE)
+    network = textured_network(RECIPE)
     with torch.no_grad():
         next(network.parameters()).mul_(1e9)  # beyond the largest half
     with pytest.raises(PellucidError, match="differs from torch by"):
@@ -114,8 +115,7 @@ def test_a_network_that_does_not_survive_half_precision_is_never_written(tmp_pat
 
 def test_an_estimator_takes_any_number_of_tiles_of_any_size(tmp_path: Path) -> None:
     recipe = tiny_recipe(channels=3, network=EstimatorSettings(4))
-    network = lively_network(recipe)
-    card = export_network(network, recipe, tmp_path / "noise.onnx", steps=0, figures={})
+    network, card = textured_network(recipe), write_exported(recipe, tmp_path / "noise.onnx")
     assert (card.radius, card.stride, card.sigma) == (0, 4, None)
     session, rounded = Session(tmp_path / "noise.onnx"), copy.deepcopy(network).half().float()
     assert (session.inputs, session.outputs) == (["noisy"], ["levels", "log_spread", "independent"])
@@ -135,8 +135,7 @@ def test_a_network_for_photographs_gives_the_image_and_the_noise_that_it_found(
     channels: Any, tmp_path: Path
 ) -> None:
     recipe = tiny_recipe(channels=channels, network=PHOTO)
-    network = lively_network(recipe)
-    card = export_network(network, recipe, tmp_path / "photo.onnx", steps=0, figures={})
+    network, card = textured_network(recipe), write_exported(recipe, tmp_path / "photo.onnx")
     session, rounded = Session(tmp_path / "photo.onnx"), copy.deepcopy(network).half().float()
     assert (session.inputs, session.outputs) == (["noisy", "gain"], ["denoised", "levels"])
     assert (card.sigma, card.stride, card.code, card.size) == (None, 8, None, None)
@@ -152,7 +151,7 @@ def test_a_network_for_photographs_gives_the_image_and_the_noise_that_it_found(
 def test_the_levels_are_raised_by_the_gains_of_the_recipe(tmp_path: Path) -> None:
     for name, gains in (("plain", (1.0, 1.0)), ("raised", (4.0, 0.0))):
         recipe = tiny_recipe(channels=3, network=msgspec.structs.replace(PHOTO, gains=gains))
-        export_network(lively_network(recipe), recipe, tmp_path / f"{name}.onnx", steps=0, figures={})
+        write_exported(recipe, tmp_path / f"{name}.onnx")
     plain, raised = (Session(tmp_path / f"{name}.onnx") for name in ("plain", "raised"))
     noisy = colours(40, 64)
     expected = plain.run(noisy, (4.0, 0.0))
@@ -161,7 +160,7 @@ def test_the_levels_are_raised_by_the_gains_of_the_recipe(tmp_path: Path) -> Non
 
 
 def test_a_photograph_is_seen_as_far_as_its_noise_is_estimated() -> None:
-    photo, plain = (lively_network(tiny_recipe(network=table)) for table in (PHOTO, UNET))
+    photo, plain = (textured_network(tiny_recipe(network=table)) for table in (PHOTO, UNET))
     radii = [receptive_radius(made, family_of(table), 1) for made, table in ((photo, PHOTO), (plain, UNET))]
     assert radii[0] > radii[1]
 
@@ -175,8 +174,7 @@ def test_an_autoencoder_gives_images_and_codes_of_any_number_of_images(
     table: Any, channels: Any, tmp_path: Path
 ) -> None:
     recipe = set_recipe(network=table, channels=channels)
-    network = lively_network(recipe)
-    card = export_network(network, recipe, tmp_path / "small.onnx", steps=0, figures={})
+    network, card = textured_network(recipe), write_exported(recipe, tmp_path / "small.onnx")
     session, rounded = Session(tmp_path / "small.onnx"), copy.deepcopy(network).half().float().eval()
     assert (session.inputs, session.outputs) == (["noisy"], ["denoised", "code"])
     images = np.random.default_rng(0).random((5, channels, 16, 16), dtype=np.float32)
@@ -194,7 +192,7 @@ def test_only_the_card_of_a_network_with_dense_layers_names_a_size(tmp_path: Pat
     for table in AUTOENCODERS:
         recipe = set_recipe(network=table)
         path = tmp_path / "small.onnx"
-        cards[table] = export_network(lively_network(recipe), recipe, path, steps=0, figures={})
+        cards[table] = write_exported(recipe, path)
     assert [(card.size, card.code, card.stride) for card in cards.values()] == [
         ((16, 16), (3, 3), 1),
         ((16, 16), (5,), 4),
@@ -207,8 +205,8 @@ def test_only_the_card_of_a_network_with_dense_layers_names_a_size(tmp_path: Pat
 
 @pytest.mark.parametrize("table", [UNET, PHOTO, EstimatorSettings(4), *AUTOENCODERS], ids=str)
 def test_the_card_lists_the_layers(table: Any, tmp_path: Path) -> None:
-    recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(network=table)
-    card = export_network(lively_network(recipe), recipe, tmp_path / "any.onnx", steps=0, figures={})
+    recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(channels=3, network=table)
+    card = write_exported(recipe, tmp_path / "any.onnx")
     assert card.layers[0].name == "input"
     assert sum(layer.parameters for layer in card.layers) == card.parameters
     assert {layer.part for layer in card.layers} == (
@@ -218,7 +216,7 @@ def test_the_card_lists_the_layers(table: Any, tmp_path: Path) -> None:
 
 def test_a_large_code_is_compared_by_its_own_size(tmp_path: Path) -> None:
     recipe = set_recipe(network=LATENT)
-    network = lively_network(recipe)
+    network = textured_network(recipe)
     assert isinstance(network, Autoencoder)
     last = network.encoder[-1]
     assert isinstance(last, nn.Linear)
@@ -234,7 +232,7 @@ def test_a_u_net_for_a_set_says_the_levels_that_it_was_told(
     noise: str, sigma: tuple[float, float], tmp_path: Path
 ) -> None:
     recipe = set_recipe(network=UNET, noise=noise)
-    card = export_network(lively_network(recipe), recipe, tmp_path / "small.onnx", steps=0, figures={})
+    card = write_exported(recipe, tmp_path / "small.onnx")
     assert (card.sigma, card.code, card.size) == (sigma, None, None)
 
 

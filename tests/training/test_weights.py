@@ -14,14 +14,14 @@ from pellucid.networks.network import Network
 from pellucid.training.checkpoint import load_pretrained, make_network
 from pellucid.training.export import export_network
 from pellucid.training.weights import LARGE, round_weights, stored_weights
-from tests.tiny import colours, lively_network, tiny_recipe
+from tests.tiny import colours, textured_network, tiny_recipe
 
 RECIPE = tiny_recipe(channels=3, network=UNetSettings((8, 64), (1,), 1, (1,)))  # 64 x 64 x 3 x 3 is large
 
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return lively_network(RECIPE)
+    return textured_network(RECIPE)
 
 
 @pytest.fixture(scope="module")

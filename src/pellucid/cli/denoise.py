@@ -104,6 +104,7 @@ def denoise(
     """
     from pellucid.batch.plan import make_plan
     from pellucid.inference.denoise import denoise_file
+    from pellucid.options import DenoiseOptions
 
     level, limit = parse_sigma(sigma), parse_memory(memory)
     check_threads(threads)
@@ -127,7 +128,7 @@ def denoise(
         overwrite=overwrite or in_place,
         max_pixels=max_pixels,
     )
-    network.check(level, noise, strength, luma, chroma)
+    network.check(DenoiseOptions(sigma=level, noise=noise, strength=strength, luma=luma, chroma=chroma))
     began = time.perf_counter()
     files: list[dict[str, Any]] = []
     try:
@@ -139,7 +140,7 @@ def denoise(
 
 
 def _open_model(name: str, **options: Any) -> Any:
-    from pellucid.inference.model import load_model
+    from pellucid.inference.registry import load_model
 
     network = load_model(name, **options)
     network.card(network.channels[-1])  # opens it: a wrong device is told before any image is read

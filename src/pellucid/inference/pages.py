@@ -10,10 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.pixels import luma_of
+from pellucid.inference.overview import Layout
 from pellucid.inference.session import Session
-from pellucid.inference.tiling import plan, run_tiled
-from pellucid.io.image import from_float, to_float
+from pellucid.inference.stream import Work, luma_of, stream
+from pellucid.inference.tiling import plan
+from pellucid.io.image import to_float
+from pellucid.io.sink import ArraySink
+from pellucid.io.source import ArraySource
 
 Pixels = NDArray[np.float32]
 Look = Literal["keep", "white"]
@@ -56,11 +59,6 @@ def clean_page(
     paper = np.float32(1.0 if look == "white" else brightness)
     balance = brightness / tone  # makes the paper grey
     tint = np.ones_like(tone) if look == "white" else 1 / balance
-    out = np.empty_like(colour)
-    squares = 0.0
-
-    def read(rows: slice, columns: slice) -> Pixels:
-        return to_float(colour[rows, columns])
 
     def run(tile: Pixels) -> Pixels:
         if tile.shape[2] == 1:
@@ -74,16 +72,15 @@ def clean_page(
         cleaned = clean + kept * (page - grey)
         return np.asarray((cleaned + marks * (page - cleaned)) * tint, np.float32)
 
-    def write(rows: slice, columns: slice, noisy: Pixels, clean: Pixels) -> None:
-        nonlocal squares
-        squares += float(np.square(clean - noisy).sum(dtype=np.float64))
-        out[rows, columns] = from_float(clean, out.dtype)
-
-    height, width = colour.shape[:2]
+    height, width, channels = colour.shape
     card = session.card
-    tiles = plan(height, width, stride=card.stride, halo=card.overlap, largest=LARGEST_TILE)
-    run_tiled(tiles, read, run, write, progress)
-    return out if (squares / colour.size) ** 0.5 >= UNCHANGED else None
+    largest = (LARGEST_TILE, LARGEST_TILE)
+    tiles = plan(height, width, stride=card.stride, halo=card.overlap, largest=largest)
+    out = np.empty_like(colour)
+    layout = Layout(channels, grey=False, alpha=False, nodata=None)
+    stream(ArraySource(colour), ArraySink(out), layout, Work(tiles, run), progress)
+    removed = np.square(to_float(out) - to_float(colour)).mean(dtype=np.float64)
+    return out if removed**0.5 >= UNCHANGED else None
 
 
 def paper_tone(page: Pixels) -> NDArray[np.float32]:

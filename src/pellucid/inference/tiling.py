@@ -11,7 +11,6 @@ own. Origins are multiples of the network's stride: there a network computes the
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,6 +30,11 @@ class Span:
     start: int
     stop: int
 
+    @property
+    def kept(self) -> slice:
+        """What is kept, counted from the origin."""
+        return slice(self.start - self.origin, self.stop - self.origin)
+
 
 @dataclass(frozen=True)
 class Tiles:
@@ -44,8 +48,8 @@ class Tiles:
         return len(self.rows) * len(self.columns)
 
 
-def plan(height: int, width: int, *, stride: int, halo: int, largest: int) -> Tiles:
-    """Cover an image with as few tiles as windows of at most `largest` pixels a side allow.
+def plan(height: int, width: int, *, stride: int, halo: int, largest: tuple[int, int]) -> Tiles:
+    """Cover an image with as few tiles as windows of at most `largest` pixels allow.
 
     Parameters
     ----------
@@ -55,8 +59,8 @@ def plan(height: int, width: int, *, stride: int, halo: int, largest: int) -> Ti
         Of the network.
     halo : int
         How far what is kept must stay away from a cut, in pixels.
-    largest : int
-        Pixels a side of the largest window.
+    largest : (int, int)
+        Height and width of the largest window, in pixels.
 
     Raises
     ------
@@ -64,14 +68,14 @@ def plan(height: int, width: int, *, stride: int, halo: int, largest: int) -> Ti
         When windows of that size would be all halo.
     """
     halo = -(-halo // stride) * stride
-    largest = largest // stride * stride
-    if largest < min(2 * halo + stride, max(height, width)):
+    tall, wide = (side // stride * stride for side in largest)
+    if tall < min(2 * halo + stride, height) or wide < min(2 * halo + stride, width):
         raise UsageError(
-            f"Tiles of {largest} pixels are too small for a halo of {halo}",
+            f"Tiles of {wide} x {tall} pixels are too small for a halo of {halo}",
             f"Allow at least {2 * halo + stride} pixels a side",
         )
-    rows, tall = _spans(height, stride, halo, largest)
-    columns, wide = _spans(width, stride, halo, largest)
+    rows, tall = _spans(height, stride, halo, tall)
+    columns, wide = _spans(width, stride, halo, wide)
     return Tiles((tall, wide), rows, columns)
 
 
@@ -86,46 +90,6 @@ def _spans(extent: int, stride: int, halo: int, largest: int) -> tuple[tuple[Spa
     edges = [0, *(cut * stride for cut in cuts), extent]
     spans = (Span(origin * stride, *edge) for origin, edge in zip(origins, pairwise(edges), strict=True))
     return tuple(spans), window * stride
-
-
-def run_tiled(
-    tiles: Tiles,
-    read: Callable[[slice, slice], Array],
-    run: Callable[[Array], Array],
-    write: Callable[[slice, slice, Array, Array], None],
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Run a network on every tile, row after row, so that an image may be read and written in strips.
-
-    Parameters
-    ----------
-    tiles : Tiles
-    read : function of (rows, columns) to float32 (height, width, channels)
-        Gives the pixels of a part of the image; slices that reach beyond it give what is there.
-    run : function
-        The network: (height, width, channels) to the same shape.
-    write : function of (rows, columns, noisy, denoised)
-        Takes what is kept of each tile.
-    progress : function of (done, total), optional
-    """
-    done = 0
-    for row in tiles.rows:
-        for column in tiles.columns:
-            noisy = read(_window(row, tiles.window[0]), _window(column, tiles.window[1]))
-            denoised = run(pad_to(noisy, tiles.window))
-            kept = _kept(row), _kept(column)
-            write(slice(row.start, row.stop), slice(column.start, column.stop), noisy[kept], denoised[kept])
-            done += 1
-            if progress:
-                progress(done, len(tiles))
-
-
-def _window(span: Span, extent: int) -> slice:
-    return slice(span.origin, span.origin + extent)
-
-
-def _kept(span: Span) -> slice:
-    return slice(span.start - span.origin, span.stop - span.origin)
 
 
 def pad_to(pixels: Array, shape: tuple[int, int]) -> Array:

@@ -1,6 +1,6 @@
 """The families of networks: the settings of each, which are a recipe's table ``[network]``, and its facts.
 
-A new network is one file in this folder, which holds its class, and one row in `FAMILIES` with its settings.
+A new network is one file in this folder, with its class, and one row in `FAMILIES` with its settings.
 Nothing here imports torch, so that recipes can be read without it.
 """
 
@@ -148,7 +148,7 @@ class ConvPoolSettings(AutoencoderSettings, frozen=True, tag="conv-pool"):
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """All that training, export and evaluation must know of the networks with the same kind of settings."""
+    """The facts about a kind of network that training, export and evaluation need."""
 
     settings: type[Settings]
     kind: Kind  # as the card of the exported network says it

@@ -6,9 +6,9 @@
 upper end. Any parameter may be a range, ``gaussian:0-50``: each image then draws its own value. One that
 has a default may be left out and is named when it is not, ``poisson:100,read=1.6``.
 
-Each formula is written once, with operators that NumPy arrays and torch tensors share. What differs is the
-source of random numbers (`NumpyRandom` here, ``TorchRandom`` beside the training loop). No noise clips or
-rounds, save for JPEG and the camera, whose files hold 8 bits: `to_8bit` does, where it is asked for.
+Each formula is written once, with operators that NumPy arrays and torch tensors share. They differ in the
+source of random numbers (`NumpyRandom` here, ``TorchRandom`` in training). No noise clips or
+rounds, save for JPEG and the camera, whose files have 8 bits: `to_8bit` does, where it is asked for.
 """
 
 import dataclasses
@@ -20,29 +20,29 @@ from itertools import accumulate
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-
-Pixels: TypeAlias = Any
-"""A NumPy array (height, width, channels) or a torch tensor (n, channels, height, width), 0 to 1."""
+from pellucid.noise.arrays import Array, Pixels
 
 Parameter: TypeAlias = Any
-"""A number, or (low, high): the range from which each image draws."""
+"""A `Value`, or (low, high), the range from which each image draws. Formulas see values alone: a union of the
+two would have to be taken apart in each of them."""
 
 
 class Random(Protocol):
     """Where the random numbers come from; ``like`` gives shape and kind of the result."""
 
-    def normal(self, like: Pixels) -> Pixels:
+    def normal(self, like: Any) -> Any:
         """Independent standard normal numbers."""
 
-    def uniform(self, like: Pixels) -> Pixels:
+    def uniform(self, like: Any) -> Any:
         """Independent numbers, uniform in [0, 1)."""
 
-    def poisson(self, mean: Pixels) -> Pixels:
+    def poisson(self, mean: Any) -> Any:
         """Poisson counts with the given means."""
 
-    def between(self, low: float, high: float, like: Pixels) -> Any:
+    def between(self, low: float, high: float, like: Any) -> Any:
         """One number for each image of ``like``, uniform from low to high."""
 
 
@@ -57,15 +57,15 @@ class NumpyRandom:
     def __init__(self, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
 
-    def normal(self, like: Pixels) -> Pixels:
+    def normal(self, like: Array) -> NDArray[np.float32]:
         """Independent standard normal numbers."""
         return self._generator.standard_normal(like.shape, dtype=np.float32)
 
-    def uniform(self, like: Pixels) -> Pixels:
+    def uniform(self, like: Array) -> NDArray[np.float32]:
         """Independent numbers, uniform in [0, 1)."""
         return self._generator.random(like.shape, dtype=np.float32)
 
-    def poisson(self, mean: Pixels) -> Pixels:
+    def poisson(self, mean: NDArray[Any]) -> NDArray[np.float32]:
         """Poisson counts with the given means."""
         try:
             return np.asarray(self._generator.poisson(mean), dtype=np.float32)
@@ -75,7 +75,7 @@ class NumpyRandom:
                 "Scale them so that white is 1",
             ) from exc
 
-    def between(self, low: float, high: float, like: Pixels) -> float:
+    def between(self, low: float, high: float, like: Array) -> float:
         """One number, uniform from low to high: an array is one image."""
         return self._generator.uniform(low, high)
 
@@ -86,7 +86,7 @@ def to_8bit(pixels: Pixels) -> Pixels:
 
 
 class Limits(NamedTuple):
-    """Between which values a parameter may lie, and whether its text may count grey levels of 255."""
+    """The range of a parameter, and whether its text may count grey levels of 255."""
 
     lowest: float
     highest: float
@@ -107,7 +107,7 @@ class Noise(ABC):
     Raises
     ------
     UsageError
-        When a parameter lies outside its limits or is NaN, or its range falls.
+        When a parameter is outside its limits or is NaN, or its range falls.
     """
 
     kind: ClassVar[str]
@@ -165,7 +165,7 @@ class Noise(ABC):
         """The same noise with the middle of each range."""
         return dataclasses.replace(self, **{name: sum(ends) / 2 for name, ends in self.ranges.items()})
 
-    def draw(self, random: Random, like: Pixels) -> Self:
+    def draw(self, random: Random, like: Array) -> Self:
         """The same noise with a value drawn from each range, one for each image of ``like``."""
         drawn = {name: random.between(low, high, like) for name, (low, high) in self.ranges.items()}
         return dataclasses.replace(self, **drawn)

@@ -25,8 +25,8 @@ from typing import Self
 
 import numpy as np
 
-from pellucid.noise.arrays import beside, from_planes, library, mix, to_planes
-from pellucid.noise.base import Limits, Noise, Parameter, Pixels, Random, to_8bit
+from pellucid.noise.arrays import Array, Pixels, Value, asarray_like, from_planes, library, mix, to_planes
+from pellucid.noise.base import Limits, Noise, Parameter, Random, to_8bit
 from pellucid.noise.jpeg import RGB, YCBCR, jpeg
 from pellucid.noise.resize import resample
 from pellucid.noise.shot import Shot, draw_shot
@@ -65,10 +65,11 @@ def shoot(clean: Pixels, shot: Shot, random: Random) -> tuple[Pixels, Pixels]:
     colour = planes if planes.shape[1] == 3 else library(planes).concatenate([planes] * 3, 1)
     light = unprocess(enlarge(colour, shot), shot)
     mosaic = through_bayer_filter(light.clip(0, 1), shot)
-    # Demosaicing is linear: the noise passes through it alone, and the image is spared the zipper edges
+    # Demosaicing is linear: the noise passes through it alone, and the image may be spared the zipper edges
     # that these two simple ways leave and cameras' own do not. Colours are balanced before it.
     gains = through_bayer_filter(shot.gains + library(light).zeros_like(light), shot)
     noise = demosaic((add_sensor_noise(mosaic, shot, random) - mosaic) * gains, shot) / shot.gains
+    light = light + shot.zipper * (demosaic(mosaic * gains, shot) / shot.gains - light)
     lit, more, less = (develop(each, shot) for each in (light, light + noise, light - noise))
     # Clipping moves the mean of the light, and the bent tone curve moves the mean of the tones. The opposite
     # noise shows both means without most of the noise, and a denoiser should give one of them.
@@ -77,12 +78,12 @@ def shoot(clean: Pixels, shot: Shot, random: Random) -> tuple[Pixels, Pixels]:
     tone_mean = target + _blur((noisy + tone(less, shot)) / 2 - target, _BIAS)
     target = tone_mean + shot.stacked * (light_mean - tone_mean)
     noisy = reduce_noise(noisy, target, shot)
-    size = planes.shape[-2:]
+    height, width = planes.shape[-2:]
     results = []
     for image, quality in ((noisy, shot.quality), (target, 100)):
         image = sharpen(image, shot)
         image = mix(image, YCBCR[:1]) if planes.shape[1] == 1 else image
-        image = to_8bit(shrink(image, size, shot))
+        image = to_8bit(shrink(image, (height, width), shot))
         stored = jpeg(image, quality, shot.subsampling)
         results.append(from_planes(stored + shot.lossless * (image - stored), clean))
     return results[0], results[1]
@@ -117,7 +118,8 @@ def inverse_tone(pixels: Pixels, shot: Shot) -> Pixels:
     q = (2 + shot.contrast) / (4 * shot.contrast)
     sine = 3**1.5 * (pixels - 0.5) / (4 * shot.contrast * q**1.5)
     curved = 0.5 + 2 * (q / 3) ** 0.5 * xp.sin(xp.arcsin(sine.clip(-1, 1)) / 3)
-    return xp.where(curved > 0.04045, ((curved.clip(0.04045, 1) + 0.055) / 1.055) ** 2.4, curved / 12.92)
+    steep = curved > 0.04045
+    return xp.where(steep, ((curved.clip(0.04045, 1) + 0.055) / 1.055) ** 2.4, curved / 12.92)
 
 
 # ---- the sensor ----------------------------------------------------------------------------------
@@ -127,7 +129,8 @@ def through_bayer_filter(light: Pixels, shot: Shot) -> Pixels:
     """Of three colours (n, 3, h, w) leave the one (n, 1, h, w) that each pixel's filter lets through."""
     row, column = _parity(light, shot)
     red, green, blue = (light[:, channel : channel + 1] for channel in range(3))
-    return green + (1 - row) * (1 - column) * (red - green) + row * column * (blue - green)
+    mosaic: Pixels = green + (1 - row) * (1 - column) * (red - green) + row * column * (blue - green)
+    return mosaic
 
 
 def add_sensor_noise(mosaic: Pixels, shot: Shot, random: Random) -> Pixels:
@@ -139,7 +142,8 @@ def add_sensor_noise(mosaic: Pixels, shot: Shot, random: Random) -> Pixels:
     normal = normal + shot.hot * (normal - 3).clip(0, None)
     noisy = mosaic + (shot.slope * mosaic + shot.read) ** 0.5 * normal
     noisy = noisy + shot.row * random.normal(mosaic[..., :1])
-    return noisy - shot.clips * noisy.clip(None, 0)
+    clipped: Pixels = noisy - shot.clips * noisy.clip(None, 0)
+    return clipped
 
 
 def demosaic(mosaic: Pixels, shot: Shot) -> Pixels:
@@ -175,7 +179,7 @@ def demosaic(mosaic: Pixels, shot: Shot) -> Pixels:
 def _parity(planes: Pixels, shot: Shot) -> tuple[Pixels, Pixels]:
     """0 in rows, and columns, that hold red pixels, and 1 in those that hold blue ones."""
     height, width = planes.shape[-2:]
-    row, column = (beside(planes, np.arange(length)) for length in (height, width))
+    row, column = (asarray_like(planes, np.arange(length)) for length in (height, width))
     return (row[:, None] + shot.phase[0]) % 2, (column + shot.phase[1]) % 2
 
 
@@ -193,7 +197,7 @@ def reduce_noise(noisy: Pixels, clean: Pixels, shot: Shot) -> Pixels:
     activity = _blur((luma - _blur(luma, 1.5)) ** 2, 2).clip(0, None)  # variance of the detail
     busy = activity / (activity + shot.knee**2)
 
-    def smooth(planes: Pixels, share: Parameter, radius: Parameter) -> Pixels:
+    def smooth(planes: Pixels, share: Value, radius: Value) -> Pixels:
         coarse = shot.blotches * _blur(planes, shot.blotch_radius)
         return planes + share * (_blur(planes, radius) - planes) + coarse
 
@@ -210,16 +214,17 @@ def sharpen(pixels: Pixels, shot: Shot) -> Pixels:
     return pixels + shot.sharpening * (luma - _blur(luma, shot.sharpening_radius))
 
 
-def _blur(planes: Pixels, radius: Parameter) -> Pixels:
+def _blur(planes: Pixels, radius: Value) -> Pixels:
     """Blur with a Gaussian by Fourier transform: it wraps round, and any radius takes the same time."""
     xp = library(planes)
     height, width = planes.shape[-2:]
-    rows = beside(planes, np.fft.fftfreq(height)[:, None])
-    columns = beside(planes, np.fft.rfftfreq(width))
+    rows = asarray_like(planes, np.fft.fftfreq(height)[:, None])
+    columns = asarray_like(planes, np.fft.rfftfreq(width))
     exponent = -2 * (math.pi * radius) ** 2
     # norm="ortho": without it NumPy 2.4 transforms float32 in float64, seven times as slow.
     spectrum = xp.fft.rfft2(planes, norm="ortho") * xp.exp(exponent * rows**2) * xp.exp(exponent * columns**2)
-    return xp.fft.irfft2(spectrum, (height, width), norm="ortho")
+    blurred: Pixels = xp.fft.irfft2(spectrum, (height, width), norm="ortho")
+    return blurred
 
 
 # ---- sizes ---------------------------------------------------------------------------------------
@@ -257,7 +262,7 @@ class Camera(Noise):
     def __str__(self) -> str:
         return super().__str__().replace(":", ":iso=")
 
-    def draw(self, random: Random, like: Pixels) -> Self:
+    def draw(self, random: Random, like: Array) -> Self:
         """The same noise with values from the ranges, ISO uniform in stops, as cameras count."""
         if not isinstance(self.iso, tuple):
             return super().draw(random, like)

@@ -8,12 +8,13 @@ References
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.noise.arrays import beside, from_planes, library, mix, take, to_planes
-from pellucid.noise.base import QUALITY, Noise, Parameter, Pixels, Random, to_8bit
+from pellucid.noise.arrays import Pixels, Value, asarray_like, from_planes, library, mix, take, to_planes
+from pellucid.noise.base import QUALITY, Noise, Parameter, Random, to_8bit
 
 # JFIF's luma and chroma, without the offset of chroma.
 YCBCR = np.array(
@@ -42,7 +43,7 @@ _COSINES = np.cos((2 * np.arange(8) + 1) * np.arange(8)[:, None] * math.pi / 16)
 _COSINES[0] /= math.sqrt(2)
 
 
-def jpeg(pixels: Pixels, quality: Parameter, subsampling: tuple[int, int]) -> Pixels:
+def jpeg(pixels: Pixels, quality: Value, subsampling: tuple[int, int]) -> Pixels:
     """Store an image and read it again: libjpeg's steps, save for the coding, which loses nothing.
 
     It is written out because it must run on a GPU too, and because libvips cannot write 4:2:2, the
@@ -65,36 +66,40 @@ def jpeg(pixels: Pixels, quality: Parameter, subsampling: tuple[int, int]) -> Pi
     if pixels.shape[1] == 1:
         return to_8bit((_quantise(pixels * 255 - 128, quality, _LUMA_TABLE) + 128) / 255)
     planes = (mix(pixels, YCBCR) * 255).round()
-    luma = _quantise(planes[:, :1] - 128, quality, _LUMA_TABLE) + 128
-    chroma = planes[:, 1:]
+    luma: Pixels = _quantise(planes[:, :1] - 128, quality, _LUMA_TABLE) + 128
+    chroma: Pixels = planes[:, 1:]
     for axis, factor in zip((-2, -1), subsampling, strict=True):
         chroma = _halve(chroma, axis) if factor == 2 else chroma
     chroma = _quantise(chroma, quality, _CHROMA_TABLE)
     for axis, factor in zip((-2, -1), subsampling, strict=True):
         chroma = _double(chroma, axis, planes.shape[axis]) if factor == 2 else chroma
-    return to_8bit(mix(library(pixels).concatenate([luma, chroma], 1), RGB) / 255)
+    planes = library(pixels).concatenate([luma, chroma], 1)
+    return to_8bit(mix(planes, RGB) / 255)
 
 
-def _quantise(planes: Pixels, quality: Parameter, table: NDArray[np.int64]) -> Pixels:
+def _quantise(planes: Pixels, quality: Any, table: NDArray[np.int64]) -> Pixels:
     """Round the cosine coefficients of blocks of 8 x 8 as the table and the quality say."""
     height, width = planes.shape[-2:]
     for axis, length in enumerate((height, width), -2):
         if length % 8:  # the last row and column go on to the end of their block
             planes = take(planes, np.minimum(np.arange(-(-length // 8) * 8), length - 1), axis)
     n, c, h, w = planes.shape
-    blocks = planes.reshape(n, c, h // 8, 8, w // 8, 8)
+    blocks = planes.reshape((n, c, h // 8, 8, w // 8, 8))
     # libjpeg's jpeg_quality_scaling, in percent.
     percent = (quality < 50) * (5000 // quality) + (quality >= 50) * (200 - 2 * quality)
-    steps = ((beside(planes, table) * percent + 50) // 100).clip(1, 255)  # (8, 8) or (n, 1, 8, 8)
+    steps = ((asarray_like(planes, table) * percent + 50) // 100).clip(1, 255)  # (8, 8) or (n, 1, 8, 8)
     steps = steps.reshape(-1, 1, 1, 8, 1, 8)
     blocks = _transform((_transform(blocks, _COSINES) / steps).round() * steps, _COSINES.T).round()
-    return blocks.reshape(n, c, h, w)[..., :height, :width]
+    rounded: Pixels = blocks.reshape((n, c, h, w))[..., :height, :width]
+    return rounded
 
 
 def _transform(blocks: Pixels, matrix: NDArray[np.float64]) -> Pixels:
     """Apply a matrix to rows and columns of blocks (n, c, h/8, 8, w/8, 8)."""
     for _ in range(2):
-        blocks = (blocks.reshape(-1, 8) @ beside(blocks, matrix.T)).reshape(blocks.shape).swapaxes(-1, -3)
+        blocks = (
+            (blocks.reshape((-1, 8)) @ asarray_like(blocks, matrix.T)).reshape(blocks.shape).swapaxes(-1, -3)
+        )
     return blocks
 
 
@@ -127,8 +132,7 @@ class Jpeg(Noise):
         quality = self.quality.round() if hasattr(self.quality, "ndim") else round(self.quality)
         planes = to_8bit(to_planes(pixels))
         coarse = quality < 90  # one for each image of a tensor
-        stored = jpeg(planes, quality, (1, 1)) if coarse is not True else None
-        if coarse is not False:
-            subsampled = jpeg(planes, quality, (2, 2))
-            stored = subsampled if stored is None else library(planes).where(coarse, subsampled, stored)
-        return from_planes(stored, pixels)
+        if coarse is True or coarse is False:
+            return from_planes(jpeg(planes, quality, (2, 2) if coarse else (1, 1)), pixels)
+        fine, subsampled = (jpeg(planes, quality, subsampling) for subsampling in ((1, 1), (2, 2)))
+        return from_planes(library(planes).where(coarse, subsampled, fine), pixels)

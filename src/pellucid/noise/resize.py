@@ -1,13 +1,14 @@
 """Images at other sizes."""
 
+import functools
 import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.noise.arrays import beside, take
-from pellucid.noise.base import Pixels
+from pellucid.noise.arrays import Pixels, asarray_like, take
 
 
 def resample(planes: Pixels, size: Sequence[int], *, first: float, step: float) -> Pixels:
@@ -21,7 +22,7 @@ def resample(planes: Pixels, size: Sequence[int], *, first: float, step: float) 
     size : (int, int)
         Height and width of the result.
     first, step : float
-        Where the first value lies, in pixels of the given planes, and how far apart they lie.
+        Position of the first value, in pixels of the given planes, and the distance between two.
 
     Returns
     -------
@@ -38,7 +39,8 @@ def resample(planes: Pixels, size: Sequence[int], *, first: float, step: float) 
         index = np.minimum(index, 2 * length - 1 - index)
         used = np.flatnonzero(weights.any(axis=0))  # one tap only where nothing is resized
         weights = weights if axis == -1 else weights[:, None]  # one for each row, or for each column
-        planes = sum(beside(planes, weights[..., tap]) * take(planes, index[:, tap], axis) for tap in used)
+        rows = (asarray_like(planes, weights[..., tap]) * take(planes, index[:, tap], axis) for tap in used)
+        planes = functools.reduce(operator.add, rows)
     return planes
 
 

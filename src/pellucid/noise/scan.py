@@ -17,13 +17,13 @@ References
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.noise.arrays import from_planes, library, to_planes
-from pellucid.noise.base import QUALITY, SHARE, SIGMA, Limits, Noise, Parameter, Pixels, Random, to_8bit
+from pellucid.noise.arrays import Pixels, asarray_like, from_planes, to_planes
+from pellucid.noise.base import QUALITY, SHARE, SIGMA, Limits, Noise, Parameter, Random, to_8bit
 from pellucid.noise.jpeg import jpeg
 
 Page = NDArray[np.float32]
@@ -75,13 +75,14 @@ class Scan(Noise):
         if isinstance(pixels, np.ndarray):
             seed = int(random.between(0, 2**31, pixels))
             page = np.asarray(pixels, np.float32).reshape(*pixels.shape[:2], -1)
-            return degrade(page, self, np.random.default_rng(seed)).reshape(pixels.shape).astype(pixels.dtype)
-        xp, seeds = library(pixels), random.between(0, 2**31, pixels).flatten().tolist()
+            scanned = degrade(page, self, np.random.default_rng(seed)).reshape(pixels.shape)
+            return cast(Pixels, scanned.astype(pixels.dtype))
+        seeds = random.between(0, 2**31, pixels).flatten().tolist()
         results = []
-        for number, (page, seed) in enumerate(zip(pixels.cpu().numpy(), seeds, strict=True)):
+        for number, (page, seed) in enumerate(zip(cast(Any, pixels).cpu().numpy(), seeds, strict=True)):
             rng = np.random.default_rng(int(seed))
             results.append(degrade(page.transpose(1, 2, 0), self._of(number), rng).transpose(2, 0, 1))
-        return xp.asarray(np.stack(results), dtype=pixels.dtype, device=pixels.device)
+        return asarray_like(pixels, np.stack(results))
 
     def _of(self, number: int) -> "Scan":
         """The values of one image of a batch."""

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from pellucid.noise.base import MEAN, PEAK, READ, SHARE, SIGMA, SPREAD, Noise, Parameter, Pixels, Random
+from pellucid.noise.arrays import Pixels
+from pellucid.noise.base import MEAN, PEAK, READ, SHARE, SIGMA, SPREAD, Noise, Parameter, Random
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Gaussian(Noise):
 
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
         """``y = x + mean + sigma n``, with n standard normal."""
-        return pixels + self.mean + self.sigma * random.normal(pixels)
+        noisy: Pixels = pixels + self.mean + self.sigma * random.normal(pixels)
+        return noisy
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Poisson(Noise):
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
         """``y = black + (k + read n) / photons``, with k a Poisson count of mean photons (x - black)."""
         counts = random.poisson((pixels - self.black).clip(0, None) * self.photons)
-        return self.black + (counts + self.read * random.normal(pixels)) / self.photons
+        noisy: Pixels = self.black + (counts + self.read * random.normal(pixels)) / self.photons
+        return noisy
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class Speckle(Noise):
 
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
         """``y = x + sigma x n``, with n standard normal."""
-        return pixels + pixels * self.sigma * random.normal(pixels)
+        noisy: Pixels = pixels + pixels * self.sigma * random.normal(pixels)
+        return noisy
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ class SaltAndPepper(Noise):
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
         """``y = 1 or 0`` where a uniform number u < share (1 where u < share / 2), and x elsewhere."""
         chance = random.uniform(pixels)
-        return pixels * (chance >= self.share) + (chance < self.share / 2)
+        noisy: Pixels = pixels * (chance >= self.share) + (chance < self.share / 2)
+        return noisy
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,8 @@ class Uniform(Noise):
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
         """``y = v``, uniform, where a uniform number u < share, and x elsewhere."""
         hit = random.uniform(pixels) < self.share
-        return pixels * ~hit + random.uniform(pixels) * hit
+        noisy: Pixels = pixels * ~hit + random.uniform(pixels) * hit
+        return noisy
 
 
 @dataclass(frozen=True)
@@ -102,4 +108,5 @@ class Rician(Noise):
     def formula(self, pixels: Pixels, random: Random) -> Pixels:
         """``y = sqrt((x + sigma n1)^2 + (sigma n2)^2)``, with n1 and n2 standard normal."""
         real, imaginary = pixels + self.sigma * random.normal(pixels), self.sigma * random.normal(pixels)
-        return (real**2 + imaginary**2) ** 0.5
+        magnitude: Pixels = (real**2 + imaginary**2) ** 0.5
+        return magnitude

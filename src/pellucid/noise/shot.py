@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pellucid.noise.arrays import library, to_planes
-from pellucid.noise.base import Parameter, Pixels, Random
+from pellucid.noise.arrays import Array, Value, library, to_planes
+from pellucid.noise.base import Random
 
 
 @dataclass(frozen=True)
@@ -22,39 +22,40 @@ class Shot:
     Light runs from 0 to 1, full scale. Radii are standard deviations of Gaussians, in pixels of the sensor.
     """
 
-    contrast: Parameter  # share of the S-curve in the tone curve, above 0 and at most 1
-    lift: Parameter  # shadows are lifted by this root of the tone, at least 1
-    matrix: Pixels  # (n, 3, 3), from the sensor's colours to sRGB's; the rows' sums are 1
-    gains: Pixels  # (n, 3, 1, 1), white balance and exposure, at least 1
-    phase: tuple[Parameter, Parameter]  # row and column of the first red pixel, 0 or 1
-    slope: Parameter  # shot noise: variance for each unit of light
-    read: Parameter  # read noise: variance
-    row: Parameter  # standard deviation of what a whole row shares
-    hot: Parameter  # hot pixels: what noise has above three standard deviations counts so many times more
-    clips: Parameter  # 1 if values below black are cut off before demosaicing, else 0
-    malvar: Parameter  # demosaicing: 1 for Malvar's, 0 for bilinear
-    luma_share: Parameter  # of luma noise, this share is smoothed
-    luma_radius: Parameter
-    spared: Parameter  # of luma's smoothing, this share is left out where there is detail
-    coring: Parameter  # of all noise, this share is taken away where there is none
-    knee: Parameter  # what counts as detail: half at this standard deviation
-    chroma_share: Parameter
-    chroma_radius: Parameter
-    blotches: Parameter  # noise coarser than the next is stronger by this share
-    blotch_radius: Parameter
-    sharpening: Parameter  # how much of the unsharp mask is added
-    sharpening_radius: Parameter
+    contrast: Value  # share of the S-curve in the tone curve, above 0 and at most 1
+    lift: Value  # shadows are lifted by this root of the tone, at least 1
+    matrix: Array  # (n, 3, 3), from the sensor's colours to sRGB's; the rows' sums are 1
+    gains: Array  # (n, 3, 1, 1), white balance and exposure, at least 1
+    phase: tuple[Value, Value]  # row and column of the first red pixel, 0 or 1
+    slope: Value  # shot noise: variance for each unit of light
+    read: Value  # read noise: variance
+    row: Value  # standard deviation of what a whole row shares
+    hot: Value  # hot pixels: what noise has above three standard deviations counts so many times more
+    clips: Value  # 1 if values below black are cut off before demosaicing, else 0
+    malvar: Value  # demosaicing: 1 for Malvar's, 0 for bilinear
+    zipper: Value  # 1 if the clean image is demosaiced too, which leaves zipper edges, else 0
+    luma_share: Value  # of luma noise, this share is smoothed
+    luma_radius: Value
+    spared: Value  # of luma's smoothing, this share is left out where there is detail
+    coring: Value  # of all noise, this share is taken away where there is none
+    knee: Value  # what counts as detail: half at this standard deviation
+    chroma_share: Value
+    chroma_radius: Value
+    blotches: Value  # noise coarser than the next is stronger by this share
+    blotch_radius: Value
+    sharpening: Value  # how much of the unsharp mask is added
+    sharpening_radius: Value
     scale: float  # sensor's size over the image's; one for all images, as it decides the arrays' shape
-    lossless: Parameter  # 1 if the file is no JPEG
-    quality: Parameter  # of the JPEG, 1 to 100
+    lossless: Value  # 1 if the file is no JPEG
+    quality: Value  # of the JPEG, 1 to 100
     subsampling: tuple[int, int]  # rows and columns of pixels to one of chroma; one for all images
-    stacked: Parameter  # 1 if the target is the mean of many shots' light, 0 if the mean of their files
+    stacked: Value  # 1 if the target is the mean of many shots' light, 0 if the mean of their files
 
 
-def draw_shot(iso: Parameter, random: Random, pixels: Pixels, raw: Parameter = 0.0) -> Shot:
+def draw_shot(iso: Value, random: Random, pixels: Array, raw: Value = 0.0) -> Shot:
     """Draw a camera and its settings for each image.
 
-    Parameters
+    Values
     ----------
     iso : float or array (n, 1, 1, 1)
         What the user set on the camera, 100 to 25600 on most.
@@ -69,17 +70,19 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels, raw: Parameter = 0
     xp = library(like)
     one = xp.ones_like(like)
 
-    def draw(low: float, high: float) -> Pixels:  # (n, 1, 1, 1)
-        return random.between(low, high, like) * one
+    def draw(low: float, high: float) -> Array:  # (n, 1, 1, 1)
+        drawn: Array = random.between(low, high, like) * one
+        return drawn
 
-    def draw_log(low: float, high: float) -> Pixels:
+    def draw_log(low: float, high: float) -> Array:
         return low * (high / low) ** draw(0, 1)
 
-    def draw_whole(low: int, high: int) -> Pixels:
+    def draw_whole(low: int, high: int) -> Array:
         return draw(low, high + 1) // 1
 
-    def happens(share: Parameter) -> Pixels:  # 1 or 0
-        return (draw(0, 1) < share) * one
+    def happens(share: Value) -> Array:  # 1 or 0
+        happened: Array = (draw(0, 1) < share) * one
+        return happened
 
     def shared(low: float, high: float) -> float:  # one number for all images
         return float(random.between(low, high, like[:1]))
@@ -103,6 +106,7 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels, raw: Parameter = 0
         hot=0.0,
         clips=happens(0.5),
         malvar=happens(0.6),
+        zipper=0.0,
         # Most cameras smooth nearly all of the noise, luma over a pixel and chroma over many.
         luma_share=happens(0.9) * (1 - draw(0, 1) ** 2),
         luma_radius=draw_log(0.5, 3),
@@ -133,14 +137,14 @@ def draw_shot(iso: Parameter, random: Random, pixels: Pixels, raw: Parameter = 0
     return replace(shot, **changes)
 
 
-def raw_settings(iso: Parameter, draw: Callable[[float, float], Pixels]) -> dict[str, Pixels]:
+def raw_settings(iso: Value, draw: Callable[[float, float], Array]) -> dict[str, Array]:
     """What differs where a small sensor takes the image and a simple raw converter develops it.
 
     At ISO 100 its full well is 50,000 to 4,000 electrons, and at any ISO its read noise is 0.7 to 4.5
     electrons. Nothing is smoothed, most files are no JPEGs, and the target is what light alone would have
     given: noise so heavy moves tones by more than a viewer should see.
 
-    Parameters
+    Values
     ----------
     iso : float or array (n, 1, 1, 1)
     draw : function of (low, high)
@@ -162,7 +166,7 @@ def raw_settings(iso: Parameter, draw: Callable[[float, float], Pixels]) -> dict
         "row": draw(-0.3, 0.3).clip(0, None) * read**0.5,
         "hot": draw(-10, 10).clip(0, None),
         "clips": nothing,
-        "malvar": (draw(0, 1) < 0.85) + nothing,
+        "malvar": (draw(0, 1) < 0.75) + nothing,
         "luma_share": nothing,
         "coring": nothing,
         "chroma_share": nothing,
@@ -170,10 +174,11 @@ def raw_settings(iso: Parameter, draw: Callable[[float, float], Pixels]) -> dict
         "sharpening": nothing,
         "lossless": (draw(0, 1) < 0.6) + nothing,
         "stacked": nothing + 1,
+        "zipper": (draw(0, 1) < 0.5) + nothing,
     }
 
 
-def _colour_matrix(draw: Callable[[float, float], Pixels]) -> Pixels:
+def _colour_matrix(draw: Callable[[float, float], Array]) -> Array:
     """A matrix (n, 3, 3) from a sensor's colours to sRGB's: more saturation, and some crosstalk."""
     saturation = draw(0.1, 0.8)
     others = [draw(-0.14, 0.14) - saturation / 3 for _ in range(6)]
@@ -184,4 +189,5 @@ def _colour_matrix(draw: Callable[[float, float], Pixels]) -> Pixels:
         [red_blue, green_blue, 1 - red_blue - green_blue],
     ]
     xp = library(saturation)
-    return xp.concatenate([entry for row in rows for entry in row], 1).reshape(-1, 3, 3)
+    matrix: Array = xp.concatenate([entry for row in rows for entry in row], 1).reshape((-1, 3, 3))
+    return matrix

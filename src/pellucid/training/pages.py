@@ -85,7 +85,7 @@ class Pages:
         return torch.cat(patches)
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """RMSE on pages in held-back fonts, noisy and cleaned, and shares of pixels with ink lost or made."""
         return measure_pages(network, self.tune)
 
