@@ -7,21 +7,23 @@ former two. Needs the extra `pdf`.
 """
 
 import io
-import logging
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.atomic import atomic_write
-from pellucid.errors import InputError, UsageError, require
-from pellucid.inference.denoise import denoise_result
-from pellucid.options import DenoiseOptions
-
-log = logging.getLogger("pellucid")
+from pellucid.atomic import atomic_write, refuse_existing
+from pellucid.errors import InputError, require
+from pellucid.inference.denoise import AnyModel, FileResult
+from pellucid.inference.denoiser import Denoiser, denoise_array
+from pellucid.inference.registry import denoiser_for
+from pellucid.inference.stream import Progress
+from pellucid.io.registry import default_output
+from pellucid.options import DenoiseKeywords, DenoiseOptions
 
 Page = NDArray[np.uint8]
 
@@ -34,42 +36,36 @@ COVERED = 0.6
 LEVEL = 128
 """Pages of one bit are black below this after cleaning."""
 
-EXTRA = "reading and writing PDF"
 
-
-@dataclass(frozen=True)
-class PdfResult:
-    """What was done to a PDF.
-
-    Parameters
-    ----------
-    pages : int
-        In all.
-    cleaned : int
-        Images that were cleaned.
-    notes : tuple of str
-        What stayed unchanged and why, and which codecs had to change.
-    """
-
-    pages: int
-    cleaned: int
-    notes: tuple[str, ...]
-
-
-def denoise_pdf(path: Path, output: Path, options: DenoiseOptions, *, overwrite: bool = False) -> PdfResult:
+def denoise_pdf(
+    path: str | Path,
+    output: str | Path | None = None,
+    *,
+    model: AnyModel = "auto",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Unpack[DenoiseKeywords],
+) -> FileResult:
     """Clean the scanned pages of a PDF.
 
     Parameters
     ----------
-    path, output : Path
-    options : DenoiseOptions
-        Of which the model is a network for pages; ``auto`` takes `page-fast`.
+    path, output : str or Path
+        By default ``scan-denoised.pdf`` for ``scan.pdf``.
+    model : str, Path or Denoiser
+        For pages; ``auto`` takes `page-fast`.
     overwrite : bool
         Replace the output if it exists.
+    progress : function of (done, total), optional
+        Called after each page.
+    **options
+        As for `pellucid.denoise`.
 
     Returns
     -------
-    PdfResult
+    FileResult
+        With the size of the largest scan; `why` says which pages stay unchanged and why, and which codecs had
+        to change.
 
     Raises
     ------
@@ -80,26 +76,40 @@ def denoise_pdf(path: Path, output: Path, options: DenoiseOptions, *, overwrite:
     MissingExtraError
         When the extra `pdf` is not installed.
     """
-    pikepdf, pdfium = (require(name, "pdf", EXTRA) for name in ("pikepdf", "pypdfium2"))
-    if path.resolve() == output.resolve() and not overwrite:
-        raise UsageError(f"{output} is the input", "Name another output, or allow to overwrite")
+    pikepdf, pdfium = (require(name, "pdf", "to read and write PDF") for name in ("pikepdf", "pypdfium2"))
+    source = Path(path)
+    target = default_output(source) if output is None else Path(output)
+    refuse_existing(target, overwrite)
+    choice = DenoiseOptions.of(**options)
+    denoiser = denoiser_for("page-fast" if getattr(model, "name", model) == "auto" else model, choice)
+    denoiser.check(choice)
     notes: list[str] = []
     cleaned: dict[Any, bool] = {}
-    with _open(pikepdf, path) as pdf, pdfium.PdfDocument(path) as drawn:
+    largest = (0, 0)
+    with _open(pikepdf, source) as pdf, closing(pdfium.PdfDocument(source)) as drawn:
         for number, page in enumerate(pdf.pages, 1):
             scans = list(_scans(page, drawn[number - 1]))
             if not scans:
                 notes.append(f"page {number} is no scan and stays unchanged")
             for image, view in scans:
-                key = image.objgen
-                if key not in cleaned:
-                    cleaned[key] = _clean(pikepdf, image, view, options, f"page {number}", notes)
-        with atomic_write(output, overwrite=overwrite) as temporary:
+                largest = max(largest, view.get_px_size())
+                if image.objgen not in cleaned:
+                    done = _clean(pikepdf, image, view, denoiser, choice, f"page {number}", notes)
+                    cleaned[image.objgen] = done
+            if progress:
+                progress(number, len(pdf.pages))
+        with atomic_write(target, overwrite=overwrite) as temporary:
             pdf.save(temporary)
-        count = len(pdf.pages)
-    for note in notes:
-        log.info("%s: %s", path, note)
-    return PdfResult(count, sum(cleaned.values()), tuple(notes))
+    return FileResult(
+        source=source,
+        output=target,
+        sigma=0.0,
+        changed=any(cleaned.values()),
+        model=denoiser.name if any(cleaned.values()) else "none",
+        why="; ".join(notes),
+        width=largest[0],
+        height=largest[1],
+    )
 
 
 def _open(pikepdf: Any, path: Path) -> Any:
@@ -111,12 +121,16 @@ def _open(pikepdf: Any, path: Path) -> Any:
     except pikepdf.PasswordError as exc:
         raise InputError(f"{path} is encrypted", "Remove the password first, for instance with qpdf") from exc
     except pikepdf.PdfError as exc:
-        raise InputError(f"{path} cannot be read as a PDF: {exc}", "Repair it first, for instance with qpdf") from exc
+        raise InputError(
+            f"{path} cannot be read as a PDF: {exc}", "Repair it first, for instance with qpdf"
+        ) from exc
     if pdf.is_encrypted:
         raise InputError(f"{path} is encrypted", "Remove the encryption first, for instance with qpdf")
     form = pdf.Root.get("/AcroForm", {})
     if int(form.get("/SigFlags", 0)) & 1 or any(_signed(field) for field in form.get("/Fields", [])):
-        raise InputError(f"{path} is signed, and a change would break the signature", "Clean a copy without it")
+        raise InputError(
+            f"{path} is signed, and a change would break the signature", "Clean a copy without it"
+        )
     return pdf
 
 
@@ -138,15 +152,22 @@ def _scans(page: Any, drawn: Any) -> Iterator[tuple[Any, Any]]:
             yield image, views[size]
 
 
-def _clean(pikepdf: Any, image: Any, view: Any, options: DenoiseOptions, where: str, notes: list[str]) -> bool:
+def _clean(
+    pikepdf: Any,
+    image: Any,
+    view: Any,
+    denoiser: Denoiser,
+    options: DenoiseOptions,
+    where: str,
+    notes: list[str],
+) -> bool:
     """Clean one image in place; whether it changed."""
-    kind = str(pikepdf.PdfImage(image).filters[-1]) if pikepdf.PdfImage(image).filters else "none"
+    kind = next(reversed(pikepdf.PdfImage(image).filters), "none")
     pixels, one_bit = _decode(pikepdf, image, view)
     if pixels is None:
         notes.append(f"{where} has an image that cannot be cleaned ({kind}, {image.get('/ColorSpace')})")
         return False
-    model = "page-fast" if options.model == "auto" else options.model
-    result = denoise_result(pixels, model=model, paper=options.paper)
+    result = denoise_array(denoiser, pixels, options)
     if not result.changed:
         notes.append(f"{where} is clean and stays unchanged")
         return False
@@ -209,8 +230,6 @@ def _write_flate(pikepdf: Any, image: Any, pixels: Page) -> None:
     parameters = pikepdf.Dictionary(
         Predictor=15, Colors=1 if pixels.ndim == 2 else 3, BitsPerComponent=8, Columns=pixels.shape[1]
     )
-    import zlib
-
     data = zlib.compress(filtered.tobytes(), 9)
     _replace(pikepdf, image, data, "FlateDecode", parameters, pixels.ndim, 8)
 
@@ -243,6 +262,5 @@ def _replace(
     profile = isinstance(space, pikepdf.Array) and space[0] == "/ICCBased" and int(space[1].get("/N", 0))
     if profile != (1 if dimensions == 2 else 3):
         image.ColorSpace = pikepdf.Name(device)
-    for name in ("/Decode", "/Mask") if bits == 1 or space is None else ("/Decode",):
-        if name in image and name == "/Decode":
-            del image[name]
+    if "/Decode" in image:  # of the old samples
+        del image.Decode

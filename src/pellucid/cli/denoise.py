@@ -35,6 +35,8 @@ Examples:
   pellucid denoise a.png b.png -o clean/     several files, into a folder
   pellucid denoise scans/ -o clean/          a folder, keeping its tree
   pellucid denoise photo.jpg --sigma 25 --strength 0.8
+  pellucid denoise scan.pdf                  the scanned pages of a PDF
+  pellucid denoise page.png --model page-fast --paper white
 """
 
 
@@ -82,6 +84,9 @@ def denoise(
         typer.Option(metavar="0..2", help="Another strength for brightness, as 0.4 to keep grain."),
     ] = None,
     chroma: Annotated[float | None, typer.Option(metavar="0..2", help="Another strength for colour.")] = None,
+    paper: Annotated[
+        str, typer.Option(metavar="keep|white", help="Of scanned pages: keep its tone, or make it white.")
+    ] = "keep",
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda, coreml or directml.")
     ] = "auto",
@@ -125,10 +130,14 @@ def denoise(
         strength=strength,
         luma=luma,
         chroma=chroma,
+        paper=paper,
         overwrite=overwrite or in_place,
         max_pixels=max_pixels,
     )
-    network.check(DenoiseOptions(sigma=level, noise=noise, strength=strength, luma=luma, chroma=chroma))
+    chosen = DenoiseOptions.of(
+        sigma=level, noise=noise, strength=strength, luma=luma, chroma=chroma, paper=paper
+    )
+    network.check(chosen)
     began = time.perf_counter()
     files: list[dict[str, Any]] = []
     try:
@@ -148,7 +157,7 @@ def _open_model(name: str, **options: Any) -> Any:
 
 
 def _work_on_all(
-    plan: "Plan", work: Callable[..., "FileResult"], files: list[dict[str, Any]], *, silent: bool
+    plan: "Plan", work: partial["FileResult"], files: list[dict[str, Any]], *, silent: bool
 ) -> None:
     """Work on one image after another; add a row for each to files, and failures to the plan."""
     with progress_bar(len(plan.jobs), quiet=silent) as step:
@@ -176,9 +185,13 @@ def _work_on_all(
 
 
 def _work_on_one(
-    job: "Job", work: Callable[..., "FileResult"], progress: Callable[[int, int], None]
+    job: "Job", work: partial["FileResult"], progress: Callable[[int, int], None]
 ) -> "FileResult":
     with _folder_for(job.output):
+        if job.source.suffix.lower() == ".pdf":
+            from pellucid.pdf import denoise_pdf
+
+            work = partial(denoise_pdf, *work.args, **work.keywords)
         return work(job.source, job.output, progress=progress)
 
 
