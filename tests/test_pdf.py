@@ -22,11 +22,8 @@ pdfium = pytest.importorskip("pypdfium2")
 from pellucid.pdf import denoise_pdf  # noqa: E402  needs both
 
 WIDTH, HEIGHT = 480, 600
-RECIPE = load_recipe(
-    "page-instant-grey",
-    ["network.widths=[4,4,4,4]", "network.encoder=[0,0,0]", "network.decoder=[0,0,0]", "network.body=1"]
-    + ["schedule.patch=[64]", "network.doubt=9"],
-)
+SMALL = ("widths=[4,4,4,4]", "encoder=[0,0,0]", "decoder=[0,0,0]", "body=1", "doubt=9")
+RECIPE = load_recipe("page-instant-grey", [*(f"network.{each}" for each in SMALL), "schedule.patch=[64]"])
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +32,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert isinstance(network, PageUNet)
     with torch.no_grad():
         network.tail.weight.zero_()
-        network.tail.bias.fill_(0.2)
+        network.tail.bias.fill_(0.3)
     export_network(network, RECIPE, path, steps=0, figures={})
     return path
 
@@ -72,15 +69,18 @@ def make_pdf(path: Path, mode: str, codec: str, **options: Any) -> Path:
     return path
 
 
-def image_of(path: Path) -> tuple[NDArray[np.uint8], Any]:
-    """The pixels as pdfium draws them, and the image object."""
+def image_of(path: Path) -> tuple[NDArray[np.uint8], dict[str, str]]:
+    """The pixels as pdfium draws them, and how the image is stored."""
     pdf = pikepdf.open(path)
     with pdfium.PdfDocument(path) as drawn:
         pixels = drawn[0].render(scale=1).to_numpy()
-    return pixels[..., 0] if pixels.ndim == 3 else pixels, next(iter(pdf.pages[0].get_images().values()))
+    (image,) = pdf.pages[0].get_images().values()
+    facts = {name: str(image.get(name)) for name in ("/Filter", "/BitsPerComponent")}
+    return pixels[..., 0] if pixels.ndim == 3 else pixels, facts
 
 
-@pytest.mark.parametrize(("mode", "codec"), [("L", "/FlateDecode"), ("RGB", "/FlateDecode"), ("L", "/DCTDecode"), ("RGB", "/DCTDecode")])  # fmt: skip
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("codec", ["/FlateDecode", "/DCTDecode"])
 def test_the_paper_becomes_white_and_the_rest_stays(
     tmp_path: Path, network: Path, mode: str, codec: str
 ) -> None:
@@ -91,7 +91,7 @@ def test_the_paper_becomes_white_and_the_rest_stays(
     pixels, image = image_of(result.output)
     assert np.median(pixels) >= 252
     assert pixels.min() < 90
-    assert image.Filter == codec
+    assert image["/Filter"] == codec
     with pikepdf.open(result.output) as pdf:
         assert str(pdf.docinfo["/Title"]) == "A scan"
         assert len(pdf.pages[0].Annots) == 1
@@ -103,8 +103,7 @@ def test_a_page_of_one_bit_stays_one(tmp_path: Path, network: Path) -> None:
     result = denoise_pdf(source, model=network, paper="white")
     pixels, image = image_of(result.output)
     if result.changed:
-        assert int(image.BitsPerComponent) == 1
-        assert image.Filter == "/CCITTFaxDecode"
+        assert image == {"/Filter": "/CCITTFaxDecode", "/BitsPerComponent": "1"}
     assert abs(pixels.astype(int) - before)[scan() < 100].mean() < 40
 
 

@@ -15,11 +15,8 @@ from pellucid.training.checkpoint import make_network
 from pellucid.training.export import export_network
 from pellucid.training.recipe_files import load_recipe
 
-RECIPE = load_recipe(
-    "page-instant-grey",
-    ["network.widths=[4,4,4,4]", "network.encoder=[0,0,0]", "network.decoder=[0,0,0]", "network.body=1"]
-    + ["schedule.patch=[64]", "network.doubt=9"],
-)
+SMALL = ("widths=[4,4,4,4]", "encoder=[0,0,0]", "decoder=[0,0,0]", "body=1", "doubt=9")
+RECIPE = load_recipe("page-instant-grey", [*(f"network.{each}" for each in SMALL), "schedule.patch=[64]"])
 
 
 def network_file(folder: Path, brighter: float) -> Path:
