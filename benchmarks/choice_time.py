@@ -22,7 +22,7 @@ from pellucid import denoise_file, load_model, write_image
 from pellucid.inference import index
 from pellucid.inference.pixels import Planes
 from pellucid.inference.session import RunOptions, Session
-from pellucid.io.image import Image, to_float
+from pellucid.io.image import Encoding, Image, to_float
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -87,7 +87,7 @@ def measure_file(desk: Desk) -> Figures:
     model = default()
     for name, noisy in noisy_images(desk, FILE):
         source = desk.scratch / f"{name.replace(' ', '-')}.jpg"
-        write_image(source, Image(samples=noisy, format="jpeg"))
+        write_image(source, Image(samples=noisy, encoding=Encoding(format="jpeg")))
         target = source.with_name(f"{source.stem}-out.jpg")
         chosen = denoise_to(source, target, model)
         if chosen == "none":

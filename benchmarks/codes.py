@@ -31,7 +31,7 @@ from benchmarks.common import Desk, arguments, facts, table
 from pellucid.datasets.named import load_dataset
 from pellucid.evaluation.codes import REFERENCES, accuracy
 from pellucid.inference.codec import Codec, Codes, network_file, quantise, restore, write_codes
-from pellucid.io.codecs import vips
+from pellucid.io.vips import vips
 from pellucid.io.image import from_float, to_float
 from pellucid.sklearn import AutoencoderTransformer
 

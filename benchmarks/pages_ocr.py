@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pellucid.datasets.pages import HELD_FONTS, draw_clean_page, find_fonts
+from pellucid.datasets.pages import draw_clean_page
+from pellucid.datasets.sheet import HELD_FONTS, find_fonts
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.registry import parse_noise
 
@@ -32,8 +33,8 @@ DEGRADATIONS: Mapping[str, str] = {
     "light": "tone=0.7-0.9,laid=0.01-0.03,light=0.4-0.8,curl=0.2-0.7,blur=0.6-1.2,noise=6-20,quality=30-70",
     "dust": "tone=0.85-1,laid=0.01-0.03,dust=4-14,noise=2-6,quality=60-95",
     "one bit": "light=0-0.25,laid=0.01-0.04,noise=10-40,dust=1-5,threshold=0.5-0.7",
-    "all": "tone=0.7-0.9,laid=0.01-0.02,stains=1-3,folds=1-2,bleed=0.1-0.4,fade=0.2-0.6,dust=1-4,light=0.2-0.5,"
-    "blur=0.4-0.9,noise=4-15,quality=30-80",
+    "all": "tone=0.7-0.9,laid=0.01-0.02,stains=1-3,folds=1-2,bleed=0.1-0.4,fade=0.2-0.6,dust=1-4,"
+    "light=0.2-0.5,blur=0.4-0.9,noise=4-15,quality=30-80",
 }
 
 
@@ -69,7 +70,7 @@ def read_text(page: NDArray[np.uint8], *options: str, dpi: int = DPI, tesseract:
 
 
 def character_error(read: str, truth: str) -> float:
-    """Edits (Levenshtein 1966) from the text that was read to the true one, for each character of the true one."""
+    """Edits (Levenshtein 1966) between the text that was read and the true one, for each character of it."""
     one, two = (np.array([ord(each) for each in re.sub(r"\s+", " ", text).strip()]) for text in (read, truth))
     steps = np.arange(len(two) + 1)
     row = steps.copy()

@@ -27,7 +27,7 @@ from pellucid import load_model, write_image
 from pellucid.inference import index
 from pellucid.inference.model import LARGEST_TILE
 from pellucid.inference.session import Session
-from pellucid.io.image import Image
+from pellucid.io.image import Encoding, Image
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -147,7 +147,7 @@ def measure_command(desk: Desk) -> Figures:
         for name, (height, width) in sizes.items():
             source = desk.scratch / f"scene-{name}.jpg"
             if not source.exists():
-                write_image(source, Image(samples=scene(height, width, 3), format="jpeg"))
+                write_image(source, Image(samples=scene(height, width, 3), encoding=Encoding(format="jpeg")))
             command = [PROGRAM, "denoise", str(source), "-o", str(desk.scratch / "out.jpg"), "--overwrite"]
             runs = [run_command([*command, "--model", model]) for _ in range(1 if name == "50" else 3)]
             best = [min(each) for each in zip(*runs, strict=True)]

@@ -3,6 +3,7 @@
 import math
 import struct
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from PIL import ImageCms
 
 from pellucid.errors import UsageError
 from pellucid.io.files import read_image, write_image
-from pellucid.io.image import Image, stretched
+from pellucid.io.image import Encoding, Image, Metadata, stretched
 
 SUFFIX = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp", "avif": ".avif"}
 HOLDS = {
@@ -46,7 +47,7 @@ def images(draw: st.DrawFn, kind: str) -> Image:
     return Image(
         samples=random_samples(random, (height, width, channels), dtype),
         alpha=random_samples(random, (height, width), dtype) if draw(st.booleans()) else None,
-        bits=int(dtype.split()[0]) if dtype.endswith("bit") else None,
+        encoding=Encoding(bits=int(dtype.split()[0]) if dtype.endswith("bit") else None),
     )
 
 
@@ -73,7 +74,7 @@ def test_a_lossless_format_gives_back_the_very_samples(kind: str) -> None:
         else:
             assert back.alpha is not None
             assert np.array_equal(back.alpha, image.alpha)
-        assert (back.format, back.depth, back.lossy) == (kind, image.depth, False)
+        assert (back.encoding.format, back.depth, back.encoding.lossy) == (kind, image.depth, False)
 
     law()
 
@@ -82,9 +83,11 @@ def test_a_lossless_format_gives_back_the_very_samples(kind: str) -> None:
 @pytest.mark.parametrize("dtype", HOLDS["tiff"])
 def test_every_lossless_tiff_compression_gives_back_the_very_samples(compression: str, dtype: str) -> None:
     samples = random_samples(np.random.default_rng(1), (37, 23, 3), dtype)
-    back = there_and_back("tiff", Image(samples=samples, format="tiff", compression=compression))
+    back = there_and_back(
+        "tiff", Image(samples=samples, encoding=Encoding(format="tiff", compression=compression))
+    )
     assert np.array_equal(back.samples, samples)
-    assert back.compression == compression
+    assert back.encoding.compression == compression
 
 
 @pytest.mark.parametrize(("kind", "lowest"), [("jpeg", 30), ("webp", 30), ("avif", 30)])
@@ -93,11 +96,11 @@ def test_a_lossy_format_stays_near_a_photograph(kind: str, lowest: float, photo:
     @given(st.integers(1, 96), st.integers(1, 128), st.booleans())
     def law(height: int, width: int, grey: bool) -> None:
         samples = np.ascontiguousarray(photo[:height, :width, : 1 if grey else 3])
-        back = there_and_back(kind, Image(samples=samples, lossy=True))
+        back = there_and_back(kind, Image(samples=samples, encoding=Encoding(lossy=True)))
         assert back.samples.shape[:2] == (height, width)
         error = float(np.mean((back.samples.astype(float) - samples) ** 2))
         assert 10 * math.log10(255**2 / max(error, 1e-9)) >= lowest
-        assert back.lossy
+        assert back.encoding.lossy
 
     law()
 
@@ -109,15 +112,14 @@ def test_profile_exif_xmp_and_resolution_travel_with_the_pixels(kind: str) -> No
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
     image = Image(
         samples=np.zeros((4, 5, 3), np.uint8),
-        profile=profile,
-        metadata={"exif": exif, "xmp": xmp},
-        resolution=(300 / 25.4, 150 / 25.4),
+        metadata=Metadata(icc=profile, exif=exif, xmp=xmp, resolution=(300 / 25.4, 150 / 25.4)),
     )
     back = there_and_back(kind, image)
-    assert back.profile == profile
-    assert back.metadata["xmp"].rstrip(b"\0") == xmp
-    assert b"Maker" in back.metadata["exif"]
-    assert back.resolution == pytest.approx(image.resolution, rel=1e-4)
+    assert back.metadata.icc == profile
+    assert back.metadata.xmp is not None
+    assert back.metadata.xmp.rstrip(b"\0") == xmp
+    assert b"Maker" in (back.metadata.exif or b"")
+    assert back.metadata.resolution == pytest.approx(image.metadata.resolution, rel=1e-4)
 
 
 def grey_profile() -> bytes:
@@ -133,9 +135,9 @@ def grey_profile() -> bytes:
 
 @pytest.mark.parametrize("kind", SUFFIX)
 def test_a_grey_profile_is_kept_or_refused(kind: str) -> None:
-    image = Image(samples=np.zeros((4, 5, 1), np.uint8), profile=grey_profile())
+    image = Image(samples=np.zeros((4, 5, 1), np.uint8), metadata=Metadata(icc=grey_profile()))
     if kind in GREY:
-        assert there_and_back(kind, image).profile == grey_profile()
+        assert there_and_back(kind, image).metadata.icc == grey_profile()
     else:
         with pytest.raises(UsageError, match="grey with a colour profile of its own"):
             there_and_back(kind, image)
@@ -144,22 +146,22 @@ def test_a_grey_profile_is_kept_or_refused(kind: str) -> None:
 @pytest.mark.parametrize("kind", SUFFIX)
 def test_a_image_without_metadata_is_given_none(kind: str) -> None:
     back = there_and_back(kind, Image(samples=np.zeros((4, 5, 3), np.uint8)))
-    assert back.profile is None
-    assert set(back.metadata) <= {"unit"}
-    assert back.resolution is None
+    assert back.metadata.icc is None
+    assert replace(back.metadata, resolution_unit="in", exif=None) == Metadata()
+    assert not back.metadata.exif
 
 
 @pytest.mark.parametrize("kind", SUFFIX)
 def test_a_second_round_trip_changes_nothing_but_lossy_samples(kind: str, photo: NDArray[np.uint8]) -> None:
-    first = there_and_back(kind, Image(samples=photo, resolution=(10.0, 10.0)))
+    first = there_and_back(kind, Image(samples=photo, metadata=Metadata(resolution=(10.0, 10.0))))
     second = there_and_back(kind, first)
     assert second.samples.shape == first.samples.shape
-    assert (second.quality, second.subsampled, second.lossy) == (
-        first.quality,
-        first.subsampled,
-        first.lossy,
+    assert (second.encoding.quality, second.encoding.subsampled, second.encoding.lossy) == (
+        first.encoding.quality,
+        first.encoding.subsampled,
+        first.encoding.lossy,
     )
-    assert (second.metadata, second.resolution, second.bits) == (first.metadata, first.resolution, first.bits)
+    assert (second.metadata, second.encoding) == (first.metadata, first.encoding)
 
 
 @pytest.mark.parametrize("kind", ["png", "tiff", "jpeg", "webp", "avif"])

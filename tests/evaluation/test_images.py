@@ -1,4 +1,4 @@
-"""What networks are judged on, and the noise that is added to it."""
+"""The images of an evaluation, and the noise that is added to them."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def save(path: Path, samples: NDArray[np.uint8]) -> None:
     write_image(path, Image(samples=np.ascontiguousarray(samples)))
 
 
-def test_a_dataset_is_judged_on_its_test_images_and_chosen_on_its_validation_images() -> None:
+def test_a_dataset_is_tested_on_its_test_images_and_chosen_on_its_validation_images() -> None:
     parts = np.arange(3 * 2 * 4 * 4, dtype=np.uint8).reshape(3, 2, 4, 4, 1)
     dataset = Dataset(name="few", train=parts[0], validation=parts[1], test=parts[2], note="all")
     found = ImageSet.of(dataset)

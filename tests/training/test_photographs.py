@@ -181,7 +181,7 @@ def test_a_network_that_changes_nothing_leaves_clean_images_and_less_psnr_at_a_h
             assert gain.flatten().tolist() == [1]
             return noisy, noisy
 
-    figures = Photographs(recipe(), data_dir, CPU).judge(Nothing())
+    figures = Photographs(recipe(), data_dir, CPU).validate(Nothing())
     assert list(figures) == [*(f"tune PSNR at ISO {iso}" for iso in (800, 3200, 12800)), "tune PSNR, clean"]
     values = list(figures.values())
     assert 20 < values[2] < values[1] < values[0] < values[3] == float("inf")

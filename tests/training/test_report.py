@@ -28,7 +28,7 @@ from tests.tiny import (
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose set has ten images to train, one to choose by and one to judge: BM3D is slow."""
+    """A data folder whose set has ten images to train, one to validate and one to test."""
     return set_images(tmp_path_factory.mktemp("few"), 12)
 
 
@@ -93,16 +93,16 @@ def test_what_learns_from_crops_has_no_test_images_and_no_report(run_folder: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_folder_can_judge(data_dir: Path) -> None:
-    own, other = (images_of(set_recipe(data=data).set, data_dir, 0) for data in ({}, {"judge": "train"}))
+def test_another_folder_can_test(data_dir: Path) -> None:
+    own, other = (images_of(set_recipe(data=data).set, data_dir, 0) for data in ({}, {"test": "train"}))
     assert (len(own.test), len(other.test)) == (4, 2)
     assert other.name == "train"
     assert other.test[0].shape == (16, 16, 1)
     assert other.note == "2 images of 16 x 16 pixels"
 
 
-def test_images_that_train_and_judge_are_told(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
-    own = images_of(set_recipe(data={"judge": "squares"}).set, data_dir, 0)
+def test_images_that_train_and_test_are_told(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own = images_of(set_recipe(data={"test": "squares"}).set, data_dir, 0)
     assert "40 of them are copies of images in squares" in own.note
     assert own.note in caplog.text
 

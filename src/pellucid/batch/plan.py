@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.inference.denoise import default_output
-from pellucid.io.containers import SUFFIXES
+from pellucid.io.registry import default_output, of_suffix, suffixes, writable
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def make_plan(inputs: Sequence[str], output: str | None, *, in_place: bool) -> P
         elif in_place:
             plan.jobs.append(Job(source, source))
         elif into:
-            plan.jobs.append(Job(source, _writable(into / source.name)))
+            plan.jobs.append(Job(source, writable(into / source.name)))
         else:
             plan.jobs.append(Job(source, default_output(source) if output is None else Path(output)))
     _refuse_collisions(plan.jobs)
@@ -85,7 +84,7 @@ def _output_folder(output: str | None, *, needed: bool) -> Path | None:
         return Path(output)
     if not needed:
         return None
-    if os.path.exists(output) or Path(output).suffix.lower() in SUFFIXES:
+    if os.path.exists(output) or of_suffix(output):
         raise UsageError(f"-o {output} is a file, and these inputs need a folder", "Name a folder with -o")
     return Path(output)
 
@@ -106,22 +105,17 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
             source = Path(root, name)
             if name.startswith("."):
                 continue
-            if source.suffix.lower() not in SUFFIXES:
+            if not of_suffix(source):
                 plan.skipped += 1
                 continue
-            output = _writable(into / source.relative_to(folder)) if into else source
+            output = writable(into / source.relative_to(folder)) if into else source
             plan.jobs.append(Job(source, output))
     for exc in problems:
         error = InputError(f"{exc.filename} cannot be read: {exc.strerror}", "Check the folder's permissions")
         plan.failures.append((str(exc.filename), error))
     if len(plan.jobs) == before and not problems:
-        error = InputError(f"{folder} holds no images", f"Images end in {', '.join(SUFFIXES)}")
+        error = InputError(f"{folder} holds no images", f"Images end in {', '.join(suffixes())}")
         plan.failures.append((str(folder), error))
-
-
-def _writable(output: Path) -> Path:
-    """HEIC is read but not written: AVIF takes its place."""
-    return output.with_suffix(".avif") if SUFFIXES.get(output.suffix.lower()) == "heic" else output
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:

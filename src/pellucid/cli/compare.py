@@ -41,7 +41,7 @@ def compare(
         )
     for path, pixels in ((first, a), (second, b)):
         if not np.isfinite(pixels).all():
-            raise InputError(f"{path} holds NaN or infinity", "Compare images of finite values")
+            raise InputError(f"{path} contains NaN or infinity", "Compare images of finite values")
     decibels, error = psnr(a, b, data_range=1.0), mse(a, b)
     similarity = ssim(a, b, data_range=1.0) if min(a.shape[:2]) >= SMALLEST_SSIM else None
     if as_json:

@@ -90,7 +90,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def _libvips() -> str:
-    from pellucid.io.codecs import vips
+    from pellucid.io.vips import vips
 
     return ".".join(str(vips().version(part)) for part in range(3))
 
@@ -99,15 +99,17 @@ def _formats() -> str:
     """Write a small image in each format and read it again."""
     import numpy as np
 
-    from pellucid.io.files import NAMES, read_image, write_image
+    from pellucid.io import registry
+    from pellucid.io.files import read_image, write_image
     from pellucid.io.image import Image
 
     image = Image(samples=np.full((8, 8, 3), 128, np.uint8))
     with tempfile.TemporaryDirectory() as folder:
-        for suffix in (kinds := [kind for kind in NAMES if kind != "heic"]):
-            write_image(Path(folder, f"image.{suffix}"), image)
-            read_image(Path(folder, f"image.{suffix}"))
-    return ", ".join(NAMES[kind] for kind in kinds)
+        for each in registry.written():
+            path = Path(folder, f"image{each.suffixes[0]}")
+            write_image(path, image)
+            read_image(path)
+    return ", ".join(each.label for each in registry.written())
 
 
 def _devices() -> str:

@@ -45,7 +45,7 @@ def inspect(
         raise UsageError(f"{plot} exists", "Give another name, or --overwrite")
     image = read_image(source, max_pixels=max_pixels)
     with about(source):
-        found = analyse(image.samples, nodata=image.nodata, alpha=image.alpha)
+        found = analyse(image.samples, nodata=image.metadata.nodata, alpha=image.alpha)
     if plot is not None:
         require("matplotlib", "lab", "to draw a chart")
         from pellucid.evaluation.figures import save_figure

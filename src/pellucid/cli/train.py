@@ -40,17 +40,18 @@ def train(
         typer.Option(
             envvar="PELLUCID_DATA",
             metavar="FOLDER",
-            help="Where the recipe's images lie. MNIST and its like are downloaded when missing.",
+            help="Folder of the recipe's images. MNIST and its like are downloaded when missing.",
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(metavar="N", help="Train this long, whatever the number of steps.")
+        float | None, typer.Option(metavar="N", help="Minutes of training (overrides the number of steps).")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Train this many steps, not the recipe's.")
+        int | None, typer.Option(metavar="N", min=1, help="Training steps (overrides the recipe).")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="So many times through the set, not the recipe's.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Passes over the training set (overrides the recipe)."),
     ] = None,
     changes: Annotated[
         list[str] | None,
@@ -65,9 +66,9 @@ def train(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a network by a recipe. Needs: pip install "pellucid[lab]".
+    """Train a network from a recipe. Needs: pip install "pellucid[lab]".
 
-    The run folder then holds the network as an .onnx file, which denoise takes as its --model, beside the
+    The run folder then contains the network as an .onnx file, which denoise takes as its --model, and the
     recipe, the log, the checkpoint and, for sets such as MNIST, metrics.json and report.html.
     """
     from pellucid.training.recipe_files import load_recipe
@@ -133,7 +134,7 @@ def _finish(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Print what was reached, compared with the noisy input, and where it lies."""
+    """Print the figures, compared with the noisy input, and the files."""
     from pellucid.inference.card import psnr_gain, psnr_pairs, shortfall, warn_of, words
     from pellucid.inference.session import RunOptions, Session
 

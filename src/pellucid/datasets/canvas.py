@@ -1,6 +1,6 @@
 """The canvas that clean graphics are drawn on: its style, and the few ways to draw and to write.
 
-Words are random syllables, in the open fonts that matplotlib brings (DejaVu, STIX, Computer Modern).
+Words are random syllables, in the open fonts of matplotlib (DejaVu, STIX, Computer Modern).
 """
 
 import colorsys

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.io.codecs import vips
-from pellucid.io.containers import SUFFIXES
 from pellucid.io.files import read_image
 from pellucid.io.image import from_float
+from pellucid.io.registry import suffixes
+from pellucid.io.vips import vips
 from pellucid.noise.jpeg import YCBCR
 
 log = logging.getLogger("pellucid")
@@ -28,7 +28,7 @@ def image_files(folders: Sequence[Path]) -> list[Path]:
     Raises
     ------
     InputError
-        When a folder does not exist or holds no image.
+        When a folder does not exist or contains no image.
     """
     files: list[Path] = []
     for folder in folders:
@@ -39,13 +39,13 @@ def image_files(folders: Sequence[Path]) -> list[Path]:
         found = sorted(
             path
             for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES
+            if path.suffix.lower() in suffixes()
             and path.is_file()
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         )
         if not found:
             raise InputError(
-                f"{folder} holds no images", f"Name a folder with {', '.join(sorted(SUFFIXES))} files"
+                f"{folder} contains no images", f"Name a folder with {', '.join(suffixes())} files"
             )
         files += found
     return files
@@ -109,7 +109,7 @@ def crop_pool(
     Returns
     -------
     uint8 array (n, channels, size, size)
-        Crops of one image lie together.
+        Crops of one image are neighbours.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def recolour(
     turn : float
         Angle in radians.
     strength : float
-        What the distance from grey is multiplied by.
+        Factor of the distance from grey.
     tilt : float
         Angle in radians by which the axis of greys is tilted about the image's mean colour.
     towards : float

@@ -34,7 +34,7 @@ def draw_page(
         The same state gives the same image, with the same versions of Pillow and of matplotlib's fonts.
     size : int or (int, int)
         Height and width in pixels; one number makes a square. Letters and lines do not shrink with it, so
-        crops of 512 x 512 hold more of the variety than small canvases do.
+        crops of 512 x 512 contain more of the variety than small canvases do.
     kind : str, optional
         ``"page"``, ``"screenshot"`` or ``"drawing"``; without it, each as often as the others.
 

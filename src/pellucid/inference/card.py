@@ -17,10 +17,15 @@ KEY = "pellucid.card"
 KINDS = {1: "grey", 3: "colour"}
 """Names of images with N channels."""
 
-Kind: TypeAlias = Literal["white-noise", "photographs", "autoencoder", "noise-estimator"]
+Kind: TypeAlias = Literal["white-noise", "photographs", "pages", "autoencoder", "noise-estimator"]
 """What a network does: removes white noise of a given level, removes the noise of photographs, which it
-finds itself, makes its image through a code, or estimates noise."""
-_TABLES: dict[object, Kind] = {"unet": "white-noise", "photo": "photographs", "estimator": "noise-estimator"}
+finds itself, cleans scanned pages, makes its image through a code, or estimates noise."""
+_TABLES: dict[object, Kind] = {
+    "unet": "white-noise",
+    "photo": "photographs",
+    "page": "pages",
+    "estimator": "noise-estimator",
+}
 
 
 class Layer(msgspec.Struct, frozen=True):

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.inference.model import Model, Progress, load_model
-from pellucid.io.containers import SUFFIXES
 from pellucid.io.files import check_name, check_target, copy_file, find_format, read_image, write_image
+from pellucid.io.registry import default_output
 from pellucid.noise.base import Noise
 
 MODEL = "auto"
@@ -170,12 +170,13 @@ def denoise_file(
     source = Path(path)
     find_format(source)  # what is wrong with the input is told first
     target = default_output(source) if output is None else Path(output)
-    check_name(target, overwrite=overwrite)
+    found = check_name(target, overwrite=overwrite)
     image = read_image(source, max_pixels=max_pixels)
     check_target(target, image, overwrite=overwrite)
-    if SUFFIXES[target.suffix.lower()] != image.format and target.exists() and target.samefile(source):
+    same_format = found.name == image.encoding.format
+    if not same_format and target.exists() and target.samefile(source):
         raise UsageError(
-            f"{source} is a {image.format.upper()} by another name, and would become what its name says",
+            f"{source} is no {found.label}, as its name says, and would become one",
             "Rename it, or write the result to another file",
         )
     with about(source):
@@ -186,13 +187,13 @@ def denoise_file(
             strength=strength,
             luma=luma,
             chroma=chroma,
-            nodata=image.nodata,
+            nodata=image.metadata.nodata,
             alpha=image.alpha,
             progress=progress,
         )
     if result.changed:
         write_image(target, image.with_samples(result.pixels), overwrite=overwrite)
-    elif source.suffix.lower() == target.suffix.lower() or SUFFIXES[target.suffix.lower()] == image.format:
+    elif source.suffix.lower() == target.suffix.lower() or same_format:
         copy_file(source, target, overwrite=overwrite)
     else:
         write_image(target, image, overwrite=overwrite)
@@ -217,12 +218,6 @@ def about(file: Path) -> Iterator[None]:
         raise type(exc)(f"{file}: {exc.problem}", exc.remedy) from exc
     finally:
         log.removeFilter(name)
-
-
-def default_output(source: Path) -> Path:
-    """``photo-denoised.jpg`` for ``photo.jpg``; AVIF for HEIC, which is read but not written."""
-    suffix = ".avif" if SUFFIXES.get(source.suffix.lower()) == "heic" else source.suffix
-    return source.with_name(f"{source.stem}-denoised{suffix}")
 
 
 def _model(model: str | Path | Model) -> Model:

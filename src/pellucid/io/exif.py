@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import BinaryIO, Self
 
 from pellucid.io.orientation import is_turned, upright_point
@@ -77,7 +76,7 @@ class Entry:
 
 
 _ONE = Entry(5, 1, struct.pack("<II", 1, 1))
-_NO_RESOLUTION = {X_RESOLUTION: _ONE, Y_RESOLUTION: _ONE, RESOLUTION_UNIT: Entry(3, 1, struct.pack("<H", 1))}
+NO_RESOLUTION = {X_RESOLUTION: _ONE, Y_RESOLUTION: _ONE, RESOLUTION_UNIT: Entry(3, 1, struct.pack("<H", 1))}
 
 
 @dataclass(frozen=True)
@@ -167,30 +166,16 @@ def _directory(file: BinaryIO, layout: _Layout, offset: int, level: int = 0) -> 
     return entries
 
 
-def pages(path: Path) -> Iterator[dict[int, Entry]]:
-    """Read the short tags of a TIFF file, one page after the other.
+def exif_of_tiff(file: BinaryIO) -> bytes | None:
+    """Collect what a TIFF file says about its image, other than how the pixels are stored, as EXIF.
 
     Raises
     ------
     BrokenDirectoryError
         When the file is not a TIFF or is cut off.
     """
-    with path.open("rb") as file:
-        layout, offset = _Layout.read(file)
-        seen: set[int] = set()
-        while offset and offset not in seen:
-            seen.add(offset)
-            rows, following = _rows(file, layout, offset)
-            short = [row for row in rows if row.type in _SIZES and row.count <= 1000]
-            yield {row.tag: _entry(file, layout, row) for row in short}
-            offset = following
-
-
-def exif_of_tiff(path: Path) -> bytes | None:
-    """Collect what a TIFF file says about its image, other than how the pixels are stored, as EXIF."""
-    with path.open("rb") as file:
-        layout, offset = _Layout.read(file)
-        entries = _directory(file, layout, offset) | _unitless(file, layout, offset)
+    layout, offset = _Layout.read(file)
+    entries = _directory(file, layout, offset) | _unitless(file, layout, offset)
     sizes = entries[IMAGEJ_SIZES].numbers if IMAGEJ_SIZES in entries else ()
     if layout.order == ">" and IMAGEJ in entries and sizes:
         entries[IMAGEJ] = replace(entries[IMAGEJ], data=_imagej_turned(entries[IMAGEJ].data, sizes))
@@ -200,21 +185,11 @@ def exif_of_tiff(path: Path) -> bytes | None:
     return b"II*\0" + struct.pack("<I", 8) + _packed(kept, {}, 8, _Layout("<", big=False), 0)
 
 
-def iptc_of_tiff(path: Path) -> bytes | None:
-    """Find the IPTC records of a TIFF file; whatever the type of the tag, they are bytes."""
-    with path.open("rb") as file, suppress(BrokenDirectoryError):  # the image may be read all the same
-        layout, offset = _Layout.read(file)
-        for row in _rows(file, layout, offset)[0]:
-            if row.tag == IPTC and row.type in _SIZES:
-                return _exactly(file, row.place, _SIZES[row.type] * row.count)
-    return None
-
-
 def _unitless(file: BinaryIO, layout: _Layout, offset: int) -> dict[int, Entry]:
     """Find a resolution that has no unit, such as ImageJ's pixels per micrometre; 1 by 1 says nothing."""
     rows = [row for row in _rows(file, layout, offset)[0] if row.tag in _RESOLUTION and row.type in (3, 5)]
     found = {row.tag: _entry(file, layout, row) for row in rows if row.count == 1}
-    known = len(found) == 3 and found[RESOLUTION_UNIT].numbers == (1,) and found != _NO_RESOLUTION
+    known = len(found) == 3 and found[RESOLUTION_UNIT].numbers == (1,) and found != NO_RESOLUTION
     return found if known else {}
 
 
@@ -256,7 +231,8 @@ def _packed(
         data = entry.data
         if entry.children:
             values += _packed(entry.children, {}, place, layout, 0)
-            data = struct.pack("<I", place)
+            data = struct.pack(offset_format, place)
+            entry = replace(entry, type=18 if layout.big else 4)
         elif len(data) > inline:
             values += data
             data = struct.pack(offset_format, place)
@@ -266,32 +242,21 @@ def _packed(
     return table + bytes(values)
 
 
-def add_to_tiff(path: Path, exif: bytes, iptc: bytes, *, unitless: bool) -> None:
-    """Write EXIF and IPTC into a little-endian TIFF file, beside the tags that it has.
+def tags_of(exif: bytes) -> tuple[dict[int, Entry], dict[int, Entry]]:
+    """Read EXIF data as tags of a TIFF's first directory, and a resolution without a unit in it.
 
-    The first directory is written anew at the end of the file, where there is room for more tags. With
-    `unitless` the resolution there, which libvips always writes, gives way to one without a unit.
+    Broken EXIF gives no tags.
     """
-    entries: dict[int, Entry] = {IPTC: Entry(7, len(iptc), iptc)} if iptc else {}
-    own: dict[int, Entry] = {}
+    file = io.BytesIO(exif)
     with suppress(BrokenDirectoryError, struct.error):
-        source = io.BytesIO(exif)
-        layout, offset = _Layout.read(source)
-        own = _unitless(source, layout, offset)
-        entries |= _directory(source, layout, offset)
-    own = (own or _NO_RESOLUTION) if unitless else {}
-    if not entries and not own:
-        return
-    with path.open("r+b") as file:
         layout, offset = _Layout.read(file)
-        rows, following = _rows(file, layout, offset)
-        ready = {row.tag: row.raw for row in rows if row.tag not in own}
-        wanted = {tag: entry for tag, entry in entries.items() if tag not in ready} | own
-        end = file.seek(0, io.SEEK_END)
-        end += file.write(b"\0" * (end % 8))
-        file.write(_packed(wanted, ready, end, layout, following))
-        file.seek(8 if layout.big else 4)
-        file.write(struct.pack(layout.sizes[2], end))
+        return _directory(file, layout, offset), _unitless(file, layout, offset) or NO_RESOLUTION
+    return {}, NO_RESOLUTION
+
+
+def directory(entries: Mapping[int, Entry], base: int, *, big: bool) -> bytes:
+    """Lay out the only directory of a little-endian TIFF at an offset, its values behind it."""
+    return _packed(entries, {}, base, _Layout("<", big=big), 0)
 
 
 def orientation_of(exif: bytes) -> int:

@@ -1,43 +1,80 @@
-"""Images in files: told by their content, checked before they are decoded, written whole or not at all."""
+"""Images in files: recognised by their content, checked before they are decoded, written atomically."""
 
+import copy
 import logging
 import os
 import shutil
 import stat
+import tempfile
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
+
+import numpy as np
 
 from pellucid.atomic import atomic_write, refuse_existing
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.io.codecs import LONGEST_JPEG, decode, encode
-from pellucid.io.containers import LARGEST, SUFFIXES, foreign_name, kind_of
-from pellucid.io.heic import read_heic
-from pellucid.io.image import Image
+from pellucid.io import registry
+from pellucid.io.format import Data, Format, name_of
+from pellucid.io.holding import held_metadata, problem_of
+from pellucid.io.image import Image, Samples
+from pellucid.io.sink import Sink
+from pellucid.io.source import ArraySource, Source
 
 log = logging.getLogger("pellucid")
 
-NAMES = {"png": "PNG", "jpeg": "JPEG", "tiff": "TIFF", "webp": "WebP", "avif": "AVIF", "heic": "HEIC"}
-# What each format holds: bits per sample, alpha, the longest side in pixels.
-_HOLDS = {
-    "png": ((8, 10, 12, 16), True, 2**31 - 1),
-    "jpeg": ((8,), False, LONGEST_JPEG),
-    "tiff": ((8, 10, 12, 16, 32), True, 2**31 - 1),
-    "webp": ((8,), True, 16_383),
-    "avif": ((8, 10, 12), True, 16_384),
-}
+_STRIP = 1 << 24  # samples that are decoded at once
 
 
-def read_image(path: str | os.PathLike[str], *, max_pixels: int = 1_000_000_000) -> Image:
-    """Read an image: PNG, JPEG, TIFF, WebP, AVIF or (with the extra `heic`) HEIC.
+# ---- reading -------------------------------------------------------------------------------------
 
-    The format is told by the content, not by the name. The pixels come upright; CMYK comes as sRGB, a
+
+def open_image(data: str | os.PathLike[str] | bytes, *, max_pixels: int = 1_000_000_000) -> Source:
+    """Open an image; its size, metadata and encoding are known before a sample is decoded.
+
+    The format is recognised by the content, not by the name. The pixels come upright; CMYK comes as sRGB, a
     palette as RGB, and 1, 2 or 4 bits come stretched over 8.
 
     Parameters
     ----------
-    path : path
-        The file.
+    data : path or bytes
+        A file, or its content.
     max_pixels : int
-        Refuse images with more pixels than this, before anything is decoded.
+        Refuse images with more pixels than this.
+
+    Returns
+    -------
+    Source
+        To be closed.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, broken, or of a kind that is not supported.
+    LimitError
+        When it has more than `max_pixels` pixels.
+    MissingExtraError
+        When its format needs an extra that is not installed.
+    """
+    data = data if isinstance(data, bytes) else Path(data)
+    source = find_format(data).open(data)
+    if source.width * source.height > max_pixels:
+        source.close()
+        raise LimitError(
+            f"{source.name} has {source.width} x {source.height} pixels, "
+            f"more than the limit of {max_pixels:,}",
+            "If you trust the file, raise the limit (max_pixels, --max-pixels)",
+        )
+    return source
+
+
+def read_image(data: str | os.PathLike[str] | bytes, *, max_pixels: int = 1_000_000_000) -> Image:
+    """Read an image into memory.
+
+    Parameters
+    ----------
+    data : path or bytes
+    max_pixels : int
+        As for `open_image`.
 
     Returns
     -------
@@ -45,72 +82,99 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = 1_000_000_000)
 
     Raises
     ------
-    InputError
-        When the file is missing, broken, or of a kind that is not supported.
-    LimitError
-        When it has more than `max_pixels` pixels, or does not fit into memory.
-    MissingExtraError
-        For HEIC without pi-heif.
+    InputError, LimitError, MissingExtraError
+        As `open_image`; LimitError also when it does not fit into memory.
     """
-    file = Path(path)
-
-    def check_size(width: int, height: int) -> None:
-        if width * height > max_pixels:
+    with closing(open_image(data, max_pixels=max_pixels)) as source:
+        try:
+            return _decoded(source)
+        except MemoryError as exc:
             raise LimitError(
-                f"{file} has {width} x {height} pixels, more than the limit of {max_pixels:,}",
-                "If you trust the file, raise the limit (max_pixels, --max-pixels)",
-            )
-
-    kind = find_format(file)
-    said = SUFFIXES.get(file.suffix.lower())
-    if said not in (None, kind):
-        log.warning("%s is named like a %s but is a %s", file, NAMES[said or ""], NAMES[kind])
-    try:
-        return read_heic(file, check_size) if kind == "heic" else decode(kind, file, check_size)
-    except MemoryError as exc:
-        raise LimitError(f"{file} does not fit into memory", "Use a machine with more memory") from exc
+                f"{source.name} does not fit into memory", "Use a machine with more memory"
+            ) from exc
 
 
-def find_format(file: Path) -> str:
-    """Tell a file's format by its first bytes.
+def _decoded(source: Source) -> Image:
+    shape, dtype = (source.height, source.width), source.dtype
+    samples: Samples = np.empty((*shape, source.channels), dtype)
+    alpha: Samples | None = np.empty(shape, dtype) if source.alpha else None
+    extra: Samples | None = np.empty((*shape, source.extra), dtype) if source.extra else None
+    bands = source.channels + source.alpha
+    for rows in _strips(source):
+        strip = source.read(rows, slice(0, source.width))
+        samples[rows] = strip[..., : source.channels]
+        if alpha is not None:
+            alpha[rows] = strip[..., source.channels]
+        if extra is not None:
+            extra[rows] = strip[..., bands:]
+    return Image(
+        samples=samples,
+        alpha=alpha,
+        extra_channels=extra,
+        metadata=source.metadata,
+        encoding=source.encoding,
+    )
+
+
+def _strips(source: Source) -> list[slice]:
+    step = max(_STRIP // (source.width * (source.channels + source.alpha + source.extra)), 1)
+    return [slice(top, min(top + step, source.height)) for top in range(0, source.height, step)]
+
+
+def find_format(data: Data) -> Format:
+    """Recognise a format by a file's first bytes.
 
     Raises
     ------
     InputError
         When the file cannot be read, or is no image.
     """
+    name = name_of(data)
+    head = data[:64] if isinstance(data, bytes) else _head(data)
+    found = registry.of_content(head)
+    if found is None:
+        what, instead = registry.foreign(head)
+        labels = ", ".join(each.label for each in registry.FORMATS)
+        raise InputError(
+            f"{name} is {what if head else 'empty'}",
+            f"Convert it to {instead}" if instead else f"Give an image in one of the formats {labels}",
+        )
+    if isinstance(data, Path):
+        promised = registry.of_suffix(data)
+        if promised is not None and promised is not found:
+            log.warning("%s is named like a %s but is a %s", data, promised.label, found.label)
+    return found
+
+
+def _head(file: Path) -> bytes:
     try:
         # A named pipe would wait for ever.
         if not stat.S_ISREG(file.stat().st_mode):
             raise InputError(f"{file} is a folder or device, not a file", "Give the path of an image")
         with file.open("rb") as stream:
-            head = stream.read(64)
+            return stream.read(64)
     except InputError:
         raise
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
         raise InputError(f"{file} cannot be read: {reason}", "Check the path and its permissions") from exc
-    kind = kind_of(head)
-    if kind is None:
-        found = "is empty" if not head else f"is {foreign_name(head)}"
-        raise InputError(
-            f"{file} {found}", f"Give an image in one of the formats {', '.join(NAMES.values())}"
-        )
-    return kind
+
+
+# ---- writing -------------------------------------------------------------------------------------
 
 
 def write_image(path: str | os.PathLike[str], image: Image, *, overwrite: bool = False) -> None:
     """Write an image in the format that the name's suffix says.
 
-    The file appears whole or not at all: it is written under a temporary name in the same folder and then
-    renamed. A JPEG keeps the quality of the JPEG it came from, a TIFF its lossless compression.
+    The file appears as a whole or not at all: it is written under a temporary name in the same folder and
+    then renamed. A JPEG keeps the quality of the JPEG it came from, a TIFF its lossless compression and its
+    tiles.
 
     Parameters
     ----------
     path : path
-        Where to: .png, .jpg, .tif, .webp or .avif.
+        The suffix decides on the format.
     image : Image
-        What to write.
     overwrite : bool
         Replace a file that exists.
 
@@ -124,20 +188,144 @@ def write_image(path: str | os.PathLike[str], image: Image, *, overwrite: bool =
     LimitError
         When there is no space.
     """
+    source = image_source(image)
+    sink = create_file(path, source, overwrite=overwrite)
+    try:
+        for rows in _strips(source):
+            sink.write(source.read(rows, slice(0, source.width)))
+        sink.commit()
+    except BaseException:
+        sink.abort()
+        raise
+
+
+def encode_image(image: Image, name: str | None = None) -> bytes:
+    """Encode an image as the bytes of a file.
+
+    Parameters
+    ----------
+    image : Image
+    name : str, optional
+        Of the format, such as "png"; by default the one that the image came from, or what takes its place.
+
+    Raises
+    ------
+    UsageError
+        When the format cannot be written or cannot hold the image.
+    """
+    found = registry.named(name or image.encoding.format)
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
+        path = Path(folder, f"image{found.writes_as or found.suffixes[0]}")
+        write_image(path, image)
+        return path.read_bytes()
+
+
+def image_source(image: Image) -> Source:
+    """Give an image as a source."""
     if not isinstance(image, Image):
         raise UsageError(
             f"A {type(image).__name__} is no image", "Give an Image: read_image(...).with_samples(array)"
         )
+    more = [] if image.alpha is None else [image.alpha[..., None]]
+    more += [] if image.extra_channels is None else [image.extra_channels]
+    return ArraySource(
+        np.concatenate([image.samples, *more], axis=2) if more else image.samples,
+        name="The image",
+        alpha=image.alpha is not None,
+        extra=0 if image.extra_channels is None else image.extra_channels.shape[2],
+        nodata=image.metadata.nodata,
+        metadata=image.metadata,
+        encoding=image.encoding,
+    )
+
+
+def create_file(path: str | os.PathLike[str], like: Source, *, overwrite: bool = False) -> Sink:
+    """Begin a file for an image like a source's, in the format that the name's suffix says.
+
+    Parameters
+    ----------
+    path : path
+    like : Source
+        Size, dtype, channels, metadata and encoding of the image.
+    overwrite : bool
+        Replace a file that exists.
+
+    Returns
+    -------
+    Sink
+        Takes rows from the top; the file appears with `commit`.
+
+    Raises
+    ------
+    UsageError, InputError, LimitError
+        As `write_image`.
+    """
     _refuse_zero(path)
     file = Path(os.path.realpath(path))  # a link stays a link
-    kind = check_target(file, image, overwrite=overwrite)
-    with atomic_write(file, overwrite=overwrite) as temporary:
-        encode(kind, temporary, image)
-    _warn_of_lost_texts(file, kind, image)
+    return _FileSink(file, check_target(file, like, overwrite=overwrite), like, overwrite=overwrite)
+
+
+class _FileSink:
+    """A format's sink, under a temporary name until `commit`."""
+
+    def __init__(self, file: Path, found: Format, like: Source, *, overwrite: bool) -> None:
+        assert found.create is not None, "check_target refuses it"
+        self._file, self._label = file, found.label
+        like = copy.copy(like)
+        like.metadata, self._lost = held_metadata(found, like)
+        self._sink: Sink | None = None
+        self._context: AbstractContextManager[Path] | None = atomic_write(file, overwrite=overwrite)
+        temporary = self._context.__enter__()
+        try:
+            self._sink = found.create(temporary, like)
+        except BaseException as exc:
+            self._leave(exc)
+            raise
+
+    def write(self, rows: Samples) -> None:
+        """Encode the next rows."""
+        assert self._sink is not None
+        try:
+            self._sink.write(rows)
+        except BaseException as exc:
+            self._leave(exc)
+            raise
+
+    def commit(self) -> None:
+        """Write the end, and give the file its name."""
+        assert self._sink is not None
+        assert self._context is not None
+        try:
+            self._sink.commit()
+        except BaseException as exc:
+            self._leave(exc)
+            raise
+        context, self._context = self._context, None
+        context.__exit__(None, None, None)
+        if self._lost:
+            names = " and ".join(self._lost)
+            log.warning("%s: %s cannot hold the %s of the original", self._file, self._label, names)
+
+    def abort(self) -> None:
+        """Remove what has been written."""
+        with suppress(_AbortedError):
+            self._leave(_AbortedError())
+
+    def _leave(self, exc: BaseException) -> None:
+        """Remove the temporary file; an error of the system is raised as one of ours."""
+        context, self._context = self._context, None
+        if context is not None:
+            if self._sink is not None:
+                self._sink.abort()
+            context.__exit__(type(exc), exc, exc.__traceback__)
+
+
+class _AbortedError(Exception):
+    """The caller has given up the file."""
 
 
 def copy_file(source: Path, path: Path, *, overwrite: bool = False) -> None:
-    """Give a file that needs no change to another name, byte for byte, whole or not at all.
+    """Give a file that needs no change to another name, byte for byte, atomically.
 
     Raises
     ------
@@ -149,8 +337,12 @@ def copy_file(source: Path, path: Path, *, overwrite: bool = False) -> None:
             shutil.copyfile(source, temporary)
 
 
-def check_target(path: str | os.PathLike[str], image: Image, *, overwrite: bool = False) -> str:
-    """Find out, before any work, whether an image can be written to a path; return the format's name.
+def check_target(path: str | os.PathLike[str], like: Source | Image, *, overwrite: bool = False) -> Format:
+    """Find out, before any work, whether an image, or one like a source's, can be written to a path.
+
+    Returns
+    -------
+    Format
 
     Raises
     ------
@@ -158,16 +350,18 @@ def check_target(path: str | os.PathLike[str], image: Image, *, overwrite: bool 
         As `write_image`.
     """
     file = Path(path)
-    kind = check_name(file, overwrite=overwrite)
-    problem = _cannot_hold(kind, image)
+    like = image_source(like) if isinstance(like, Image) else like
+    found = check_name(file, overwrite=overwrite)
+    problem = problem_of(found, like)
     if problem:
-        others = [NAMES[name] for name in _HOLDS if not _cannot_hold(name, image)]
-        raise UsageError(f"{file}: {NAMES[kind]} cannot hold {problem}", f"Write {' or '.join(others)}")
-    return kind
+        others = [each.label for each in registry.written() if not problem_of(each, like)]
+        remedy = f"Write {' or '.join(others)}" if others else "Keep it in its own format"
+        raise UsageError(f"{file}: {found.label} cannot hold {problem}", remedy)
+    return found
 
 
-def check_name(file: Path, *, overwrite: bool = False) -> str:
-    """Find out, before anything is read, whether images can be written to a path; return the format's name.
+def check_name(file: Path, *, overwrite: bool = False) -> Format:
+    """Find out, before anything is read, whether images can be written to a path; return the format.
 
     Raises
     ------
@@ -175,55 +369,24 @@ def check_name(file: Path, *, overwrite: bool = False) -> str:
         When the file exists, or the suffix names no format that can be written.
     """
     _refuse_zero(file)
-    kind = SUFFIXES.get(file.suffix.lower())
-    if kind == "heic":
-        raise UsageError(f"{file}: HEIC is read but not written", "Write AVIF, which is as small")
-    if kind is None:
+    found = registry.of_suffix(file)
+    if found is None:
+        known = ", ".join(each.suffixes[0] for each in registry.written())
         raise UsageError(
-            f"{file}: the suffix {file.suffix!r} names no format that Pellucid writes",
-            "Use .png, .jpg, .tif, .webp or .avif",
+            f"{file}: the suffix {file.suffix!r} names no format that Pellucid writes", f"Use one of {known}"
+        )
+    if found.create is None:
+        instead = registry.of_suffix(registry.writable(file))
+        raise UsageError(
+            f"{file}: {found.label} is read but not written",
+            f"Write {instead.label}" if instead else "Choose another format",
         )
     refuse_existing(file, overwrite)
-    return kind
+    return found
 
 
 def _refuse_zero(path: str | os.PathLike[str]) -> None:
     if "\0" in str(path):
         raise UsageError(
-            f"{str(path)!r} cannot be a file's name: it holds a zero byte", "Choose another name"
+            f"{str(path)!r} cannot be a file's name: it contains a zero byte", "Choose another name"
         )
-
-
-def _cannot_hold(kind: str, image: Image) -> str | None:
-    depths, alpha, longest = _HOLDS[kind]
-    height, width, channels = image.samples.shape
-    if image.depth not in depths:
-        return "floating-point samples" if image.depth == 32 else f"{image.depth}-bit samples"
-    if image.alpha is not None and not alpha:
-        return "transparency (alpha)"
-    if max(height, width) > longest:
-        return f"{width} x {height} pixels"
-    if kind in ("webp", "avif") and channels == 1 and image.profile:
-        return "grey with a colour profile of its own"
-    if kind == "jpeg":
-        for name, largest in LARGEST.items():
-            if len(image.metadata.get(name, b"")) > largest:
-                return f"{len(image.metadata[name]):,} bytes of {name.upper()}"
-    return None
-
-
-def _warn_of_lost_texts(file: Path, kind: str, image: Image) -> None:
-    """Say which small texts the format does not take along; they are no reason to refuse."""
-    metadata, lost = image.metadata, []
-    if "iptc" in metadata and kind not in ("jpeg", "tiff"):
-        lost.append("IPTC data")
-    elif "photoshop" in metadata and kind not in ("jpeg", "tiff"):
-        lost.append("Photoshop's image resources")
-    if kind != "png" and any(name in metadata.get("png", b"") for name in (b"tEXt", b"zTXt", b"iTXt")):
-        lost.append("PNG text")
-    if kind != "jpeg" and "jpeg" in metadata:
-        lost.append("JPEG comments")
-    if kind != "tiff" and image.nodata is not None:
-        lost.append('value that means "no data"')
-    if lost:
-        log.warning("%s: %s cannot hold the %s of the original", file, NAMES[kind], " and ".join(lost))

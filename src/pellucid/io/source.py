@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from pellucid.io.image import Encoding, Metadata  # type: ignore[attr-defined]
+    from pellucid.io.image import Encoding, Metadata
 
 Samples = NDArray[Any]
 

@@ -1,9 +1,9 @@
 """A scanner or a phone over paper, as a noise model: from a clean page to what people have of it.
 
-The clean page is the share of light that ink on perfectly white paper reflects. Each step is a short function
-with physical parameters, applied in the order in which it happens: ink, paper, what happened to the sheet, the
-light on it, lens, sensor, file. Lengths are in millimetres and become pixels by the resolution. Every step
-multiplies or mixes light, so that text below a stain stays darker than the stain.
+The clean page is the share of light that ink on perfectly white paper reflects. Each step is a short
+function with physical parameters, applied in the order in which it happens: ink, paper, what happened to
+the sheet, the light on it, lens, sensor, file. Lengths are in millimetres and become pixels by the
+resolution. Every step multiplies or mixes light, so that text below a stain stays darker than the stain.
 
 All arrays are NumPy's (height, width, channels), float32, 0 to 1.
 
@@ -87,7 +87,9 @@ class Scan(Noise):
     def _of(self, number: int) -> "Scan":
         """The values of one image of a batch."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        many = {name: float(value.flatten()[number]) for name, value in values.items() if hasattr(value, "ndim")}
+        many = {
+            name: float(value.flatten()[number]) for name, value in values.items() if hasattr(value, "ndim")
+        }
         return replace(self, **many)
 
 
@@ -128,7 +130,7 @@ def degrade(page: Page, scan: Scan, rng: np.random.Generator) -> Page:
 
 
 def print_ink(page: Page, scan: Scan, rng: np.random.Generator, mm: float) -> Page:
-    """Strokes that run or fail at their edges, fade over centimetres and drop out over tenths of millimetres."""
+    """Strokes that run or fail at their edges, fade over centimetres and drop out over fractions of one."""
     ink = 1 - page
     if scan.spread or scan.thin:
         soft = blur(ink, 0.5 + 0.03 * mm)
@@ -168,18 +170,23 @@ def paper(shape: tuple[int, ...], scan: Scan, rng: np.random.Generator, mm: floa
         fibres = along(fine, long, 0) + along(np.roll(fine, 7, 1), long, 1)
         parts = blur(fine[..., None], 0.6), fibres[..., None], field_of(rng, shape, 0.8 * mm)
         weights = rng.dirichlet((1, 1, 1))
-        grain = sum(weight**0.5 * part / (part.std() + 1e-6) for weight, part in zip(weights, parts, strict=True))
+        grain = sum(
+            weight**0.5 * part / (part.std() + 1e-6) for weight, part in zip(weights, parts, strict=True)
+        )
         x = x * (1 + scan.texture * grain)
     if scan.laid:
         rows = np.arange(shape[0], dtype=np.float32)[:, None, None]
-        x = x * (1 + scan.laid * np.sin(rows * (2 * np.pi / max(2.5, 1.1 * mm))) * unit(field_of(rng, shape, 9 * mm)))
+        x = x * (
+            1
+            + scan.laid * np.sin(rows * (2 * np.pi / max(2.5, 1.1 * mm))) * unit(field_of(rng, shape, 9 * mm))
+        )
     if shape[2] == 3 and scan.yellow:
         x = x * (1 - scan.yellow * np.array([0.05, 0.3, 1.0], np.float32))
     return np.asarray(x, np.float32)
 
 
 def stains(shape: tuple[int, ...], density: float, rng: np.random.Generator, mm: float) -> Page:
-    """Coffee rings, pools and drops; `density` of them on 10 cm x 10 cm, at least as many on smaller pages."""
+    """Coffee rings, pools and drops: `density` on 10 cm x 10 cm, and as many on smaller pages."""
     height, width = shape[:2]
     through = np.ones((height, width, 1), np.float32)
     area = max(1.0, height * width / (100 * mm) ** 2)
@@ -193,7 +200,12 @@ def stains(shape: tuple[int, ...], density: float, rng: np.random.Generator, mm:
 
 
 def stain(
-    shape: tuple[int, int], at: tuple[float, float], radius: float, kind: int, rng: np.random.Generator, mm: float
+    shape: tuple[int, int],
+    at: tuple[float, float],
+    radius: float,
+    kind: int,
+    rng: np.random.Generator,
+    mm: float,
 ) -> Page:
     """What a ring (0), a pool with a dark rim (1) or a drop (2) absorbs (h, w, 1)."""
     rows = np.arange(shape[0], dtype=np.float32)[:, None] - np.float32(at[0])
@@ -216,12 +228,18 @@ def stain(
 
 
 def crease(x: Page, scan: Scan, rng: np.random.Generator, mm: float) -> Page:
-    """Straight folds and the facets of crumpled paper: shading on both sides, and ink that flaked off the ridge."""
-    shape, shade, flaked = x.shape, np.zeros((*x.shape[:2], 1), np.float32), np.zeros((*x.shape[:2], 1), np.float32)
+    """Straight folds and facets of crumpled paper: shading on both sides, and ink flaked off the ridge."""
+    shape, shade, flaked = (
+        x.shape,
+        np.zeros((*x.shape[:2], 1), np.float32),
+        np.zeros((*x.shape[:2], 1), np.float32),
+    )
     rows, columns = np.arange(shape[0], dtype=np.float32)[:, None], np.arange(shape[1], dtype=np.float32)
     for _ in range(round(scan.folds)):
         turn = rng.uniform(0, np.pi)
-        across = (rows - rng.uniform(0, shape[0])) * np.cos(turn) + (columns - rng.uniform(0, shape[1])) * np.sin(turn)
+        across = (rows - rng.uniform(0, shape[0])) * np.cos(turn) + (
+            columns - rng.uniform(0, shape[1])
+        ) * np.sin(turn)
         across = across[..., None] + 0.3 * mm * field_of(rng, shape, 10 * mm)
         side = np.tanh(across / (0.1 * mm)) * np.exp(-abs(across) / (mm * rng.uniform(0.5, 6)))
         shade = shade + rng.uniform(-0.15, 0.15) * side
@@ -269,7 +287,10 @@ def light(shape: tuple[int, ...], scan: Scan, rng: np.random.Generator, mm: floa
     x = np.ones((*shape[:2], 1), np.float32)
     if scan.light:
         turn = rng.uniform(0, 2 * np.pi)
-        rows, columns = np.linspace(-1, 1, shape[0])[:, None, None], np.linspace(-1, 1, shape[1])[None, :, None]
+        rows, columns = (
+            np.linspace(-1, 1, shape[0])[:, None, None],
+            np.linspace(-1, 1, shape[1])[None, :, None],
+        )
         ramp = rows * np.sin(turn) + columns * np.cos(turn) + 0.5 * field_of(rng, shape, max(shape) / 3)
         x = x * (1 - scan.light * (ramp - ramp.min()) / np.ptp(ramp)).astype(np.float32)
     if scan.curl:
@@ -305,7 +326,7 @@ def file(x: Page, quality: float) -> Page:
 
 
 def field_of(rng: np.random.Generator, shape: tuple[int, ...], cell: float) -> Page:
-    """A smooth random field (h, w, 1) of variance about 1 that changes over `cell` pixels (cubic B-splines)."""
+    """A smooth random field (h, w, 1) of variance 1 that changes over `cell` pixels (cubic B-splines)."""
     cell = max(2.0, cell)
     down, across = (_splines(extent, cell, rng.uniform()) for extent in shape[:2])
     knots = rng.standard_normal((down.shape[1], across.shape[1]), np.float32)
@@ -330,13 +351,17 @@ def normal_quantile(share: float) -> float:
     """Below this lies the share of a standard normal (Hastings 1955, 26.2.23 of Abramowitz and Stegun)."""
     tail = min(max(1 - share, 1e-6), 0.5)
     t = math.sqrt(-2 * math.log(tail))
-    return t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t**2 + 0.001308 * t**3)
+    return t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (
+        1 + 1.432788 * t + 0.189269 * t**2 + 0.001308 * t**3
+    )
 
 
 def along(x: NDArray[np.float32], length: int, axis: int) -> NDArray[np.float32]:
     """The mean over so many neighbours along one axis of (h, w), which wraps round."""
     total = np.cumsum(np.concatenate([x, x.take(range(length), axis)], axis), axis, dtype=np.float64)
-    ends = total.take(range(length, total.shape[axis]), axis) - total.take(range(total.shape[axis] - length), axis)
+    ends = total.take(range(length, total.shape[axis]), axis) - total.take(
+        range(total.shape[axis] - length), axis
+    )
     return np.asarray(ends / length, np.float32)
 
 

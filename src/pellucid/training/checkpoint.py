@@ -1,4 +1,4 @@
-"""What training must remember to go on as if it had never stopped."""
+"""Checkpoints: a run that is resumed goes on as if it had never stopped."""
 
 import copy
 import io
@@ -28,14 +28,21 @@ from pellucid.training.optimizer import make_optimizers
 from pellucid.training.recipe import KNOWN_SETS, Recipe, as_made, recipe_from_json, recipe_json
 from pellucid.training.weights import stored_weights
 
-PLAIN = ("step", "seconds", "best", "stale", "slower", "kept")  # of a state, written as they are
+PLAIN = (
+    "step",
+    "seconds",
+    "best",
+    "checks_without_improvement",
+    "slower",
+    "kept",
+)  # of a state, written as they are
 
 log = logging.getLogger("pellucid")
 
 
 @dataclass
 class State:
-    """All that changes while training, and all that a checkpoint holds."""
+    """All that changes while training, and all that a checkpoint contains."""
 
     network: Network
     average: Network
@@ -43,7 +50,7 @@ class State:
     step: int = 0
     seconds: float = 0.0
     best: float = math.inf  # the lowest figure so far, of runs that watch one
-    stale: int = 0  # checks since then
+    checks_without_improvement: int = 0
     slower: float = 1.0  # what plateaus have made of the learning rate
     kept: dict[str, Tensor] | None = None  # the averaged weights at the best figure
 
@@ -160,7 +167,7 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
         saved = read_checkpoint(path, device)
         if found := differences(saved["recipe"], recipe):
             raise UsageError(
-                f"{folder} holds a run of another recipe: {'; '.join(found)}",
+                f"{folder} contains a run of another recipe: {'; '.join(found)}",
                 "Name another folder, or delete this one",
             )
         network.load_state_dict(saved["network"])
@@ -190,7 +197,7 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
 
 
 def begin_log(folder: Path, step: int, note: str) -> None:
-    """Begin a log with what trains, or take away what was logged after the checkpoint and at a run's end."""
+    """Begin a log with what trains, or remove the lines after the checkpoint and at a run's end."""
     path, kept = folder / "log.jsonl", [json.dumps({"step": 0, "images": note}) + "\n"]
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         with suppress(ValueError):  # a line that was cut off

@@ -88,7 +88,7 @@ class Estimating(Photographs):
         return clean
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """Mean absolute error of the level of whole images in 8 bit, and shares of wrong kinds."""
         figures, wrong = {}, []
         for sigma in (5 / 255, *TUNE_SIGMAS):

@@ -107,7 +107,7 @@ class Photographs(Crops):
         return torch.cat(pairs)
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """Mean PSNR in dB over the tune images at each of `TUNE_ISOS`, and of clean ones to themselves."""
         figures = {}
         own = torch.ones(1, 1, 1, 1, device=self.device)

@@ -1,4 +1,4 @@
-"""What a run ends with: its figures on the test images, and a page that shows them."""
+"""The end of a run: its figures on the test images, and a page that shows them."""
 
 import json
 import logging
@@ -31,25 +31,25 @@ def describe(recipe: Recipe) -> list[Layer]:
 
 
 def test_set(data: SetData, data_dir: Path | None, seed: int) -> ImageSet:
-    """The set's own test images, or all of the folder that judges."""
+    """The set's own test images, or all of the folder that tests."""
     images = ImageSet.of(load_set(data, data_dir, seed))
-    if data.judge is None:
+    if data.test is None:
         return images
     folder = folder_dataset(
-        (data_dir or Path()) / data.judge,
+        (data_dir or Path()) / data.test,
         size=data.size,
         channels=data.channels,
         fit=data.fit,
         validation=0,
         test=0,
     )
-    judge = list(folder.train)
-    note = f"{len(judge)} images of {data.size} x {data.size} pixels"
+    test = list(folder.train)
+    note = f"{len(test)} images of {data.size} x {data.size} pixels"
     seen = {each.tobytes() for each in (*images.train, *images.validation)}
-    if copies := sum(each.tobytes() in seen for each in judge):
+    if copies := sum(each.tobytes() in seen for each in test):
         note += f"; {copies} of them are copies of images in {data.name}, from which the network learned"
-        log.warning("%s: %s", data.judge, note)
-    return replace(images, name=data.judge, test=judge, labels=None, note=note)
+        log.warning("%s: %s", data.test, note)
+    return replace(images, name=data.test, test=test, labels=None, note=note)
 
 
 def report(
@@ -59,9 +59,9 @@ def report(
     *,
     data_dir: Path | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Judge runs on the test images of their set; write ``metrics.json``, the tables and ``report.html``.
+    """Evaluate runs on the test images of their set; write ``metrics.json``, the tables and ``report.html``.
 
-    Where training drew the noise level from a range, the middle of the range judges.
+    Where training drew the noise level from a range, the test has the middle of the range.
 
     Parameters
     ----------

@@ -1,0 +1,73 @@
+"""AVIF, by libvips; what colours mean is read from and written into its boxes here."""
+
+import logging
+from pathlib import Path
+
+from pellucid.errors import InputError
+from pellucid.io.format import Data, Format, name_of, several_images, stream_of
+from pellucid.io.image import Encoding, Metadata, depth_of
+from pellucid.io.isobmff import brands, is_sequence, items_of, set_cicp
+from pellucid.io.sink import Sink
+from pellucid.io.source import Source
+from pellucid.io.vips_sink import VipsSink
+from pellucid.io.vips_source import VipsSource
+
+log = logging.getLogger("pellucid")
+
+_QUALITY = 90  # of what was lossy before
+
+
+def _open(data: Data) -> Source:
+    name = name_of(data)
+    with stream_of(data) as file:
+        if is_sequence(file.read(64)):
+            raise several_images(name)
+        items = items_of(file)
+    if items.premultiplied:
+        raise InputError(
+            f"{name} has colours that are multiplied by their transparency",
+            "Save it with straight (not premultiplied) alpha",
+        )
+    if items.lost:
+        log.warning("%s: %s will not be in a changed image", name, " and ".join(items.lost))
+    # Red, green and blue themselves are stored by lossless files only.
+    lossless = items.cicp is not None and items.cicp.matrix == 0
+    cicp = None if items.cicp is None or items.cicp.is_srgb else items.cicp
+    return VipsSource(
+        data, "heifload", Metadata(cicp=cicp), Encoding(format="avif", lossy=not lossless), turned=True
+    )
+
+
+def _create(path: Path, like: Source) -> Sink:
+    depth = depth_of(like.dtype, like.encoding.bits)
+    # An effort of 4, libvips' default, takes eleven times as long for the same size.
+    options = {"compression": "av1", "bitdepth": depth, "subsample_mode": "off", "effort": 2}
+    options |= {"Q": _QUALITY} if like.encoding.lossy else {"lossless": True}
+    carried = ("icc", "exif", "xmp")
+    return _AvifSink(path, like, "heifsave", options, carried=carried, bits=depth if depth > 8 else None)
+
+
+class _AvifSink(VipsSink):
+    """An AVIF and the meaning of its colours."""
+
+    def commit(self) -> None:
+        """Write the end, and the code points of the colours."""
+        super().commit()
+        if self._like.metadata.cicp is not None:
+            set_cicp(self._path, self._like.metadata.cicp)
+
+
+AVIF = Format(
+    name="avif",
+    label="AVIF",
+    suffixes=(".avif",),
+    matches=lambda head: bool(brands(head) & {b"avif", b"avis"}),
+    open=_open,
+    create=_create,
+    depths=(8, 10, 12),
+    alpha=True,
+    grey=False,
+    lossless="both",
+    longest=16_384,
+    carries=frozenset({"icc", "cicp", "exif", "xmp"}),
+)

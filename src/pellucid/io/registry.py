@@ -1,0 +1,72 @@
+"""All file formats: the one list from which everything else about formats is derived."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pellucid.io.format import Format
+from pellucid.io.formats.avif import AVIF
+from pellucid.io.formats.heic import HEIC
+from pellucid.io.formats.jpeg import JPEG
+from pellucid.io.formats.png import PNG
+from pellucid.io.formats.tiff import TIFF
+from pellucid.io.formats.webp import WEBP
+
+FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC)
+
+# What other files begin with, their names, and what Pellucid reads instead.
+_FOREIGN = {
+    b"GIF8": ("a GIF", "PNG"),
+    b"%PDF": ("a PDF", "PNG, one for each page"),
+    b"8BPS": ("a Photoshop file", "TIFF"),
+    b"v/1\x01": ("an OpenEXR file", "TIFF with 32-bit floats"),
+    b"SIMPLE  =": ("a FITS file", "TIFF with 32-bit floats"),
+    b"\x89HDF": ("an HDF5 file", "TIFF"),
+    b"FUJIFILMCCD-RAW": ("a camera's raw file", "TIFF with 16 bits"),
+    b"<svg": ("an SVG drawing", "PNG"),
+    b"<?xml": ("an XML file, perhaps an SVG drawing", "PNG"),
+}
+
+
+def suffixes() -> tuple[str, ...]:
+    """The suffixes of all formats, with their dots, in lower case."""
+    return tuple(suffix for each in FORMATS for suffix in each.suffixes)
+
+
+def named(name: str) -> Format:
+    """Give the format of an `Encoding`, such as "jpeg"."""
+    return next(each for each in FORMATS if each.name == name)
+
+
+def of_suffix(path: str | os.PathLike[str]) -> Format | None:
+    """Give the format that a file's name promises; None where it promises none."""
+    suffix = Path(path).suffix.lower()
+    return next((each for each in FORMATS if suffix in each.suffixes), None)
+
+
+def of_content(head: bytes) -> Format | None:
+    """Give the format of a file from its first 64 bytes; None when it is none that Pellucid reads."""
+    return next((each for each in FORMATS if each.matches(head)), None)
+
+
+def foreign(head: bytes) -> tuple[str, str]:
+    """Say what a file is that no format matches, and the format to convert it to."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    known = (found for magic, found in _FOREIGN.items() if text.startswith(magic))
+    return next(known, ("no image", ""))
+
+
+def written() -> Iterator[Format]:
+    """All formats that are written."""
+    return (each for each in FORMATS if each.create is not None)
+
+
+def writable(path: Path) -> Path:
+    """Give a path the suffix of the format that takes its own format's place where that is only read."""
+    found = of_suffix(path)
+    return path.with_suffix(found.writes_as) if found and found.writes_as else path
+
+
+def default_output(source: Path) -> Path:
+    """``photo-denoised.jpg`` for ``photo.jpg``; AVIF for HEIC, which is read but not written."""
+    return writable(source.with_name(f"{source.stem}-denoised{source.suffix}"))
