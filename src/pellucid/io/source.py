@@ -3,11 +3,8 @@
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pellucid.io.image import Encoding, Metadata
-
-Samples = NDArray[Any]
+from pellucid.io.image import Encoding, Metadata, Samples
 
 
 class Source(Protocol):
@@ -88,15 +85,15 @@ class ArraySource:
         metadata: Metadata | None = None,
         encoding: Encoding | None = None,
     ) -> None:
-        self.samples, self.name, self.alpha, self.extra, self.nodata = samples, name, alpha, extra, nodata
+        self._samples, self.name, self.alpha, self.extra, self.nodata = samples, name, alpha, extra, nodata
         self.height, self.width, channels = samples.shape
         self.channels = channels - alpha - extra
-        self.dtype = samples.dtype
+        self.dtype = samples.dtype.newbyteorder("=")
         self.metadata, self.encoding = metadata or Metadata(), encoding or Encoding()
 
     def read(self, rows: slice, columns: slice) -> Samples:
-        """Give a view of a region."""
-        return self.samples[rows, columns]
+        """Give a region, in the machine's byte order: a view where that is possible."""
+        return self._samples[rows, columns].astype(self.dtype, copy=False)
 
     def close(self) -> None:
         """Do nothing."""
