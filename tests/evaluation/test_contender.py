@@ -102,7 +102,7 @@ def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_what_is_no_denoiser_is_refused_with_the_reason(tmp_path: Path) -> None:
-    network_file(tmp_path / "numbers.onnx", two_numbers, output="levels")
+    network_file(tmp_path / "numbers.onnx", two_numbers, output="levels", kind="noise-estimator")
     network_file(tmp_path / "both" / "a.onnx")
     network_file(tmp_path / "both" / "b.onnx")
     (tmp_path / "empty").mkdir()
