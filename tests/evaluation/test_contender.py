@@ -94,7 +94,7 @@ def test_the_network_of_a_run_folder_is_called_by_the_folder(tmp_path: Path) -> 
     assert contender.note(1, 0.1) == ""
 
 
-def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_runs_in_folders_of_one_name_are_distinguished(tmp_path: Path) -> None:
     for name in ("a/run", "b/run"):
         network_file(tmp_path / name / "net.onnx")
     contenders = open_contenders([tmp_path / "a/run", tmp_path / "b/run"])

@@ -88,7 +88,7 @@ class Model(Denoiser):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for another process, it opens its files anew there."""
         options = {**asdict(self.run_options), "memory": self._memory, "exact": self._exact}
-        return functools.partial(Model, **options), (self.name, self._files)
+        return functools.partial(type(self), **options), (self.name, self._files)
 
     def card(self, channels: int) -> Card:
         """The card of the network for grey (1) or colour (3) images."""
