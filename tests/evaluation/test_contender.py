@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, UsageError
 from pellucid.evaluation.contender import open_contenders
 from pellucid.inference.batches import denoise_batch
-from pellucid.inference.model import load_model
+from pellucid.inference.registry import load_model
 from pellucid.inference.session import Session
 from tests.evaluation.networks import add_sigma, identity, mean_filter, network_file, two_numbers
 
@@ -80,7 +80,7 @@ def test_an_unknown_level_is_estimated_for_each_image(tmp_path: Path) -> None:
 def test_a_name_gives_what_denoise_gives() -> None:
     (contender,) = open_contenders(["gaussian-instant"], threads=1)
     noisy = random_images(1, 32, 40, 3)
-    expected = load_model("gaussian-instant", threads=1).denoise(noisy[0], sigma=0.1).pixels
+    expected = load_model("gaussian-instant", threads=1).denoise(noisy[0], sigma=0.1).image
     np.testing.assert_array_equal(contender.denoise(noisy, 0.1)[0], expected)
     assert contender.card(1).channels == 1
     assert "sigma 0.1" in contender.note(3, 0.1)
@@ -94,7 +94,7 @@ def test_the_network_of_a_run_folder_is_called_by_the_folder(tmp_path: Path) -> 
     assert contender.note(1, 0.1) == ""
 
 
-def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_runs_in_folders_of_one_name_are_distinguished(tmp_path: Path) -> None:
     for name in ("a/run", "b/run"):
         network_file(tmp_path / name / "net.onnx")
     contenders = open_contenders([tmp_path / "a/run", tmp_path / "b/run"])
@@ -102,14 +102,14 @@ def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_what_is_no_denoiser_is_refused_with_the_reason(tmp_path: Path) -> None:
-    network_file(tmp_path / "numbers.onnx", two_numbers, output="levels")
+    network_file(tmp_path / "numbers.onnx", two_numbers, output="levels", kind="noise-estimator")
     network_file(tmp_path / "both" / "a.onnx")
     network_file(tmp_path / "both" / "b.onnx")
     (tmp_path / "empty").mkdir()
     for name, kind, words in (
         ("numbers.onnx", InputError, "estimates noise and does not denoise"),
         ("gone.onnx", InputError, "There is no file"),
-        ("empty", InputError, r"holds no \.onnx file"),
+        ("empty", InputError, r"contains no \.onnx file"),
         ("both", UsageError, r"several networks.*a\.onnx, .*b\.onnx"),
         ("toaster", UsageError, "There is no model"),
     ):

@@ -34,6 +34,8 @@ Examples:
   pellucid denoise scans/ -o clean/          a folder, keeping its tree
   pellucid denoise - -o - < in.png > out.png standard input and output
   pellucid denoise photo.jpg --sigma 25 --strength 0.8
+  pellucid denoise scan.pdf                  the scanned pages of a PDF
+  pellucid denoise page.png --model page-fast --paper white
 """
 
 
@@ -78,6 +80,9 @@ def denoise(
         typer.Option(metavar="0..2", help="Another strength for brightness, as 0.4 to keep grain."),
     ] = None,
     chroma: Annotated[float | None, typer.Option(metavar="0..2", help="Another strength for colour.")] = None,
+    paper: Annotated[
+        str, typer.Option(metavar="keep|white", help="Of scanned pages: keep its tone, or make it white.")
+    ] = "keep",
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda, coreml or directml.")
     ] = "auto",
@@ -101,6 +106,7 @@ def denoise(
     from pellucid.batch.plan import make_plan
     from pellucid.batch.run import Outcome, failure, run
     from pellucid.inference.denoise import denoise_file
+    from pellucid.options import DenoiseKeywords, DenoiseOptions
 
     check_threads(threads)
     level, limit = parse_sigma(sigma), parse_memory(memory)
@@ -110,21 +116,25 @@ def denoise(
             raise UsageError("--json and the image would both be written to standard output", "Give -o FILE")
         plan = make_plan(streams.inputs, streams.output, in_place=in_place, overwrite=overwrite)
         network = _open_model(model, device=device, threads=threads, memory=limit, exact=exact or None)
-        network.check(level, noise, strength, luma, chroma)
+        chosen: DenoiseKeywords = {
+            "sigma": level,
+            "noise": noise,
+            "strength": strength,
+            "luma": luma,
+            "chroma": chroma,
+            "paper": paper,
+            "max_pixels": max_pixels,
+        }
+        network.check(DenoiseOptions.of(**chosen))
 
         def work(job: "Job", progress: "Progress") -> "FileResult":
             return denoise_file(
                 job.source,
                 job.output,
                 model=network,
-                sigma=level,
-                noise=noise,
-                strength=strength,
-                luma=luma,
-                chroma=chroma,
                 overwrite=overwrite or in_place,
-                max_pixels=max_pixels,
                 progress=progress,
+                **chosen,
             )
 
         outcomes, began, silent = list[Outcome](), time.perf_counter(), quiet or as_json
@@ -155,7 +165,7 @@ def denoise(
 
 
 def _open_model(name: str, **options: Any) -> Any:
-    from pellucid.inference.model import load_model
+    from pellucid.inference.registry import load_model
 
     network = load_model(name, **options)
     network.card(network.channels[-1])  # opens it: a wrong device is reported before any image is read

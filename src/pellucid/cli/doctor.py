@@ -116,7 +116,7 @@ def _devices() -> str:
     """Run a network on each device that ONNX Runtime lists."""
     import numpy as np
 
-    from pellucid.inference.model import load_model
+    from pellucid.inference.registry import load_model
     from pellucid.inference.session import PROVIDERS, runtime
 
     found = []

@@ -53,7 +53,7 @@ def show_model(
     import msgspec
 
     from pellucid.inference.card import facts
-    from pellucid.inference.model import load_model
+    from pellucid.inference.registry import load_model
 
     model = load_model(name)
     cards = [model.card(channels) for channels in model.channels]

@@ -10,10 +10,11 @@ import numpy as np
 from pellucid.errors import UsageError
 from pellucid.inference import index
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
-from pellucid.inference.auto import estimate_sigma
 from pellucid.inference.batches import Batch, denoise_batch, other_images
 from pellucid.inference.card import Card
-from pellucid.inference.model import Model, load_model
+from pellucid.inference.denoise import estimate_sigma
+from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.registry import load_model
 from pellucid.inference.session import RunOptions, Session
 
 
@@ -105,24 +106,20 @@ def _open(text: str, label: str, threads: int | None) -> Contender:
     path = index.network_in(run) if run else text
     if str(path).endswith(".onnx") and Path(path).is_file():
         session = Session(Path(path), RunOptions(threads=threads))
-        if session.inputs == ["noisy"] and "denoised" in session.outputs:
-            denoise = partial(_untold, session)
-            return Contender(label, {session.card.channels: session.card}, denoise, run, Path(path))
+        if session.card.kind == "autoencoder":
+            cards = {session.card.channels: session.card}
+            return Contender(label, cards, lambda noisy, _: denoise_batch(session, noisy), run, Path(path))
     model = load_model(path, threads=threads)
     cards = {channels: model.card(channels) for channels in model.channels}
     return Contender(label, cards, partial(denoise_each, model), run)
 
 
-def _untold(session: Session, noisy: Batch, sigma: float | None) -> Batch:
-    return denoise_batch(session, noisy)
-
-
-def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
+def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
     """Run a denoiser on one image after the other.
 
     Parameters
     ----------
-    model : Model
+    model : Denoiser
     noisy : float32 array (n, height, width, channels), 0 to 1
     sigma : float, optional
         The noise level, 0 to 1; by default that of each image is estimated. A level beyond what the
@@ -141,15 +138,12 @@ def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
     channels = noisy.shape[3]
     limits = model.card(channels if channels in model.channels else 3).sigma
     if limits is None:
-        return np.stack([model.denoise(each).pixels for each in noisy])
-    # Model.denoise would do the same, and warn of each image.
-    levels = (_level(each) if sigma is None else sigma for each in noisy)
+        return np.stack([model.denoise(each).image for each in noisy])
+    # The model would do the same, and warn of each image.
+    levels = [sigma if sigma is not None else estimate_sigma(each) for each in noisy]
+    if sigma is None:
+        levels = [level if level >= MIN_WHITE_SIGMA else 0.0 for level in levels]
     given = (min(level, limits[1]) for level in levels)
     return np.stack(
-        [model.denoise(each, sigma=level).pixels for each, level in zip(noisy, given, strict=True)]
+        [model.denoise(each, sigma=level).image for each, level in zip(noisy, given, strict=True)]
     )
-
-
-def _level(pixels: Batch) -> float:
-    level = estimate_sigma(pixels)
-    return level if level >= MIN_WHITE_SIGMA else 0.0
