@@ -398,3 +398,18 @@ def test_no_thumbnail_shows_what_the_image_was(tmp_path: Path, orientation: int)
         assert pil_image.getexif().get_ifd(ExifTags.IFD.IFD1) == {}
         assert pil_image.size == expected(orientation)[1]
     assert out.read_bytes().count(b"\xff\xd8\xff") == 1
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_an_avif_turns_its_regions_as_it_says_itself(tmp_path: Path, orientation: int) -> None:
+    """Pillow writes the orientation as the boxes irot and imir, and not into EXIF."""
+    exif = PILImage.Exif()
+    exif[274] = orientation
+    path = tmp_path / "in.avif"
+    PILImage.fromarray(stored()).convert("RGB").save(path, quality=95, exif=exif, xmp=packet())
+    image = read_image(path)
+    (left, top, wide, high), (width, height) = expected(orientation)
+    assert block(image.samples[..., 0]) == (left, top, wide, high)
+    assert image.metadata.xmp is not None
+    found = described(image.metadata.xmp)
+    assert found["areas"] == [pytest.approx((left / width, top / height, wide / width, high / height))] * 2
