@@ -31,4 +31,5 @@ def upright_metadata(metadata: Metadata, orientation: int, size: tuple[int, int]
         exif=exif,
         xmp=upright_xmp(xmp, orientation, size) if xmp else xmp,
         resolution=resolution,
+        extra=tuple(each.upright(orientation, size) for each in metadata.extra),
     )
