@@ -114,7 +114,7 @@ def test_a_report_is_not_replaced_unless_that_is_allowed(pellucid: Run, folder: 
         (("run", "--noise", "gaussian:0.5"), 2, "--set"),
         (("gone", "--set", "photos", "--noise", "gaussian:0.5"), 2, "There is no model 'gone'"),
         (("gone.onnx", "--set", "photos", "--noise", "gaussian:0.5"), 3, "There is no file gone.onnx"),
-        (("photos", "--set", "photos", "--noise", "gaussian:0.5"), 3, "photos holds no .onnx file"),
+        (("photos", "--set", "photos", "--noise", "gaussian:0.5"), 3, "photos contains no .onnx file"),
         (("run", "--set", "photos", "--noise", "gaussian:0.5", "-o", "same.onnx"), 2, "same.onnx is a file"),
         (("run", "--set", "photos", "--noise", "gaussian:0.5", "--threads", "0"), 2, "--threads is 0"),
         (("run", "--set", "run", "--noise", "gaussian:0.5"), 3, "run contains no images"),

@@ -109,7 +109,7 @@ def test_what_is_no_denoiser_is_refused_with_the_reason(tmp_path: Path) -> None:
     for name, kind, words in (
         ("numbers.onnx", InputError, "estimates noise and does not denoise"),
         ("gone.onnx", InputError, "There is no file"),
-        ("empty", InputError, r"holds no \.onnx file"),
+        ("empty", InputError, r"contains no \.onnx file"),
         ("both", UsageError, r"several networks.*a\.onnx, .*b\.onnx"),
         ("toaster", UsageError, "There is no model"),
     ):
