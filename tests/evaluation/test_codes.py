@@ -56,9 +56,9 @@ def test_nearest_components_tell_digits_and_nearest_codes_more_than_chance(
 
 def test_each_code_is_drawn_as_far_as_it_can_be(dense: Coded, two: Coded, digits: ImageSet) -> None:
     square, plane = evaluate_codes(open_contenders([dense[0], two[0]]), [digits])
-    ends = ["where the classes lie", "codes as images", "walks from one image to another"]
+    ends = ["the classes in the code", "codes as images", "latent interpolation"]
     assert [drawing.title for drawing in square.drawings] == [f"dense: {end}" for end in ends]
-    ends[1] = "what each place of the plane means"
+    ends[1] = "the decoded plane"
     assert [drawing.title for drawing in plane.drawings] == [f"two: {end}" for end in ends]
     assert all(drawing.svg.startswith("<svg") for drawing in (*square.drawings, *plane.drawings))
 

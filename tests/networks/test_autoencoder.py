@@ -55,7 +55,7 @@ def count(network: nn.Module) -> int:
 
 @every_network
 @pytest.mark.parametrize(("channels", "size"), [(1, (28, 28)), (3, (8, 20))])
-def test_images_and_codes_have_the_shapes_that_are_told(
+def test_images_and_codes_have_the_shapes_that_are_reported(
     settings: AutoencoderSettings, channels: int, size: tuple[int, int]
 ) -> None:
     network = build(settings, channels, size)

@@ -97,7 +97,7 @@ def test_images_that_are_kept_for_judging_do_not_train(data_dir: Path) -> None:
 
 
 def test_without_a_data_folder_it_says_how_to_name_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"where the images lie.*--data-dir"):
+    with pytest.raises(UsageError, match=r"No data folder.*--data-dir"):
         Denoising(tiny_recipe(), None, CPU)
     with pytest.raises(InputError, match=r"There is no folder .*train"):
         Denoising(tiny_recipe(), tmp_path, CPU)

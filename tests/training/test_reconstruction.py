@@ -101,13 +101,13 @@ def test_clean_to_clean_shows_the_image_itself(data_dir: Path) -> None:
     assert torch.equal(network.seen[0], task.train[task.chosen(0, 8)].float() / 255)
 
 
-def test_a_u_net_is_told_the_noise_level(data_dir: Path) -> None:
+def test_a_u_net_is_given_the_noise_level(data_dir: Path) -> None:
     task, network = task_of(data_dir, network=UNET, noise="gaussian:51"), Same()
     task.losses(network, seeded(0), step=0, progress=0.0, count=8)
     assert network.told[0].unique().tolist() == pytest.approx([0.2])
 
 
-def test_a_u_net_is_told_the_level_that_each_image_drew_from_a_range(data_dir: Path) -> None:
+def test_a_u_net_is_given_the_level_that_each_image_drew_from_a_range(data_dir: Path) -> None:
     task, network = task_of(data_dir, network=UNET, noise="gaussian:0.02-0.1"), Same()
     losses = task.losses(network, seeded(0), step=0, progress=0.0, count=8)
     levels = network.told[0].flatten()
@@ -156,7 +156,9 @@ def black_network(plan: Recipe) -> Autoencoder:
     return network
 
 
-def test_a_collapse_is_told_once_with_its_remedy(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_collapse_is_reported_once_with_its_remedy(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     plan = set_recipe(network=POOL)
     task, network = Reconstruction(plan, data_dir, CPU), black_network(plan)
     with caplog.at_level(logging.WARNING, "pellucid"):
@@ -286,12 +288,12 @@ def test_a_folder_keeps_a_tenth_for_the_test_unless_another_one_tests(data_dir: 
     assert [len(part) for part in (tested.train, tested.validation, tested.test)] == [36, 4, 0]
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"There is no folder .*squares"):
         task_of(tmp_path)
 
 
-def test_what_the_set_holds_is_told(data_dir: Path) -> None:
+def test_what_the_set_holds_is_reported(data_dir: Path) -> None:
     words = "40 images of 16 x 16 pixels: 32 to train, 4 to validate, 4 to test"
     assert task_of(data_dir).note.startswith(words)
 

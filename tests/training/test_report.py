@@ -81,6 +81,15 @@ def test_a_page_and_tables_compare_the_runs_with_classical_denoisers(
     assert (folder / "results.csv").is_file()
 
 
+def test_a_run_that_did_not_change_is_not_evaluated_again(
+    runs: list[Path], reported: dict[str, dict[str, float]], few: Path
+) -> None:
+    page = runs[0].parent / "report.html"
+    before = page.stat().st_mtime_ns
+    assert report(set_recipe(epochs=1), runs[0].parent, runs, data_dir=few) == reported
+    assert page.stat().st_mtime_ns == before
+
+
 def test_clean_to_clean_is_compared_with_no_denoiser(runs: list[Path], few: Path, tmp_path: Path) -> None:
     metrics = report(set_recipe(network=DENSE, noise=None), tmp_path, runs[:1], data_dir=few)
     assert list(metrics["dense"]) == ["test_mse", "test_psnr"]
@@ -101,7 +110,7 @@ def test_another_folder_can_test(data_dir: Path) -> None:
     assert other.note == "2 images of 16 x 16 pixels"
 
 
-def test_images_that_train_and_test_are_told(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_images_that_train_and_test_are_reported(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
     own = images_of(set_recipe(data={"test": "squares"}).set, data_dir, 0)
     assert "40 of them are copies of images in squares" in own.note
     assert own.note in caplog.text
@@ -110,7 +119,7 @@ def test_images_that_train_and_test_are_told(data_dir: Path, caplog: pytest.LogC
 @pytest.mark.parametrize(
     "table", [UNET, PHOTO, EstimatorSettings(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
 )
-def test_the_layers_of_any_recipe_can_be_told_before_it_is_trained(table: Any) -> None:
+def test_the_layers_of_any_recipe_can_be_listed_before_it_is_trained(table: Any) -> None:
     recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(channels=3, network=table)
     rows = describe(recipe)
     assert rows[0].name == "input"

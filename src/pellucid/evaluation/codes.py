@@ -169,7 +169,7 @@ def draw(name: str, codec: Codec, images: ImageSet, codes: Floats) -> Iterator[D
     if pairs := list(itertools.islice(_pairs(test, labels), 3)):
         starts, ends = zip(*pairs, strict=True)
         yield Drawing(
-            title=f"{name}: walks from one image to another",
+            title=f"{name}: latent interpolation",
             svg=figure_svg(maps.walks(codec, np.stack(starts), np.stack(ends))),
             caption="Codes on the straight line between two codes, decoded.",
         )

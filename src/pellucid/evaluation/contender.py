@@ -107,15 +107,11 @@ def _open(text: str, label: str, threads: int | None) -> Contender:
     if str(path).endswith(".onnx") and Path(path).is_file():
         session = Session(Path(path), RunOptions(threads=threads))
         if session.card.kind == "autoencoder":
-            denoise = partial(_untold, session)
-            return Contender(label, {session.card.channels: session.card}, denoise, run, Path(path))
+            cards = {session.card.channels: session.card}
+            return Contender(label, cards, lambda noisy, _: denoise_batch(session, noisy), run, Path(path))
     model = load_model(path, threads=threads)
     cards = {channels: model.card(channels) for channels in model.channels}
     return Contender(label, cards, partial(denoise_each, model), run)
-
-
-def _untold(session: Session, noisy: Batch, sigma: float | None) -> Batch:
-    return denoise_batch(session, noisy)
 
 
 def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
@@ -144,13 +140,10 @@ def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
     if limits is None:
         return np.stack([model.denoise(each).image for each in noisy])
     # The model would do the same, and warn of each image.
-    levels = (_level(each) if sigma is None else sigma for each in noisy)
+    levels = [sigma if sigma is not None else estimate_sigma(each) for each in noisy]
+    if sigma is None:
+        levels = [level if level >= MIN_WHITE_SIGMA else 0.0 for level in levels]
     given = (min(level, limits[1]) for level in levels)
     return np.stack(
         [model.denoise(each, sigma=level).image for each, level in zip(noisy, given, strict=True)]
     )
-
-
-def _level(pixels: Batch) -> float:
-    level = estimate_sigma(pixels)
-    return level if level >= MIN_WHITE_SIGMA else 0.0

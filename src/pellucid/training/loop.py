@@ -29,8 +29,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pellucid.cpus import usable_cpus
-from pellucid.errors import DeviceError, UsageError
+from pellucid.errors import DeviceError, PellucidError, UsageError
 from pellucid.inference.card import input_figure
+from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.families import Family
 from pellucid.networks.network import Network
 from pellucid.training.checkpoint import State, begin_log, resume, save, write_log
@@ -93,7 +94,8 @@ def train(
     ----------
     recipe : Recipe
     folder : Path
-        The run folder. A checkpoint of the same recipe in it is resumed.
+        The run folder. A checkpoint of the same recipe in it is resumed, also with more steps or epochs: the
+        learning rate then follows the longer schedule. A finished run is left unchanged.
     data_dir : Path, optional
         The folder above the recipe's folders of images. Named sets that are missing are downloaded.
     device : str
@@ -136,17 +138,22 @@ def train(
     state = resume(recipe, folder, where)
     make_task = CROPS_TASKS[recipe.family.crops or ""] if recipe.has_crops else Reconstruction
     task = make_task(recipe, data_dir, where)
+    schedule, target = recipe.schedule, folder / f"{recipe.name}.onnx"
+    steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)
+    done = gave_up(state, schedule) or share_done(state, steps, minutes, where, processes) >= 1
+    if done and processes == 1 and is_exported(target, state):
+        return target
+    if 0 < state.step < steps:
+        log.info("going on from step %d of %d", state.step, steps)
     folder.mkdir(parents=True, exist_ok=True)
     if rank == 0:
         begin_log(folder, state.step, task.note)
     network = DistributedDataParallel(state.network) if processes > 1 else state.network
-    schedule = recipe.schedule
 
     def forward(*inputs: Tensor) -> Any:
         with autocast(schedule, where):
             return network(*inputs)
 
-    steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)
     check_every = schedule.check_every if schedule.steps else task.epoch or 1
     generator = own_generator(where)
     random = TorchRandom(generator)
@@ -185,9 +192,10 @@ def train(
                     save(state, recipe, folder)
                     saved = time.monotonic()
             if interrupted():
+                if rank == 0:
+                    log.warning("stopped after step %d: the same command goes on from there", state.step)
                 break
 
-    target = folder / f"{recipe.name}.onnx"
     if state.kept is not None:
         state.average.load_state_dict(state.kept)
     if rank == 0:
@@ -199,6 +207,13 @@ def train(
         dist.barrier()
         dist.destroy_process_group()
     return target
+
+
+def is_exported(path: Path, state: State) -> bool:
+    """Whether the file has the network of this step."""
+    with suppress(PellucidError):
+        return Session(path, RunOptions("cpu", threads=1)).card.steps == state.step
+    return False
 
 
 @contextmanager

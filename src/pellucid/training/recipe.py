@@ -6,7 +6,7 @@ starts from, it gives the same network again.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -36,6 +36,9 @@ IDLE_FOR_SETS = (
     "loss_floor",
 )
 """Keys that say nothing where the images are a set."""
+
+LENGTH = ("schedule.steps", "schedule.epochs")
+"""Keys that may differ when a run goes on: it becomes longer."""
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -281,3 +284,33 @@ def recipe_json(recipe: Recipe) -> str:
 def recipe_from_json(text: str) -> Recipe:
     """What `recipe_json` wrote, read again."""
     return msgspec.json.decode(text, type=Recipe)
+
+
+def check_same(text: str, recipe: Recipe, folder: Path) -> None:
+    """Raise a UsageError when a run's recipe, as JSON, is another one; only its length may differ."""
+    try:
+        was, now = (_flat(msgspec.to_builtins(each)) for each in (recipe_from_json(text), as_made(recipe)))
+        keys = [key for key in was | now if was.get(key) != now.get(key) and key not in LENGTH]
+        found = [f"{key} was {was.get(key)} and is {now.get(key)}" for key in keys]
+    except msgspec.DecodeError:
+        found = ["it is of another version of Pellucid"]
+    if found:
+        raise UsageError(
+            f"{folder} contains a run of another recipe: {'; '.join(found)}",
+            "Name another folder, or delete this one",
+        )
+
+
+def check_run_folder(folder: Path, recipe: Recipe) -> None:
+    """`check_same` with the run that is in the folder, if there is one."""
+    path = folder / "recipe.json"
+    if path.is_file() and (folder / "checkpoint.pt").is_file():
+        check_same(path.read_text(encoding="utf-8"), recipe, folder)
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The keys of a table and of those in it, as in network.code."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value}
+    return found

@@ -12,7 +12,7 @@ from pellucid.datasets.images import folder_dataset
 from pellucid.evaluation.codes import evaluate_codes
 from pellucid.evaluation.contender import open_contenders
 from pellucid.evaluation.images import ImageSet
-from pellucid.evaluation.measure import evaluate
+from pellucid.evaluation.measure import Progress, evaluate
 from pellucid.evaluation.report import write_results, write_text
 from pellucid.evaluation.results import Row
 from pellucid.inference.card import Layer
@@ -58,9 +58,11 @@ def report(
     runs: Sequence[Path],
     *,
     data_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, dict[str, float]]:
     """Evaluate runs on the test images of their set; write ``metrics.json``, the tables and ``report.html``.
 
+    Runs that have a report since their networks were written are not evaluated again.
     Where training drew the noise level from a range, the test has the middle of the range.
 
     Parameters
@@ -72,6 +74,8 @@ def report(
     runs : sequence of Path
         The run folders; each gets its own ``metrics.json``.
     data_dir : Path, optional
+    progress : function of (text, float), optional
+        As of `evaluate`.
 
     Returns
     -------
@@ -81,10 +85,17 @@ def report(
     """
     if not isinstance(recipe.data, SetData):
         return {}
+    written = [folder / "report.html", *(run / "metrics.json" for run in runs)]
+    if all(path.is_file() for path in written):
+        networks = [run / f"{recipe.name}.onnx" for run in runs]
+        if max(map(_changed, networks)) <= min(map(_changed, written)):
+            return {run.name: json.loads((run / "metrics.json").read_text("utf-8")) for run in runs}
     noise = recipe.degrade.noise and str(parse_noise(recipe.degrade.noise).middle())
     images = test_set(recipe.data, data_dir, recipe.seed)
     contenders = open_contenders(runs)
-    evaluation = evaluate(contenders, [images], [noise or "gaussian:0"], baselines=noise is not None)
+    evaluation = evaluate(
+        contenders, [images], [noise or "gaussian:0"], baselines=noise is not None, progress=progress
+    )
     evaluation = msgspec.structs.replace(evaluation, codes=evaluate_codes(contenders, [images]))
     write_results(folder, evaluation)
     rows = [row for row in evaluation.rows if row.kind == "network"]
@@ -94,6 +105,10 @@ def report(
         metrics[run.name] = _figures("test", row) | (_figures("input", noisy) if noise else {})
         write_text(run / "metrics.json", json.dumps(metrics[run.name], indent=1) + "\n")
     return metrics
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _figures(name: str, row: Row) -> dict[str, float]:
