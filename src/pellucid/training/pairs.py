@@ -94,8 +94,8 @@ def load_pairs(noisy: Path, clean: Path, channels: int, smallest: int) -> list[T
         one, two = (read_samples(each, channels) for each in (other, path))
         if one.shape != two.shape or min(one.shape[:2]) < smallest:
             raise InputError(
-                f"{other} has {one.shape[1]} x {one.shape[0]} pixels and {path} {two.shape[1]} x {two.shape[0]}",
-                f"Pairs have one size, of {smallest} pixels a side at least: crop them, or set schedule.patch",
+                f"{other} and {path} differ in size, or a side has less than {smallest} pixels",
+                f"Give both one size, of {smallest} pixels a side at least, or set schedule.patch",
             )
         pairs.append(torch.from_numpy(np.concatenate([one, two], axis=2)).permute(2, 0, 1).contiguous())
     return pairs
