@@ -20,7 +20,8 @@ from benchmarks.common import Desk, arguments, best_times, facts, table
 from benchmarks.peers import use_one_thread
 from pellucid import denoise_file, load_model, write_image
 from pellucid.inference import index
-from pellucid.inference.pixels import Planes
+from pellucid.inference.overview import look_over
+from pellucid.inference.pixels import one_source
 from pellucid.inference.session import RunOptions, Session
 from pellucid.io.image import Encoding, Image, to_float
 
@@ -65,7 +66,7 @@ def measure_choice(desk: Desk) -> Figures:
 
 def look(noisy: Any) -> Any:
     """Analyse an image and choose, without doing it."""
-    return default().analyse(Planes.of(noisy))
+    return default().analyse(look_over(one_source(noisy)))
 
 
 @functools.cache

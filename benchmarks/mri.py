@@ -60,10 +60,10 @@ def methods() -> dict[str, Callable[[list[Pixels], float], list[Pixels]]]:
         model = load_model(name)
 
         def given(noisy: list[Pixels], level: float, model: Any = model) -> list[Pixels]:
-            return [model.denoise(each, noise=Rician(level)).pixels for each in noisy]
+            return [model.denoise(each, noise=Rician(level)).image for each in noisy]
 
         def estimated(noisy: list[Pixels], level: float, model: Any = model) -> list[Pixels]:
-            return [model.denoise(each, noise=Rician(rice_sigma(each))).pixels for each in noisy]
+            return [model.denoise(each, noise=Rician(rice_sigma(each))).image for each in noisy]
 
         found |= {f"`{name}`, level given": given, f"`{name}`, level estimated": estimated}
     for method in ("blockwise", "classic"):

@@ -21,8 +21,12 @@ import numpy as np
 from benchmarks.common import Desk, add_noise, arguments, best_times, facts, megapixels, table
 from pellucid.inference import index
 from pellucid.inference.card import Card
+from pellucid.inference.overview import Layout
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.tiling import plan, run_tiled
+from pellucid.inference.stream import Work, stream
+from pellucid.inference.tiling import plan
+from pellucid.io.sink import ArraySink
+from pellucid.io.source import ArraySource
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.camera import Camera
 
@@ -36,19 +40,15 @@ SIZES = (256, 384, 512, 768, 1024, 1152, 1536)
 
 
 def tiled(session: Session, noisy: Any, told: Told, halo: int, largest: int) -> Any:
-    """The result for an image in tiles of `largest` pixels; a tile that holds all of it is the whole."""
-    height, width = noisy.shape[:2]
+    """The result for an image in tiles of `largest` pixels; a tile that contains all of it is the whole."""
+    height, width, channels = noisy.shape
+    stride = session.card.stride
+    tiles = plan(height, width, stride=stride, halo=halo, fits=lambda *sides: max(sides) <= largest)
+    assert tiles is not None
     denoised = np.empty_like(noisy)
-
-    def write(rows: slice, columns: slice, _: Any, kept: Any) -> None:
-        denoised[rows, columns] = kept
-
-    run_tiled(
-        plan(height, width, stride=session.card.stride, halo=halo, largest=largest),
-        lambda rows, columns: noisy[rows, columns],
-        lambda tile: session.run(tile, told),
-        write,
-    )
+    layout = Layout(channels, grey=False, alpha=False, nodata=None)
+    work = Work(tiles, lambda tile: session.run(tile, told))
+    stream(ArraySource(noisy), ArraySink(denoised), layout, work)
     return denoised
 
 
@@ -107,7 +107,7 @@ def tile_times(path: Path, halo: int, side: int, rounds: int) -> dict[str, list[
 
 
 def networks(options: argparse.Namespace) -> list[Path]:
-    return options.networks or [entry.path for entry in index.shipped() if entry.name != "noise"]
+    return options.networks or [entry.path for entry in index.shipped() if entry.kind != "noise-estimator"]
 
 
 def main() -> None:

@@ -58,12 +58,18 @@ def test_page(number: int, fonts: Path) -> TestPage:
     return TestPage(kind, clean[..., 0], np.rint(noisy[..., 0] * 255).astype(np.uint8), text)
 
 
-def read_text(page: NDArray[np.uint8], *options: str, dpi: int = DPI, tesseract: str = "tesseract") -> str:
-    """What Tesseract reads, as one block of English text."""
+def read_text(
+    page: NDArray[np.uint8],
+    *options: str,
+    dpi: int = DPI,
+    tesseract: str = "tesseract",
+    layout: str = "6",
+) -> str:
+    """Let Tesseract read a page of English text: one block (layout 6), or what it finds (3)."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "page.png")
         Image.fromarray(page).save(path, dpi=(dpi, dpi))
-        command = [tesseract, str(path), "-", "-l", "eng", "--psm", "6", *options]
+        command = [tesseract, str(path), "-", "-l", "eng", "--psm", layout, *options]
         environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return done.stdout

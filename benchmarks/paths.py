@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from pellucid import load_model
 from pellucid.errors import PellucidError
 from pellucid.inference import index
-from pellucid.inference.analysis import CAMERA, CLEAN, MIN_WHITE_SIGMA, Analysis, analyse_pixels
-from pellucid.inference.model import HIGHEST_SIGMA, Model
-from pellucid.inference.pixels import Planes
+from pellucid.inference.analysis import CAMERA, CLEAN, MIN_WHITE_SIGMA, Analysis, analyse_tiles
+from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.overview import look_over
+from pellucid.inference.pixels import one_source
 from pellucid.inference.session import RunOptions
-from pellucid.inference.stabilise import Anscombe
+from pellucid.inference.stabilise import HIGHEST_SIGMA, Anscombe
 from pellucid.io.image import from_float, to_float
 
 Pixels: TypeAlias = NDArray[np.float32]
@@ -59,10 +60,15 @@ class Own:
         Paths whose names a pattern finds are left out. The networks that are not fast run only where the
         fast one of their family is within a margin of the best, in dB.
         """
-        image = Planes.of(case.noisy)
-        colour = to_float(image.colour)
+        source = one_source(case.noisy)
+        image = look_over(source)
+        samples = source.read(slice(0, source.height), slice(0, source.width))
+        colour = image.layout.pixels(samples, image.layout.valid(samples))
         digest = hashlib.sha256(colour.tobytes() + case.clean.tobytes()).hexdigest()[:16]
-        seen = None if "estimated" in without else analyse_pixels(colour, image.valid, RunOptions(threads=1))
+        seen = None
+        if "estimated" not in without:
+            is_8bit = image.dtype == np.uint8
+            seen = analyse_tiles(image.tiles, image.masks, RunOptions(threads=1), is_8bit=is_8bit)
         everything = paths(colour, case, seen)
         ways = {name: way for name, way in everything.items() if not re.search(without, name)}
         found = {UNCHANGED: score(case, case.noisy)}
@@ -131,17 +137,17 @@ def paths(colour: Pixels, case: Any, seen: Analysis | None) -> dict[str, tuple[s
     return found
 
 
-def denoised(model: Model, colour: Pixels, **options: Any) -> Pixels:
-    return model.denoise(colour, **options).pixels
+def denoised(model: Denoiser, colour: Pixels, **options: Any) -> Pixels:
+    return model.denoise(colour, **options).image
 
 
-def stabilised(model: Model, colour: Pixels, gain: tuple[float, ...], offset: tuple[float, ...]) -> Pixels:
+def stabilised(model: Denoiser, colour: Pixels, gain: tuple[float, ...], offset: tuple[float, ...]) -> Pixels:
     """Variance stabilisation around a network for white noise, which sees pixels from 0 to 1."""
     transform = Anscombe(gain, offset)
     stable = transform.forward(colour)
     low, high = float(stable.min()), float(stable.max())
     span = max(high - low, 1 / HIGHEST_SIGMA)  # so that the level is one it was trained on
-    clean = model.denoise((stable - low) / np.float32(span), sigma=1 / span).pixels
+    clean = model.denoise((stable - low) / np.float32(span), sigma=1 / span).image
     return transform.inverse(clean * np.float32(span) + np.float32(low))
 
 
@@ -202,7 +208,7 @@ def chosen(noisy: NDArray[Any]) -> tuple[NDArray[Any], str]:
     except PellucidError:
         return noisy, "refused"
     if not result.changed:
-        return result.pixels, CLEAN
+        return result.image, CLEAN
     if result.model.startswith("photo-"):
-        return result.pixels, CAMERA
-    return result.pixels, auto.analyse(Planes.of(noisy)).kind
+        return result.image, CAMERA
+    return result.image, auto.analyse(look_over(one_source(noisy))).kind

@@ -117,7 +117,7 @@ def told() -> list[str]:
 
 def _network(name: str) -> Method:
     model = load_model(name, threads=1)
-    return lambda noisy, sigma: model.denoise(noisy, sigma=sigma).pixels
+    return lambda noisy, sigma: model.denoise(noisy, sigma=sigma).image
 
 
 def colour_nlm(levels: Levels, *, h: float) -> Levels:
@@ -208,4 +208,4 @@ def photo_methods() -> dict[str, PhotoMethod]:
 def photo_network(name: str) -> PhotoMethod:
     """A network at its default settings: one that ships, by name, or an .onnx file."""
     model = load_model(name, threads=1)
-    return lambda levels: model.denoise(levels).pixels
+    return lambda levels: model.denoise(levels).image

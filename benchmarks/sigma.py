@@ -56,7 +56,7 @@ def left_alone(model: str, images: list[Any]) -> dict[str, Any]:
     network = load_model(model)
     results = [network.denoise(np.rint(clean * 255).astype(np.uint8)) for clean in images]
     pairs = zip(results, images, strict=True)
-    changed = [psnr(result.pixels / 255, clean, data_range=1.0) for result, clean in pairs if result.changed]
+    changed = [psnr(result.image / 255, clean, data_range=1.0) for result, clean in pairs if result.changed]
     return {
         "images": len(results),
         "changed": len(changed),
@@ -74,7 +74,7 @@ def denoised(images: list[Any], sigma: int) -> dict[str, Any]:
     found: dict[str, Any] = {"images": len(images)}
     for title, (name, level) in models.items():
         network = load_model(name)
-        outputs = [network.denoise(image, sigma=level).pixels for image in noisy]
+        outputs = [network.denoise(image, sigma=level).image for image in noisy]
         scores = [psnr(*pair, data_range=1.0) for pair in zip(outputs, images, strict=True)]
         found[title] = round(float(np.mean(scores)), 3)
     return found

@@ -25,13 +25,13 @@ from benchmarks.common import HERE, Desk, add_noise, arguments, best_times, fact
 from benchmarks.peers import methods, told, use_one_thread
 from pellucid import load_model, write_image
 from pellucid.inference import index
-from pellucid.inference.model import LARGEST_TILE
 from pellucid.inference.session import Session
 from pellucid.io.image import Encoding, Image
 
 Figures: TypeAlias = dict[str, Any]
 
 SIGMA = 25
+TILE = 1024  # pixels a side, of what times the network alone
 KINDS = {"grey": 1, "colour": 3}
 FAST, INSTANT, PLAIN, NLM, BM3D = "gaussian-fast", "gaussian-instant", "plain-17x64", "opencv-nlm", "bm3d"
 CONVOLUTION = "convolution 64 to 64"
@@ -124,7 +124,7 @@ def measure_path(desk: Desk) -> Figures:
         for name in told():
             model = load_model(name)
             session = Session(next(each.path for each in index.entries(name) if each.channels == channels))
-            tile = (samples[:LARGEST_TILE, :LARGEST_TILE] / 255).astype(np.float32)
+            tile = (samples[:TILE, :TILE] / 255).astype(np.float32)
             calls: dict[str, Callable[[], Any]] = {
                 "path": partial(model.denoise, samples, sigma=SIGMA / 255),
                 "network": partial(session.run, tile, SIGMA / 255),

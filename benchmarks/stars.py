@@ -54,7 +54,7 @@ def main() -> None:
         pixels = (clean / NOISE.photons).astype(np.float32)[..., None]
         noisy = NOISE.apply(pixels, NumpyRandom(seed))
         images = {"noisy": noisy}
-        images |= {name: model.denoise(noisy, noise=NOISE).pixels for name, model in models.items()}
+        images |= {name: model.denoise(noisy, noise=NOISE).image for name, model in models.items()}
         true = found(clean, distances)
         for name, image in images.items():
             each = found(image[..., 0].astype(np.float64) * NOISE.photons, distances) / true

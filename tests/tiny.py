@@ -183,6 +183,6 @@ def reach_of(model: Model, channels: int, middle: int) -> int:
         changed = even.copy()
         changed[middle, middle] = value
         changed[middle, middle, 0] += 1
-        before, after = (model.denoise(pixels, sigma=0.1).pixels for pixels in (even, changed))
+        before, after = (model.denoise(pixels, sigma=0.1).image for pixels in (even, changed))
         reach = max(reach, int(np.abs(np.argwhere(before != after)[:, :2] - middle).max()))
     return reach

@@ -63,12 +63,12 @@ def main() -> None:
     for name, noise, clean, given in scenes():
         noisy = from_float(parse_noise(noise).apply(to_float(clean), NumpyRandom(0)), np.uint8)
         result = model.denoise(noisy, noise=given)
-        removed = noisy.astype(np.float32) - result.pixels
+        removed = noisy.astype(np.float32) - result.image
         residual = (127.5 + AMPLIFIED * removed).clip(0, 255).astype(np.uint8)
-        sides = np.concatenate([noisy, result.pixels, residual], axis=1)
+        sides = np.concatenate([noisy, result.image, residual], axis=1)
         shown = Image(samples=sides.repeat(2, axis=0).repeat(2, axis=1))
         write_image(IMAGES / f"gallery-{name}.png", shown, overwrite=True)
-        scores = [f"{psnr(each, clean, data_range=255):.1f}" for each in (noisy, result.pixels)]
+        scores = [f"{psnr(each, clean, data_range=255):.1f}" for each in (noisy, result.image)]
         rows.append([f"`{noise}`", *scores, f"`{result.model}`", result.why])
     text = table(["Noise", "Noisy, dB", "Denoised, dB", "Model", "Why"], rows)
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)

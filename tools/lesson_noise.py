@@ -10,7 +10,8 @@ from skimage import data
 from benchmarks.common import Desk, Pixels, table
 from pellucid.evaluation.code_maps import COLOURS
 from pellucid.evaluation.figures import TEXT, save_figure
-from pellucid.inference.model import Model, load_model
+from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.registry import load_model
 from pellucid.metrics.quality import psnr
 from pellucid.noise.base import NumpyRandom, to_8bit
 from pellucid.noise.camera import draw_shot, shoot
@@ -67,8 +68,8 @@ def cat() -> Pixels:
     return np.asarray(data.cat(), np.float32) / 255
 
 
-def denoise(model: Model, noisy: Pixels, sigma: float) -> Pixels:
-    return np.asarray(model.denoise(noisy, sigma=sigma).pixels, np.float32).reshape(noisy.shape)
+def denoise(model: Denoiser, noisy: Pixels, sigma: float) -> Pixels:
+    return np.asarray(model.denoise(noisy, sigma=sigma).image, np.float32).reshape(noisy.shape)
 
 
 def bottleneck(desk: Desk) -> Figures:

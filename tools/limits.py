@@ -49,7 +49,7 @@ def main() -> None:
         noisy = from_float(noisy, np.uint8)
         result = model.denoise(noisy)
         print(name, result.model, result.why)
-        sides = np.concatenate([noisy, result.pixels, clean], axis=1)
+        sides = np.concatenate([noisy, result.image, clean], axis=1)
         write_image(
             IMAGES / f"limits-{name}.png",
             Image(samples=sides.repeat(2, axis=0).repeat(2, axis=1)),

@@ -1,4 +1,4 @@
-"""Pellucid takes the noise out of images.
+"""Pellucid removes noise from images.
 
 >>> import numpy, pellucid
 >>> noisy = numpy.full((64, 64, 3), 128, numpy.uint8)
@@ -17,28 +17,49 @@ from pellucid.errors import (
     PellucidError,
     UsageError,
 )
+from pellucid.options import DenoiseOptions
 
 if TYPE_CHECKING:
-    from pellucid.inference.auto import analyse, estimate_sigma
-    from pellucid.inference.denoise import denoise, denoise_file
-    from pellucid.inference.model import load_model
+    from pellucid.inference.analysis import Analysis
+    from pellucid.inference.denoise import (
+        FileResult,
+        analyse,
+        denoise,
+        denoise_file,
+        denoise_result,
+        denoise_to,
+        estimate_sigma,
+    )
+    from pellucid.inference.denoiser import Denoiser, Result
+    from pellucid.inference.model import Model
+    from pellucid.inference.registry import load_model
     from pellucid.io.files import read_image, write_image
+    from pellucid.io.image import Image
     from pellucid.noise.registry import parse_noise
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Analysis",
     "BatchError",
+    "DenoiseOptions",
+    "Denoiser",
     "DeviceError",
+    "FileResult",
+    "Image",
     "InputError",
     "LimitError",
     "MissingExtraError",
+    "Model",
     "PellucidError",
+    "Result",
     "UsageError",
     "__version__",
     "analyse",
     "denoise",
     "denoise_file",
+    "denoise_result",
+    "denoise_to",
     "estimate_sigma",
     "load_model",
     "parse_noise",
@@ -46,13 +67,26 @@ __all__ = [
     "write_image",
 ]
 
-# NumPy, libvips and ONNX Runtime load when a function is first used, so that `import pellucid` takes no time.
+# NumPy, libvips and ONNX Runtime load when a name is first used, so that `import pellucid` takes no time.
 _LAZY = {
-    "denoise": "pellucid.inference.denoise",
-    "denoise_file": "pellucid.inference.denoise",
-    "analyse": "pellucid.inference.auto",
-    "estimate_sigma": "pellucid.inference.auto",
-    "load_model": "pellucid.inference.model",
+    **dict.fromkeys(
+        (
+            "FileResult",
+            "analyse",
+            "denoise",
+            "denoise_file",
+            "denoise_result",
+            "denoise_to",
+            "estimate_sigma",
+        ),
+        "pellucid.inference.denoise",
+    ),
+    "Analysis": "pellucid.inference.analysis",
+    "Denoiser": "pellucid.inference.denoiser",
+    "Image": "pellucid.io.image",
+    "Model": "pellucid.inference.model",
+    "Result": "pellucid.inference.denoiser",
+    "load_model": "pellucid.inference.registry",
     "parse_noise": "pellucid.noise.registry",
     "read_image": "pellucid.io.files",
     "write_image": "pellucid.io.files",

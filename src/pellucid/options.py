@@ -1,12 +1,33 @@
 """How an image is denoised: names and numbers only, which `pellucid.inference` resolves."""
 
+import math
 import numbers
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, Self, TypedDict, Unpack
 
 from pellucid.errors import UsageError
 
 MAX_PIXELS = 1_000_000_000
+
+
+class DenoiseKeywords(TypedDict, total=False):
+    """The fields of `DenoiseOptions` but `model`, as keyword arguments; `noise` may be a value, too."""
+
+    sigma: float | None
+    noise: object
+    strength: float
+    luma: float | None
+    chroma: float | None
+    nodata: float | None
+    paper: Literal["keep", "white"]
+    extra_channels: Literal["keep", "denoise"]
+    axes: str | None
+    channel_axis: int | None
+    device: str
+    threads: int | None
+    memory: float | None
+    exact: bool | None
+    max_pixels: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +53,8 @@ class DenoiseOptions:
     nodata : float, optional
         The value of samples that means "no data", such as -9999; by default what the file says. Such pixels
         stay unchanged and influence no other.
+    paper : str
+        Of a scanned page: ``keep`` leaves the paper its tone, made even, and ``white`` makes it white.
     extra_channels : str
         ``keep`` leaves channels that are neither colour nor alpha unchanged; ``denoise`` denoises each as a
         grey image.
@@ -67,6 +90,7 @@ class DenoiseOptions:
     luma: float | None = None
     chroma: float | None = None
     nodata: float | None = None
+    paper: Literal["keep", "white"] = "keep"
     extra_channels: Literal["keep", "denoise"] = "keep"
     axes: str | None = None
     channel_axis: int | None = None
@@ -88,35 +112,26 @@ class DenoiseOptions:
         for name, value in given.items():
             if not (is_number(value) and 0 <= value <= 2):
                 raise UsageError(f"{name} is {value}", "Give a number from 0 (unchanged) over 1 to 2 (more)")
+        if self.paper not in ("keep", "white"):
+            raise UsageError(f"paper is {self.paper!r}", "Give keep or white")
         if self.extra_channels not in ("keep", "denoise"):
             raise UsageError(f"extra_channels is {self.extra_channels!r}", "Give keep or denoise")
+        if self.memory is not None and not (is_number(self.memory) and 0 <= self.memory < math.inf):
+            raise UsageError(f"memory is {self.memory!r}", "Give a number of bytes")
         if self.axes is not None and self.channel_axis is not None:
             raise UsageError("Both axes and channel_axis are given", "Give one of them")
+
+    @classmethod
+    def of(cls, model: str = "auto", **options: Unpack[DenoiseKeywords]) -> Self:
+        """Make the value from keyword arguments, in which `noise` may be a `pellucid.noise.base.Noise`."""
+        noise = options.get("noise")
+        return cls(**{**options, "model": model, "noise": None if noise is None else str(noise)})  # type: ignore[arg-type]
 
     @property
     def strengths(self) -> tuple[float, float]:
         """The strengths for luma and for chroma."""
         luma, chroma = (self.strength if each is None else each for each in (self.luma, self.chroma))
         return luma, chroma
-
-
-class DenoiseKeywords(TypedDict, total=False):
-    """The fields of `DenoiseOptions` but `model`, as keyword arguments; `noise` may be a value, too."""
-
-    sigma: float | None
-    noise: object
-    strength: float
-    luma: float | None
-    chroma: float | None
-    nodata: float | None
-    extra_channels: Literal["keep", "denoise"]
-    axes: str | None
-    channel_axis: int | None
-    device: str
-    threads: int | None
-    memory: float | None
-    exact: bool | None
-    max_pixels: int
 
 
 def is_number(value: object) -> bool:

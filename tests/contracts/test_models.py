@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
-from pellucid.inference.auto import estimate_sigma
+from pellucid.inference.denoise import estimate_sigma
 from pellucid.inference.index import MODELS, Entry, names, shipped, verify
-from pellucid.inference.model import FIXED_MEMORY, Model
+from pellucid.inference.model import FIXED_MEMORY, STRIPS, Model
 from pellucid.inference.session import Session
 from pellucid.io.image import from_float
 from pellucid.noise.base import NumpyRandom, to_8bit
@@ -44,8 +44,8 @@ def image(entry: Entry, height: int, width: int) -> NDArray[np.float32]:
 
 
 def denoised(entry: Entry, model: Model, pixels: NDArray[Any]) -> NDArray[Any]:
-    """What the network makes of a noisy image, given its noise level where it takes one."""
-    return model.denoise(pixels, sigma=0.1 if entry in WHITE else None).pixels
+    """The result for a noisy image, with its noise level where the network takes one."""
+    return model.denoise(pixels, sigma=0.1 if entry in WHITE else None).image
 
 
 # ---- the table -----------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_the_noise_of_a_camera_becomes_less(iso: float, entry: Entry) -> None:
 @every_white_denoiser
 def test_scaling_image_and_sigma_scales_the_result(entry: Entry) -> None:
     model, pixels = model_of(entry), image(entry, 48, 56)
-    small, large = (model.denoise(k * pixels, sigma=0.1 * k).pixels for k in (1, 2))
+    small, large = (model.denoise(k * pixels, sigma=0.1 * k).image for k in (1, 2))
     np.testing.assert_array_equal(large, 2 * small)
 
 
@@ -181,7 +181,7 @@ def test_exact_tiles_equal_the_whole_image_and_so_do_one_and_two_threads(entry: 
     def law(height: int, width: int, more: int, threads: int) -> None:
         pixels = image(entry, height, width)
         side = 2 * card.radius + 3 * card.stride + more
-        memory = FIXED_MEMORY + 2 * pixels.nbytes + card.bytes_per_pixel * side**2
+        memory = FIXED_MEMORY + (STRIPS * pixels[0].nbytes + card.bytes_per_pixel * side) * side
         tiled = model_of(entry, exact=True, memory=memory, threads=threads)
         assert np.abs(denoised(entry, tiled, pixels) - denoised(entry, whole, pixels)).max() <= 1e-5
 
@@ -206,7 +206,7 @@ def test_a_flat_clean_image_has_less_noise_than_counts_and_stays_unchanged(chann
     model = Model("all", {entry.channels: entry.path for entry in DENOISERS if entry.name == "gaussian-fast"})
     result = model.denoise(flat)
     assert not result.changed
-    np.testing.assert_array_equal(result.pixels, flat)
+    np.testing.assert_array_equal(result.image, flat)
 
 
 @grey_and_colour
@@ -249,4 +249,4 @@ def test_without_sigma_it_is_the_estimate(channels: int) -> None:
     result = model_of(entry).denoise(noisy)
     assert result.sigma == estimate_sigma(noisy)
     given = model_of(entry).denoise(noisy, sigma=result.sigma)
-    np.testing.assert_array_equal(result.pixels, given.pixels)
+    np.testing.assert_array_equal(result.image, given.image)

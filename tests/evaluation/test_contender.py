@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, UsageError
 from pellucid.evaluation.contender import open_contenders
 from pellucid.inference.batches import denoise_batch
-from pellucid.inference.model import load_model
+from pellucid.inference.registry import load_model
 from pellucid.inference.session import Session
 from tests.evaluation.networks import add_sigma, identity, mean_filter, network_file, two_numbers
 
@@ -80,7 +80,7 @@ def test_an_unknown_level_is_estimated_for_each_image(tmp_path: Path) -> None:
 def test_a_name_gives_what_denoise_gives() -> None:
     (contender,) = open_contenders(["gaussian-instant"], threads=1)
     noisy = random_images(1, 32, 40, 3)
-    expected = load_model("gaussian-instant", threads=1).denoise(noisy[0], sigma=0.1).pixels
+    expected = load_model("gaussian-instant", threads=1).denoise(noisy[0], sigma=0.1).image
     np.testing.assert_array_equal(contender.denoise(noisy, 0.1)[0], expected)
     assert contender.card(1).channels == 1
     assert "sigma 0.1" in contender.note(3, 0.1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.inference.model import Model, load_model
+from pellucid.inference.model import Model
 from pellucid.networks.families import EstimatorSettings
 from tests.tiny import LATENT, PHOTO, set_recipe, tiny_file, write_exported
 
@@ -56,4 +56,4 @@ def model(grey_file: Path, colour_file: Path) -> Model:
 @pytest.fixture(scope="session")
 def grey_model(grey_file: Path) -> Model:
     """The small network for grey images alone."""
-    return load_model(grey_file)
+    return Model(str(grey_file), {1: grey_file})

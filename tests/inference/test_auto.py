@@ -12,7 +12,8 @@ import pellucid
 from pellucid.errors import InputError, UsageError
 from pellucid.inference.analysis import CAMERA, SIGNAL_DEPENDENT, SMOOTH, WHITE
 from pellucid.inference.auto import BEST_PIXELS, Auto
-from pellucid.inference.model import Model, load_model
+from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.registry import load_model
 from pellucid.io.image import Image, from_float
 from pellucid.noise.base import NumpyRandom, to_8bit
 from pellucid.noise.registry import parse_noise
@@ -47,14 +48,14 @@ def error(pixels: NDArray[np.uint8], clean: NDArray[np.float32]) -> float:
 
 
 @pytest.fixture(scope="module")
-def auto() -> Model:
+def auto() -> Denoiser:
     return load_model()
 
 
 # ---- the choice ----------------------------------------------------------------------------------
 
 
-def test_auto_is_the_model_without_a_name(auto: Model) -> None:
+def test_auto_is_the_model_without_a_name(auto: Denoiser) -> None:
     assert isinstance(auto, Auto)
     assert isinstance(load_model("auto"), Auto)
     assert (auto.name, auto.channels, auto.takes_sigma) == ("auto", (3,), True)
@@ -63,7 +64,7 @@ def test_auto_is_the_model_without_a_name(auto: Model) -> None:
 
 @every_noise
 @grey_and_colour
-def test_the_kind_of_noise_decides_the_family(text: str, channels: int, auto: Model) -> None:
+def test_the_kind_of_noise_decides_the_family(text: str, channels: int, auto: Denoiser) -> None:
     clean = photograph(channels)
     pixels = noisy(text, clean)
     found, result = pellucid.analyse(pixels), auto.denoise(pixels)
@@ -73,36 +74,36 @@ def test_the_kind_of_noise_decides_the_family(text: str, channels: int, auto: Mo
     assert result.changed
     assert result.model.startswith(FAMILIES[found.kind])
     assert (result.sigma, result.why) == (found.level, found.why)
-    assert (result.pixels.shape, result.pixels.dtype) == (pixels.shape, pixels.dtype)
-    assert error(result.pixels, clean) < error(pixels, clean)
-    np.testing.assert_array_equal(pellucid.denoise(pixels), result.pixels)
+    assert (result.image.shape, result.image.dtype) == (pixels.shape, pixels.dtype)
+    assert error(result.image, clean) < error(pixels, clean)
+    np.testing.assert_array_equal(pellucid.denoise(pixels), result.image)
 
 
 @grey_and_colour
-def test_white_noise_is_removed_as_by_the_network_for_it(channels: int, auto: Model) -> None:
+def test_white_noise_is_removed_as_by_the_network_for_it(channels: int, auto: Denoiser) -> None:
     pixels = noisy("gaussian:25", photograph(channels))
     result = auto.denoise(pixels)
     expected = load_model(result.model).denoise(pixels, sigma=result.sigma)
-    np.testing.assert_array_equal(result.pixels, expected.pixels)
+    np.testing.assert_array_equal(result.image, expected.image)
 
 
-def test_camera_noise_is_removed_as_by_the_network_for_photographs(auto: Model) -> None:
+def test_camera_noise_is_removed_as_by_the_network_for_photographs(auto: Denoiser) -> None:
     pixels = noisy("camera:iso=12800", photograph())
     result = auto.denoise(pixels)
-    np.testing.assert_array_equal(result.pixels, load_model(result.model).denoise(pixels).pixels)
+    np.testing.assert_array_equal(result.image, load_model(result.model).denoise(pixels).image)
 
 
 @pytest.mark.parametrize("photons", [5, 20])
-def test_stabilised_photon_noise_leaves_less_error_and_no_bias(photons: int, auto: Model) -> None:
+def test_stabilised_photon_noise_leaves_less_error_and_no_bias(photons: int, auto: Denoiser) -> None:
     clean = photograph(1)
     pixels = parse_noise(f"poisson:{photons}").apply(clean, NumpyRandom(1))
     result = auto.denoise(pixels)
     plain = load_model(result.model).denoise(pixels, sigma=result.sigma)
-    assert np.square(result.pixels - clean).mean() < np.square(plain.pixels - clean).mean()
-    assert result.pixels.mean() == pytest.approx(clean.mean(), rel=0.02)
+    assert np.square(result.image - clean).mean() < np.square(plain.image - clean).mean()
+    assert result.image.mean() == pytest.approx(clean.mean(), rel=0.02)
 
 
-def test_large_images_get_the_fast_network(auto: Model) -> None:
+def test_large_images_get_the_fast_network(auto: Denoiser) -> None:
     noise = np.random.default_rng(0).normal(0.5, 0.1, (1024, BEST_PIXELS // 1024 + 1))
     pixels = noise.astype(np.float32)
     assert auto.denoise(pixels, strength=0).model == "gaussian-fast"
@@ -110,14 +111,14 @@ def test_large_images_get_the_fast_network(auto: Model) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_a_clean_image_stays_unchanged(channels: int, auto: Model) -> None:
+def test_a_clean_image_stays_unchanged(channels: int, auto: Denoiser) -> None:
     drawn = np.dstack([shading(), np.linspace(0, 1, 200) * np.ones((160, 1))])[..., :channels]
     pixels = from_float(drawn, "uint8")
     result = auto.denoise(pixels)
     assert (result.model, result.changed) == ("none", False)
     assert result.why
-    assert not np.shares_memory(result.pixels, pixels)
-    np.testing.assert_array_equal(result.pixels, pixels)
+    assert not np.shares_memory(result.image, pixels)
+    np.testing.assert_array_equal(result.image, pixels)
 
 
 def test_a_frame_of_one_colour_does_not_make_a_noisy_photograph_clean() -> None:
@@ -138,39 +139,39 @@ def test_the_estimate_of_sigma_is_the_level_of_the_analysis() -> None:
 # ---- noise that is given -------------------------------------------------------------------------
 
 
-def test_a_given_level_means_white_noise(auto: Model) -> None:
+def test_a_given_level_means_white_noise(auto: Denoiser) -> None:
     pixels = noisy("camera:iso=12800", photograph())
     result = auto.denoise(pixels, sigma=25 / 255)
     assert (result.changed, result.sigma) == (True, 25 / 255)
     assert result.model.startswith("gaussian-")
     assert "given" in result.why
     expected = load_model(result.model).denoise(pixels, sigma=25 / 255)
-    np.testing.assert_array_equal(result.pixels, expected.pixels)
+    np.testing.assert_array_equal(result.image, expected.image)
 
 
 @pytest.mark.parametrize("given", [{"sigma": 0}, {"sigma": 0.0}])
-def test_a_given_level_of_0_changes_nothing(given: dict[str, Any], auto: Model) -> None:
+def test_a_given_level_of_0_changes_nothing(given: dict[str, Any], auto: Denoiser) -> None:
     pixels = noisy("gaussian:25", photograph())
     result = auto.denoise(pixels, **given)
     assert (result.changed, result.sigma) == (False, 0)
-    np.testing.assert_array_equal(result.pixels, pixels)
+    np.testing.assert_array_equal(result.image, pixels)
 
 
 @pytest.mark.parametrize("text", ["gaussian:25", "poisson:30", "poisson-gaussian:30,5", "rician:12"])
-def test_given_noise_is_removed_as_by_the_network_that_is_given_it(text: str, auto: Model) -> None:
+def test_given_noise_is_removed_as_by_the_network_that_is_given_it(text: str, auto: Denoiser) -> None:
     clean = photograph(1)
     pixels = noisy(text, clean)
     result = auto.denoise(pixels, noise=text)
     expected = load_model(result.model).denoise(pixels, noise=parse_noise(text))
-    np.testing.assert_array_equal(result.pixels, expected.pixels)
-    assert error(result.pixels, clean) < 0.7 * error(pixels, clean)
+    np.testing.assert_array_equal(result.image, expected.image)
+    assert error(result.image, clean) < 0.7 * error(pixels, clean)
 
 
 @pytest.mark.parametrize(
     "text",
     ["speckle:0.1", "jpeg:30", "salt-and-pepper:0.1", "camera:iso=800", "gaussian:10-20", "poisson:", "x"],
 )
-def test_noise_that_no_network_can_be_given_is_refused(text: str, auto: Model) -> None:
+def test_noise_that_no_network_can_be_given_is_refused(text: str, auto: Denoiser) -> None:
     with pytest.raises(UsageError):
         auto.denoise(shading(), noise=text)
 
@@ -181,24 +182,24 @@ def test_noise_that_no_network_can_be_given_is_refused(text: str, auto: Model) -
 @pytest.mark.parametrize("options", [{"strength": 0.5}, {"luma": 0, "chroma": 1.5}, {"strength": 0}])
 @pytest.mark.parametrize("text", ["gaussian:25", "camera:iso=12800"])
 def test_strength_luma_and_chroma_are_those_of_the_chosen_network(
-    text: str, options: dict[str, Any], auto: Model
+    text: str, options: dict[str, Any], auto: Denoiser
 ) -> None:
     pixels = noisy(text, photograph())
     result = auto.denoise(pixels, **options)
     model = load_model(result.model)
     expected = model.denoise(pixels, sigma=result.sigma if model.takes_sigma else None, **options)
-    np.testing.assert_array_equal(result.pixels, expected.pixels)
+    np.testing.assert_array_equal(result.image, expected.image)
     assert result.changed == expected.changed == (options != {"strength": 0})
 
 
 @every_noise
-def test_progress_is_reported_whichever_network_is_chosen(text: str, auto: Model) -> None:
+def test_progress_is_reported_whichever_network_is_chosen(text: str, auto: Denoiser) -> None:
     steps: list[tuple[int, int]] = []
     auto.denoise(noisy(text, photograph()), progress=lambda *step: steps.append(step))
     assert steps == [(1, 1)]
 
 
-def test_wrong_arguments_are_refused_before_a_network_is_chosen(auto: Model) -> None:
+def test_wrong_arguments_are_refused_before_a_network_is_chosen(auto: Denoiser) -> None:
     pixels = shading()
     wrong: tuple[dict[str, Any], ...] = (
         {"sigma": 25},

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 import pellucid
-from pellucid.inference.coarse import denoise_coarse, enlarge, fine_detail, halve
+from pellucid.inference.coarse import bands, denoise_coarse, enlarge, fine_detail, halve, reach
 
 
 def enlarged(sigma: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -17,6 +17,13 @@ def enlarged(sigma: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     noise = np.random.default_rng(0).normal(0, sigma, clean.shape).astype(np.float32)
     large = enlarge(clean, 256, 256)
     return (large + enlarge(noise, 256, 256))[..., 0], large[..., 0]
+
+
+def blurred(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A denoiser (h, w, 1) that sees 5 pixels to each side."""
+    padded = np.pad(pixels, ((5, 5), (5, 5), (0, 0)), mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (11, 11), axis=(0, 1))
+    return np.asarray(windows.mean(axis=(3, 4)), np.float32)
 
 
 def rms(error: NDArray[np.floating]) -> float:
@@ -57,6 +64,17 @@ def test_an_image_halved_and_enlarged_keeps_its_size_and_its_mean(
 
 def test_a_denoiser_that_changes_nothing_leaves_what_stands_out_and_removes_fine_noise() -> None:
     noisy, clean = enlarged(0.05)
-    kept = denoise_coarse(noisy[..., None], 1, lambda half: half)[..., 0]
+    pixels = noisy[..., None]
+    kept = denoise_coarse(pixels, bands(pixels, 1), lambda half: half)[..., 0]
     assert rms(kept - clean) < rms(noisy - clean)
-    np.testing.assert_array_equal(denoise_coarse(noisy[..., None], 0, lambda half: half)[..., 0], noisy)
+    np.testing.assert_array_equal(denoise_coarse(pixels, (), lambda half: half), pixels)
+
+
+@pytest.mark.parametrize("halvings", [0, 1, 2])
+def test_a_part_of_an_image_is_denoised_as_in_the_whole_from_so_many_pixels_on(halvings: int) -> None:
+    pixels = enlarged(0.1)[0][..., None]
+    measured, margin = bands(pixels, halvings), reach(5, halvings)
+    whole = denoise_coarse(pixels, measured, blurred)
+    part = denoise_coarse(pixels[64:192, 32:160], measured, blurred)
+    inside = slice(margin, 128 - margin)
+    np.testing.assert_allclose(part[inside, inside], whole[64:192, 32:160][inside, inside], rtol=0, atol=1e-6)

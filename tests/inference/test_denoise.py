@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 import pellucid
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.inference.denoise import denoise, denoise_file
-from pellucid.inference.model import Model, load_model
+from pellucid.inference.model import Model
+from pellucid.inference.registry import load_model
 from pellucid.io.files import read_image, write_image
 from pellucid.io.image import Image, Metadata
 from pellucid.io.registry import default_output
@@ -38,7 +40,7 @@ def photo_file(photo: NDArray[np.uint8], tmp_path: Path) -> Path:
 
 def test_a_name_a_file_and_a_loaded_model_do_the_same(grey_file: Path, grey_model: Model) -> None:
     pixels = colours(20, 30)[..., 0]
-    expected = grey_model.denoise(pixels, sigma=SIGMA, strength=0.7).pixels
+    expected = grey_model.denoise(pixels, sigma=SIGMA, strength=0.7).image
     for model in (grey_file, str(grey_file), grey_model):
         np.testing.assert_array_equal(denoise(pixels, model=model, sigma=SIGMA, strength=0.7), expected)
 
@@ -52,23 +54,24 @@ def test_the_public_function_keeps_shape_and_dtype(shape: tuple[int, ...], dtype
 
 
 def test_what_cannot_be_a_model_is_refused() -> None:
-    for kind in (7, None, ["auto"]):
+    kinds: tuple[Any, ...] = (7, None, ["auto"])
+    for kind in kinds:
         for use in (load_model, lambda model: denoise(np.zeros((8, 8)), model=model)):
             with pytest.raises(UsageError, match=f"A model cannot be {type(kind).__name__}"):
-                use(kind)  # type: ignore[arg-type]
+                use(kind)
     with pytest.raises(UsageError, match=r"no model 'nothing'.*gaussian-fast"):
         denoise(np.zeros((8, 8)), model="nothing")
 
 
 def test_a_strength_of_none_is_refused() -> None:
     with pytest.raises(UsageError, match=r"strength is None.*from 0"):
-        denoise(np.zeros((8, 8)), strength=None)  # type: ignore[arg-type]
+        denoise(np.zeros((8, 8)), strength=None)  # type: ignore[call-overload]
 
 
 # ---- files ---------------------------------------------------------------------------------------
 
 
-def test_a_file_lies_denoised_beside_the_noisy_one_which_stays(photo_file: Path, model: Model) -> None:
+def test_a_file_is_denoised_next_to_the_noisy_one_which_stays(photo_file: Path, model: Model) -> None:
     before, image = digest(photo_file), read_image(photo_file)
     result = denoise_file(photo_file, model=model, sigma=SIGMA)
     assert result.output == photo_file.with_name("photo-denoised.png")
@@ -99,7 +102,7 @@ def test_the_bit_depth_stays(dtype: str, suffix: str, tmp_path: Path, model: Mod
 
 
 @pytest.mark.parametrize(("sigma", "strength"), [(SIGMA, 0.0), (0.0, 1.0)])
-def test_a_image_that_is_left_alone_is_the_very_same_file(
+def test_a_image_that_is_left_unchanged_is_the_very_same_file(
     sigma: float, strength: float, photo_file: Path, model: Model
 ) -> None:
     result = denoise_file(photo_file, model=model, sigma=sigma, strength=strength)
@@ -107,7 +110,7 @@ def test_a_image_that_is_left_alone_is_the_very_same_file(
     assert digest(result.output) == digest(photo_file)
 
 
-def test_a_image_that_is_left_alone_can_take_another_format(photo_file: Path, model: Model) -> None:
+def test_a_image_that_is_left_unchanged_can_take_another_format(photo_file: Path, model: Model) -> None:
     result = denoise_file(photo_file, photo_file.with_suffix(".tif"), model=model, sigma=SIGMA, strength=0)
     assert not result.changed
     back = read_image(result.output)
@@ -161,7 +164,7 @@ def test_missing_and_too_large_images_are_refused_and_nothing_is_written(
         ("phone.HEIC", "phone-denoised.avif"),
     ],
 )
-def test_the_default_output_lies_beside_the_source(source: str, output: str) -> None:
+def test_the_default_output_is_next_to_the_source(source: str, output: str) -> None:
     assert default_output(Path(source)) == Path(output)
 
 

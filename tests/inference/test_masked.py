@@ -50,7 +50,7 @@ def test_pixels_that_are_no_data_stay_in_a_tiff_and_influence_nothing(
         )
         result = pellucid.denoise_file(path, sigma=0.08, overwrite=True)
         holes.append(read_image(result.output))
-        assert holes[-1].nodata == pytest.approx(nodata, nan_ok=True)
+        assert holes[-1].metadata.nodata == pytest.approx(nodata, nan_ok=True)
     with_hole, without = (each.samples for each in holes)
     np.testing.assert_array_equal(with_hole[HOLE], np.full_like(with_hole[HOLE], nodata))
     limits = [0.15, 0.85] if dtype == "float32" else [0.15 * np.iinfo(dtype).max, 0.85 * np.iinfo(dtype).max]
@@ -85,7 +85,7 @@ def test_an_image_without_noise_keeps_its_gaps() -> None:
 
 
 def test_an_image_of_nan_alone_is_refused() -> None:
-    with pytest.raises(InputError, match="No pixel holds data"):
+    with pytest.raises(InputError, match="No pixel has data"):
         pellucid.denoise(np.full((32, 32), np.nan, np.float32))
 
 

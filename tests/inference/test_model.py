@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pellucid.errors import DeviceError, InputError, LimitError, UsageError
 from pellucid.inference.index import names
-from pellucid.inference.model import FIXED_MEMORY, Model, load_model
+from pellucid.inference.model import FIXED_MEMORY, STRIPS, Model
+from pellucid.inference.registry import load_model
 from pellucid.inference.session import PROVIDERS, runtime
 from pellucid.io.image import from_float, to_float
 from tests.tiny import colours, reach_of
@@ -31,9 +32,10 @@ def image(shape: tuple[int, ...], dtype: str, seed: int = 0) -> NDArray[Any]:
 
 
 def memory_for(model: Model, pixels: NDArray[Any], side: int) -> int:
-    """Bytes that allow tiles of so many pixels a side."""
+    """Bytes that allow tiles of N pixels a side."""
     card = model.card(3 if pixels.ndim == 3 and pixels.shape[2] == 3 else 1)
-    return FIXED_MEMORY + 2 * pixels.nbytes + card.bytes_per_pixel * side**2
+    row = int(pixels[0].nbytes)
+    return FIXED_MEMORY + (STRIPS * row + card.bytes_per_pixel * side) * side
 
 
 def files(model: Model, grey: Path, colour: Path, **options: Any) -> Model:
@@ -51,27 +53,27 @@ def test_shape_and_dtype_stay_and_the_input_is_not_touched(
     pixels = image(shape, dtype)
     before = pixels.copy()
     result = model.denoise(pixels, sigma=0.1)
-    assert (result.pixels.shape, result.pixels.dtype) == (pixels.shape, pixels.dtype)
+    assert (result.image.shape, result.image.dtype) == (pixels.shape, pixels.dtype)
     assert (result.sigma, result.changed) == (0.1, True)
-    assert not np.shares_memory(result.pixels, pixels)
+    assert not np.shares_memory(result.image, pixels)
     np.testing.assert_array_equal(pixels, before)
-    assert not np.array_equal(result.pixels, pixels)
+    assert not np.array_equal(result.image, pixels)
 
 
 def test_sigma_0_is_a_bit_identical_copy(model: Model) -> None:
     pixels = image((9, 8, 3), "float64")
     result = model.denoise(pixels, sigma=0)
     assert (result.sigma, result.changed) == (0, False)
-    np.testing.assert_array_equal(result.pixels, pixels)
+    np.testing.assert_array_equal(result.image, pixels)
 
 
 @every_dtype
 def test_alpha_is_untouched_and_does_not_matter(dtype: str, model: Model) -> None:
     pixels = image((20, 30, 4), dtype)
-    denoised = model.denoise(pixels, sigma=0.1).pixels
+    denoised = model.denoise(pixels, sigma=0.1).image
     np.testing.assert_array_equal(denoised[..., 3], pixels[..., 3])
     np.testing.assert_array_equal(
-        denoised[..., :3], model.denoise(np.ascontiguousarray(pixels[..., :3]), sigma=0.1).pixels
+        denoised[..., :3], model.denoise(np.ascontiguousarray(pixels[..., :3]), sigma=0.1).image
     )
 
 
@@ -79,23 +81,23 @@ def test_alpha_is_untouched_and_does_not_matter(dtype: str, model: Model) -> Non
 @pytest.mark.parametrize("channels", [3, 4])
 def test_grey_in_rgb_stays_grey_and_equals_the_grey_image(channels: int, dtype: str, model: Model) -> None:
     grey = image((20, 30, 1), dtype)
-    denoised = model.denoise(np.repeat(grey, channels, 2), sigma=0.1).pixels
+    denoised = model.denoise(np.repeat(grey, channels, 2), sigma=0.1).image
     for channel in range(3):
         np.testing.assert_array_equal(
-            denoised[..., channel : channel + 1], model.denoise(grey, sigma=0.1).pixels
+            denoised[..., channel : channel + 1], model.denoise(grey, sigma=0.1).image
         )
 
 
 def test_one_coloured_pixel_in_the_last_row_makes_a_image_coloured(model: Model) -> None:
     pixels = np.repeat(image((40, 30, 1), "uint8"), 3, 2)
     pixels[-1, -1, 2] ^= 64
-    denoised = model.denoise(pixels, sigma=0.1).pixels
+    denoised = model.denoise(pixels, sigma=0.1).image
     assert not np.array_equal(denoised[..., 0], denoised[..., 2])
 
 
 def test_the_three_ways_to_give_a_grey_image_give_one_result(model: Model) -> None:
     pixels = image((20, 30), "uint16")
-    flat, deep = (model.denoise(array, sigma=0.1).pixels for array in (pixels, pixels[..., None]))
+    flat, deep = (model.denoise(array, sigma=0.1).image for array in (pixels, pixels[..., None]))
     np.testing.assert_array_equal(flat, deep[..., 0])
 
 
@@ -106,16 +108,16 @@ def test_the_three_ways_to_give_a_grey_image_give_one_result(model: Model) -> No
 @pytest.mark.parametrize("strength", [0.3, 1])
 def test_an_integer_result_is_the_float_result_rounded(dtype: str, strength: float, model: Model) -> None:
     pixels = image((20, 30, 3), dtype)
-    as_float = model.denoise(to_float(pixels), sigma=0.1, strength=strength).pixels
-    result = model.denoise(pixels, sigma=0.1, strength=strength).pixels
+    as_float = model.denoise(to_float(pixels), sigma=0.1, strength=strength).image
+    result = model.denoise(pixels, sigma=0.1, strength=strength).image
     np.testing.assert_array_equal(result, from_float(as_float, dtype))
 
 
 def test_floats_outside_0_to_1_are_clipped_neither_on_the_way_in_nor_out(model: Model) -> None:
     pixels = image((24, 32, 3), "float32")
     pixels[::2] *= -1
-    small = model.denoise(pixels, sigma=0.1).pixels
-    large = model.denoise(4 * pixels, sigma=0.4).pixels
+    small = model.denoise(pixels, sigma=0.1).image
+    large = model.denoise(4 * pixels, sigma=0.4).image
     np.testing.assert_array_equal(large, 4 * small)  # the network has no biases, and 4 is a power of 2
     assert large.min() < -1
     assert large.max() > 2
@@ -123,10 +125,10 @@ def test_floats_outside_0_to_1_are_clipped_neither_on_the_way_in_nor_out(model: 
 
 def test_two_runs_are_bit_identical(grey_file: Path, colour_file: Path, model: Model) -> None:
     pixels = image((123, 211, 3), "float32")
-    first = model.denoise(pixels, sigma=0.1).pixels
-    np.testing.assert_array_equal(first, model.denoise(pixels, sigma=0.1).pixels)
+    first = model.denoise(pixels, sigma=0.1).image
+    np.testing.assert_array_equal(first, model.denoise(pixels, sigma=0.1).image)
     fresh = files(model, grey_file, colour_file)
-    np.testing.assert_array_equal(first, fresh.denoise(pixels, sigma=0.1).pixels)
+    np.testing.assert_array_equal(first, fresh.denoise(pixels, sigma=0.1).image)
 
 
 @settings(max_examples=25, deadline=None)
@@ -140,11 +142,11 @@ def test_exact_tiles_equal_the_whole_image_and_so_do_one_and_two_threads(
     grey_file: Path, colour_file: Path, model: Model, height: int, width: int, side: int, colour: bool
 ) -> None:
     pixels = colours(height, width)[..., : 3 if colour else 1]
-    whole = model.denoise(pixels, sigma=0.1).pixels
+    whole = model.denoise(pixels, sigma=0.1).image
     options = {"exact": True, "memory": memory_for(model, pixels, side)}
     for threads in (1, 2):
         tiled = files(model, grey_file, colour_file, threads=threads, **options)
-        assert np.abs(tiled.denoise(pixels, sigma=0.1).pixels - whole).max() <= 1e-5
+        assert np.abs(tiled.denoise(pixels, sigma=0.1).image - whole).max() <= 1e-5
 
 
 def test_a_pixel_changes_what_lies_within_the_radius_and_nothing_beyond(grey_model: Model) -> None:
@@ -161,15 +163,15 @@ def test_a_pickled_model_gives_the_same_pixels(grey_file: Path, colour_file: Pat
     pixels = image((33, 21, 3), "uint8")
     there = pickle.loads(pickle.dumps(own))  # what multiprocessing does
     assert np.array_equal(
-        there.denoise(pixels, sigma=25 / 255).pixels, own.denoise(pixels, sigma=25 / 255).pixels
+        there.denoise(pixels, sigma=25 / 255).image, own.denoise(pixels, sigma=25 / 255).image
     )
 
 
 def test_the_choice_among_networks_can_be_pickled_and_copied() -> None:
     auto, pixels = load_model(threads=1), image((33, 21, 3), "uint8")
-    expected = auto.denoise(pixels, strength=1.5).pixels
+    expected = auto.denoise(pixels, strength=1.5).image
     for other in (pickle.loads(pickle.dumps(auto)), copy.deepcopy(auto)):
-        np.testing.assert_array_equal(other.denoise(pixels, strength=1.5).pixels, expected)
+        np.testing.assert_array_equal(other.denoise(pixels, strength=1.5).image, expected)
 
 
 def test_arrays_that_are_not_contiguous_work(model: Model) -> None:
@@ -182,8 +184,8 @@ def test_arrays_that_are_not_contiguous_work(model: Model) -> None:
         "channels reversed": pixels[..., ::-1],
     }
     for view in views.values():
-        expected = model.denoise(np.ascontiguousarray(view), sigma=0.1).pixels
-        np.testing.assert_array_equal(model.denoise(view, sigma=0.1).pixels, expected)
+        expected = model.denoise(np.ascontiguousarray(view), sigma=0.1).image
+        np.testing.assert_array_equal(model.denoise(view, sigma=0.1).image, expected)
 
 
 @every_dtype
@@ -191,15 +193,15 @@ def test_arrays_that_are_read_only_work_and_the_result_can_be_written(dtype: str
     pixels = image((20, 30, 3), dtype)
     pixels.flags.writeable = False
     for strength in (0, 1):
-        assert model.denoise(pixels, sigma=0.1, strength=strength).pixels.flags.writeable
+        assert model.denoise(pixels, sigma=0.1, strength=strength).image.flags.writeable
 
 
 @pytest.mark.parametrize("dtype", [">u2", ">f4", ">f8"])
 def test_the_other_byte_order_works_and_stays(dtype: str, model: Model) -> None:
     pixels = image((20, 30, 3), np.dtype(dtype).name)
-    swapped = model.denoise(pixels.astype(dtype), sigma=0.1).pixels
+    swapped = model.denoise(pixels.astype(dtype), sigma=0.1).image
     assert swapped.dtype == np.dtype(dtype)
-    np.testing.assert_array_equal(swapped, model.denoise(pixels, sigma=0.1).pixels)
+    np.testing.assert_array_equal(swapped, model.denoise(pixels, sigma=0.1).image)
 
 
 # ---- memory and progress -------------------------------------------------------------------------
@@ -290,7 +292,7 @@ def test_a_colour_network_denoises_grey_images_and_keeps_them_grey(colour_file: 
     in_rgb = load_model(colour_file).denoise(np.stack([grey] * 3, axis=2), sigma=0.1)
     assert alone.changed
     for channel in range(3):
-        np.testing.assert_array_equal(in_rgb.pixels[..., channel], alone.pixels)
+        np.testing.assert_array_equal(in_rgb.image[..., channel], alone.image)
 
 
 # ---- loading -------------------------------------------------------------------------------------
@@ -298,9 +300,9 @@ def test_a_colour_network_denoises_grey_images_and_keeps_them_grey(colour_file: 
 
 def test_a_file_that_training_wrote_can_stand_where_a_name_stands(grey_file: Path, model: Model) -> None:
     pixels = image((20, 30), "uint8")
-    expected = model.denoise(pixels, sigma=0.1).pixels
+    expected = model.denoise(pixels, sigma=0.1).image
     for name in (grey_file, str(grey_file)):
-        np.testing.assert_array_equal(load_model(name).denoise(pixels, sigma=0.1).pixels, expected)
+        np.testing.assert_array_equal(load_model(name).denoise(pixels, sigma=0.1).image, expected)
 
 
 @pytest.mark.parametrize("name", ["gaussian-fst", "", "photo.png", "noise"])
@@ -314,7 +316,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no file .*gone\.onnx.*gaussian-fast"):
         load_model(tmp_path / "gone.onnx")
     (tmp_path / "folder.onnx").mkdir()
-    with pytest.raises(InputError, match=r"folder\.onnx holds no \.onnx file.*pellucid train"):
+    with pytest.raises(InputError, match=r"folder\.onnx contains no \.onnx file.*pellucid train"):
         load_model(tmp_path / "folder.onnx")
 
 
@@ -336,7 +338,7 @@ def test_an_autoencoder_denoises_images_of_its_size_and_refuses_others(latent_fi
     model, pixels = load_model(latent_file), image((16, 16), "uint8")
     result = model.denoise(pixels)
     assert result.changed
-    assert not np.array_equal(result.pixels, pixels)
+    assert not np.array_equal(result.image, pixels)
     even = model.denoise(np.full((16, 16), 0.5, np.float32))  # without noise: it still makes its image
     assert even.changed
     with pytest.raises(UsageError, match="takes 16 x 16 pixels, not 20 x 16"):
@@ -374,6 +376,6 @@ def test_memory_may_be_a_float(model: Model) -> None:
     pixels = np.full((64, 64), 0.5, np.float32)
     limited = load_model("gaussian-instant", memory=1e9)
     assert np.array_equal(
-        limited.denoise(pixels, sigma=0.1).pixels,
-        load_model("gaussian-instant").denoise(pixels, sigma=0.1).pixels,
+        limited.denoise(pixels, sigma=0.1).image,
+        load_model("gaussian-instant").denoise(pixels, sigma=0.1).image,
     )

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
-from pellucid.inference.model import Model, load_model
+from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.model import Model
+from pellucid.inference.registry import load_model
 from pellucid.inference.session import Session
 from pellucid.io.image import from_float
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.jpeg import YCBCR
 from pellucid.noise.sensor import Gaussian
+from pellucid.options import DenoiseOptions
 from tests.tiny import colours
 
 DTYPES = ["uint8", "uint16", "float32", "float64"]
@@ -34,9 +37,9 @@ def any_model(request: pytest.FixtureRequest, model: Model, photo_model: Model) 
     return model if request.param == "given" else photo_model
 
 
-def denoised(model: Model, pixels: NDArray[Any], **strengths: Any) -> NDArray[Any]:
+def denoised(model: Denoiser, pixels: NDArray[Any], **strengths: Any) -> NDArray[Any]:
     """What the model makes of an image, given its noise level where it takes one."""
-    return model.denoise(pixels, sigma=0.1 if model.takes_sigma else None, **strengths).pixels
+    return model.denoise(pixels, sigma=0.1 if model.takes_sigma else None, **strengths).image
 
 
 def image(shape: tuple[int, ...], dtype: str = "float32") -> NDArray[Any]:
@@ -61,9 +64,9 @@ def test_0_is_a_bit_identical_copy(
     pixels = image(shape, dtype)
     result = any_model.denoise(pixels, **strengths)
     assert not result.changed
-    assert not np.shares_memory(result.pixels, pixels)
-    assert result.pixels.dtype == pixels.dtype
-    np.testing.assert_array_equal(result.pixels, pixels)
+    assert not np.shares_memory(result.image, pixels)
+    assert result.image.dtype == pixels.dtype
+    np.testing.assert_array_equal(result.image, pixels)
 
 
 def test_a_image_in_grey_has_no_chroma_to_change(any_model: Model) -> None:
@@ -130,7 +133,7 @@ def test_one_strength_is_that_of_luma_and_of_chroma(strength: float, any_model: 
 def test_above_1_a_network_is_given_so_many_times_the_level(model: Model, channels: int) -> None:
     pixels = image((20, 30, channels))
     more = model.denoise(pixels, sigma=0.1, strength=1.5)
-    np.testing.assert_array_equal(more.pixels, model.denoise(pixels, sigma=0.15).pixels)
+    np.testing.assert_array_equal(more.image, model.denoise(pixels, sigma=0.15).image)
     assert more.sigma == 0.1
 
 
@@ -148,7 +151,7 @@ def test_above_1_luma_and_chroma_have_gains_of_their_own(photo_colour_file: Path
 
 def test_above_1_luma_and_chroma_are_given_levels_of_their_own(model: Model) -> None:
     pixels = colours(24, 40)
-    parts = ycbcr(model.denoise(pixels, sigma=0.15).pixels)[0], ycbcr(denoised(model, pixels, strength=2))[1]
+    parts = ycbcr(model.denoise(pixels, sigma=0.15).image)[0], ycbcr(denoised(model, pixels, strength=2))[1]
     both = ycbcr(denoised(model, pixels, luma=1.5, chroma=2))
     for part, whole in zip(parts, both, strict=True):
         np.testing.assert_allclose(part, whole, atol=1e-6)
@@ -158,7 +161,7 @@ def test_above_1_more_noise_is_removed() -> None:
     clean = colours(96, 96)[..., :1] * 0
     noisy = clean + 0.5 + Gaussian(0.1).apply(clean, NumpyRandom(0))
     model = load_model("gaussian-instant")
-    left = [model.denoise(noisy, sigma=0.05, strength=strength).pixels.std() for strength in (0.5, 1, 1.5, 2)]
+    left = [model.denoise(noisy, sigma=0.05, strength=strength).image.std() for strength in (0.5, 1, 1.5, 2)]
     assert left == sorted(left, reverse=True)
     assert left[-1] < 0.5 * left[1]
 
@@ -187,7 +190,7 @@ def test_sigma_and_noise_exclude_each_other(model: Model) -> None:
         model.denoise(image((8, 8), "uint8"), sigma=0.1, noise="gaussian:25")
 
 
-def test_a_check_gives_the_strengths_of_luma_and_chroma(model: Model) -> None:
-    assert model.check(None, None, 0.7, None, None) == (0.7, 0.7)
-    assert model.check(0.1, None, 0.7, 0.2, None) == (0.2, 0.7)
-    assert model.check(None, "poisson:50", 0.7, None, 1.9) == (0.7, 1.9)
+def test_luma_and_chroma_take_the_place_of_the_strength() -> None:
+    assert DenoiseOptions(strength=0.7).strengths == (0.7, 0.7)
+    assert DenoiseOptions(strength=0.7, luma=0.2).strengths == (0.2, 0.7)
+    assert DenoiseOptions(strength=0.7, chroma=1.9).strengths == (0.7, 1.9)

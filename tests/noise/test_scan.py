@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pellucid.noise.base import NumpyRandom
+from pellucid.noise.fields import field_of, normal_quantile
 from pellucid.noise.registry import parse_noise
-from pellucid.noise.scan import Scan, degrade, field_of, normal_quantile
+from pellucid.noise.scan import Scan, degrade
 
 
 def page(height: int = 128, width: int = 160) -> NDArray[np.float32]:
@@ -29,7 +30,17 @@ def test_nothing_changes_a_page_to_which_nothing_happened() -> None:
     np.testing.assert_array_equal(scanned("scan:200"), page())
 
 
-PAPER = ["tone=0.8", "texture=0.02", "laid=0.05", "stains=3", "crumple=1", "folds=3", "dust=20", "bleed=0.4"]
+PAPER = [
+    "tone=0.8",
+    "texture=0.02",
+    "laid=0.05",
+    "stains=3",
+    "blots=3",
+    "crumple=1",
+    "folds=3",
+    "dust=20",
+    "bleed=0.4",
+]
 
 
 @pytest.mark.parametrize("what", [*PAPER, "light=0.5", "curl=0.5"])

@@ -17,7 +17,7 @@ from pellucid.cpus import usable_cpus
 from pellucid.datasets.folder import read_samples
 from pellucid.errors import DeviceError, InputError, UsageError
 from pellucid.inference.card import psnr_gain, shortfall
-from pellucid.inference.model import load_model
+from pellucid.inference.registry import load_model
 from pellucid.inference.session import Session
 from pellucid.metrics.quality import psnr
 from pellucid.networks.families import ConvLatentSettings, EstimatorSettings
@@ -70,7 +70,7 @@ def test_the_run_folder_stands_for_its_network(run_folder: Path) -> None:
     one, two = (
         load_model(name).denoise(pixels, sigma=SIGMA) for name in (run_folder, run_folder / "tiny.onnx")
     )
-    np.testing.assert_array_equal(one.pixels, two.pixels)
+    np.testing.assert_array_equal(one.image, two.image)
 
 
 def test_the_log_has_one_line_a_measurement_and_one_for_the_end(run_folder: Path) -> None:
@@ -152,7 +152,7 @@ def test_runs_with_the_same_weights_denoise_alike(run_folder: Path, data_dir: Pa
         load_model(folder / "tiny.onnx").denoise(pixels, sigma=SIGMA)
         for folder in (run_folder, trained(tiny_recipe()))
     )
-    np.testing.assert_array_equal(one.pixels, two.pixels)
+    np.testing.assert_array_equal(one.image, two.image)
 
 
 def test_ctrl_c_loses_no_step(data_dir: Path, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_short_training_takes_noise_out_of_a_image_that_it_has_not_seen(
     folder = trained(tiny_recipe(steps=150, batch=8, learning_rate=4e-3, check_every=75))
     clean = read_samples(data_dir / "tune/astronaut.png", 1).astype(np.float32) / 255
     noisy = Gaussian(SIGMA).apply(clean, NumpyRandom(0))
-    denoised = load_model(folder / "tiny.onnx").denoise(noisy, sigma=SIGMA).pixels
+    denoised = load_model(folder / "tiny.onnx").denoise(noisy, sigma=SIGMA).image
     assert psnr(denoised, clean, data_range=1.0) > psnr(noisy, clean, data_range=1.0) + 4
     figures = [line["tune PSNR at sigma 25"] for line in log_lines(folder)]
     assert figures[0] < figures[-1]

@@ -14,7 +14,8 @@ from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe_files import load_recipe
 
 FOLDER = Path(get_data_path(), "fonts", "ttf")
-SHELF = dict.fromkeys(("latin", "script", "maths"), [FOLDER / "DejaVuSans.ttf"])
+FONT = (FOLDER / "DejaVuSans.ttf",)
+SHELF = {"latin": FONT, "script": FONT, "maths": FONT}
 
 
 def test_a_pair_is_a_scanned_page_and_the_clean_one() -> None:

@@ -80,6 +80,12 @@ def test_a_camera_leaves_noise_in_every_photograph_and_its_target_near_the_crop(
     assert target.std((1, 2, 3)).median() > 0.05
 
 
+@pytest.mark.parametrize(("soft", "sharp"), [(0.0, True), (1.0, False)])
+def test_the_pairs_state_which_crops_are_sharp(soft: float, sharp: bool, data_dir: Path) -> None:
+    task = Photographs(recipe(data={"soft": soft}), data_dir, CPU)
+    assert (task.batch(seeded(0), step=0, progress=0.0, count=4)[2] == sharp).all()
+
+
 def test_a_share_of_the_photographs_is_left_as_it_is(data_dir: Path) -> None:
     left = unchanged(Photographs(recipe(clean=0.5, data={"pairs": 128}), data_dir, CPU).take_pairs(0))
     assert 0.35 < left.float().mean() < 0.65

@@ -23,9 +23,9 @@ def compare(
     max_pixels: MaxPixels = MAX_PIXELS,
     as_json: Json = False,
 ) -> None:
-    """Tell how far apart two images are: PSNR, SSIM and MSE.
+    """Compare two images: PSNR, SSIM and MSE.
 
-    White counts as 1 in both, whatever their bit depth. Transparency is not compared. SSIM needs at least
+    White is 1 in both, at any bit depth. Transparency is not compared. SSIM needs at least
     11 pixels a side.
     """
     import numpy as np

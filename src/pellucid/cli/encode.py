@@ -129,7 +129,7 @@ def _read(file: Path, card: "Card") -> "NDArray[np.float32]":
     import logging
 
     from pellucid.inference.codec import check_whole
-    from pellucid.inference.pixels import is_grey
+    from pellucid.inference.overview import is_grey
     from pellucid.io.files import read_image
 
     image = read_image(file)

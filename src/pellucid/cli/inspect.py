@@ -33,19 +33,18 @@ def inspect(
 ) -> None:
     """Analyse the noise of an image.
 
-    Says how strong the noise is, how it depends on brightness, whether neighbouring pixels and channels are
+    Prints how strong the noise is, how it depends on brightness, whether neighbouring pixels and channels are
     correlated, what was clipped, and what denoise would do, and why. Levels are standard deviations in grey
     levels of 255, which is white, or the brightest value of an image of more than 8 bits that is darker.
     """
-    from pellucid.inference.auto import analyse
-    from pellucid.inference.denoise import about
+    from pellucid.inference.denoise import about, analyse
     from pellucid.io.files import read_image
 
     if plot is not None and plot.exists() and not overwrite:
         raise UsageError(f"{plot} exists", "Give another name, or --overwrite")
     image = read_image(source, max_pixels=max_pixels)
     with about(source):
-        found = analyse(image.samples, nodata=image.metadata.nodata, alpha=image.alpha)
+        found = analyse(image)
     if plot is not None:
         require("matplotlib", "lab", "to draw a chart")
         from pellucid.evaluation.figures import save_figure
@@ -63,7 +62,7 @@ def inspect(
 
 
 def facts(found: "Analysis") -> list[tuple[str, str]]:
-    """An analysis in words: terms and what is said of each."""
+    """An analysis in words: terms and their findings."""
     unit = 255 / found.white
     rows = [("Noise", f"{unit * found.level:.1f} of 255" if found.measured else "not measured")]
     if found.measured:

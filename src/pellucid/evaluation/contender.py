@@ -10,10 +10,11 @@ import numpy as np
 from pellucid.errors import UsageError
 from pellucid.inference import index
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
-from pellucid.inference.auto import estimate_sigma
 from pellucid.inference.batches import Batch, denoise_batch, other_images
 from pellucid.inference.card import Card
-from pellucid.inference.model import Model, load_model
+from pellucid.inference.denoise import estimate_sigma
+from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.registry import load_model
 from pellucid.inference.session import RunOptions, Session
 
 
@@ -113,12 +114,12 @@ def _open(text: str, label: str, threads: int | None) -> Contender:
     return Contender(label, cards, partial(denoise_each, model), run)
 
 
-def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
+def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
     """Run a denoiser on one image after the other.
 
     Parameters
     ----------
-    model : Model
+    model : Denoiser
     noisy : float32 array (n, height, width, channels), 0 to 1
     sigma : float, optional
         The noise level, 0 to 1; by default that of each image is estimated. A level beyond what the
@@ -137,12 +138,12 @@ def denoise_each(model: Model, noisy: Batch, sigma: float | None) -> Batch:
     channels = noisy.shape[3]
     limits = model.card(channels if channels in model.channels else 3).sigma
     if limits is None:
-        return np.stack([model.denoise(each).pixels for each in noisy])
-    # Model.denoise would do the same, and warn of each image.
+        return np.stack([model.denoise(each).image for each in noisy])
+    # The model would do the same, and warn of each image.
     levels = [sigma if sigma is not None else estimate_sigma(each) for each in noisy]
     if sigma is None:
         levels = [level if level >= MIN_WHITE_SIGMA else 0.0 for level in levels]
     given = (min(level, limits[1]) for level in levels)
     return np.stack(
-        [model.denoise(each, sigma=level).pixels for each, level in zip(noisy, given, strict=True)]
+        [model.denoise(each, sigma=level).image for each, level in zip(noisy, given, strict=True)]
     )

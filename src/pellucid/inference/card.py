@@ -20,7 +20,7 @@ KINDS = {1: "grey", 3: "colour"}
 Kind: TypeAlias = Literal["white-noise", "photographs", "pages", "autoencoder", "noise-estimator"]
 """What a network does: removes white noise of a given level, removes the noise of photographs, which it
 finds itself, cleans scanned pages, makes its image through a code, or estimates noise."""
-_TABLES: dict[object, Kind] = {
+_TABLES: dict[str, Kind] = {
     "unet": "white-noise",
     "photo": "photographs",
     "page": "pages",

@@ -1,80 +1,107 @@
-"""The two shortest ways to a clean image: an array, and a file."""
+"""The ways to denoise: whatever holds an image in, the same kind of thing out; and a file."""
 
 import functools
 import logging
 import os
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.inference.model import Model, Progress, load_model
-from pellucid.io.files import check_name, check_target, copy_file, find_format, read_image, write_image
+from pellucid.inference.analysis import Analysis
+from pellucid.inference.auto import Auto
+from pellucid.inference.denoiser import Decision, Denoiser, Result, WithPlanes, carry_out, denoise_array
+from pellucid.inference.overview import look_over
+from pellucid.inference.pixels import one_source
+from pellucid.inference.registry import denoiser_for, load_model
+from pellucid.inference.stream import Progress
+from pellucid.io.files import (
+    check_name,
+    check_target,
+    copy_file,
+    create_file,
+    find_format,
+    image_source,
+    open_image,
+    read_image,
+)
+from pellucid.io.image import Image, Samples
 from pellucid.io.registry import default_output
-from pellucid.noise.base import Noise
+from pellucid.io.sink import ArraySink, Sink
+from pellucid.io.source import Source
+from pellucid.options import DenoiseKeywords, DenoiseOptions
 
-MODEL = "auto"
-"""When no network is named, one is chosen for each image."""
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
 
 log = logging.getLogger("pellucid")
 
-_load = functools.lru_cache(maxsize=2)(load_model)  # repeated calls must not load the weights again
+MODES = "L", "LA", "RGB", "RGBA", "I;16", "F"
+"""The modes of Pillow's images that are denoised as they are; P becomes RGB or RGBA."""
+
+Array = TypeVar("Array", bound=NDArray[Any])
+Bytes: TypeAlias = bytes | bytearray | memoryview
+PathLike: TypeAlias = str | os.PathLike[str]
+AnyModel: TypeAlias = str | Path | Denoiser
 
 
+class SupportsArray(Protocol):
+    """Anything that NumPy can make an array of, such as a tensor of torch on the CPU."""
+
+    def __array__(self, *arguments: Any, **keywords: Any) -> NDArray[Any]:
+        """Give the array."""
+
+
+@overload
+def denoise(x: Array, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> Array: ...
+@overload
+def denoise(x: PathLike | Image, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> Image: ...
+@overload
+def denoise(x: Bytes | BinaryIO, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> bytes: ...
+@overload
+def denoise(x: "PilImage", *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> "PilImage": ...
+@overload
 def denoise(
-    pixels: NDArray[Any],
-    *,
-    model: str | Path | Model = MODEL,
-    sigma: float | None = None,
-    noise: str | Noise | None = None,
-    strength: float = 1.0,
-    luma: float | None = None,
-    chroma: float | None = None,
-    nodata: float | None = None,
-) -> NDArray[Any]:
-    """Take the noise out of an array.
+    x: SupportsArray, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]
+) -> NDArray[Any]: ...
+def denoise(x: Any, *, model: AnyModel = "auto", **options: Unpack[DenoiseKeywords]) -> Any:
+    """Denoise an image, and give back the same kind of thing. No file is written.
 
     Parameters
     ----------
-    pixels : array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)
-        uint8, uint16, float32 or float64. The largest value of an integer type is white; floats run from 0
-        to 1 and are clipped neither on the way in nor out. A fourth channel is alpha and stays as it is.
-        Where a sample is NaN, or masked in a masked array, the pixel stays as it is and influences no other.
-    model : str, Path or Model
+    x
+        - A NumPy array, or anything with ``__array__``: (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) of uint8,
+          uint16, float32 or float64, or with other axes that `axes` or `channel_axis` names. The largest
+          value of an integer type is white; floats run from 0 to 1 and are clipped neither on the way in nor
+          out. A fourth channel is alpha and stays unchanged. Pixels that are NaN, or masked in a masked
+          array, stay unchanged and influence no other. Gives a new array of the same shape and dtype.
+        - An image of Pillow, of mode L, LA, RGB, RGBA, I;16, F or P. Gives one of Pillow.
+        - The bytes of an image file, or a binary stream. Gives the bytes of a file of the same format (AVIF
+          for HEIC); the very same bytes where there is no noise.
+        - The path of an image file, or a `pellucid.Image`. Gives a `pellucid.Image`.
+    model : str, Path or Denoiser
         A name that ``pellucid models`` lists, an ``.onnx`` file, or what `load_model` gave. By default the
         network for photographs or that for white noise, whichever fits the image.
-    sigma : float, optional
-        Standard deviation of the noise, 0 to 1, such as 25 / 255. By default it is estimated, and an image
-        without noise comes back as it was.
-    noise : str or Noise, optional
-        The noise itself instead of its sigma: ``poisson:...`` for photon noise, ``rician:...`` or
-        ``rician:auto`` for magnitude images of MRI, as `parse_noise` reads them. The variance is stabilised
-        before a network for white noise runs, and what is returned has no bias.
-    strength : float
-        From 0 (the image as it is) over 1 (all the noise that the network finds) to 2 (more).
-    luma, chroma : float, optional
-        Other strengths for brightness and for colour: chroma=1 and luma=0.4 keep the grain.
-    nodata : float, optional
-        The value of a sample that means "no data", such as -9999.
-
-    Returns
-    -------
-    array
-        A new array of the same shape and dtype.
+    **options
+        The other fields of `pellucid.DenoiseOptions`: sigma, noise, strength, luma, chroma, nodata,
+        extra_channels, axes, channel_axis, device, threads, memory, exact, max_pixels.
 
     Raises
     ------
     UsageError
         When an argument makes no sense; the message says what is possible.
     InputError
-        When the array holds infinity, or no pixel holds data.
+        When the image has infinite values or no pixel with data, or a file cannot be used.
     LimitError
-        When the memory does not suffice, or weights that ship are missing or have changed.
+        When the memory does not suffice, or weights of the installation are missing or have changed.
 
     Examples
     --------
@@ -83,27 +110,155 @@ def denoise(
     >>> bool(denoise(noisy, sigma=0.1).std() < 0.02)
     True
     """
-    network = _model(model)
-    return network.denoise(
-        pixels, sigma=sigma, noise=noise, strength=strength, luma=luma, chroma=chroma, nodata=nodata
-    ).pixels
+    return denoise_result(x, model=model, **options).image
+
+
+@overload
+def denoise_result(
+    x: Array, *, model: AnyModel = ..., progress: Progress | None = ..., **options: Unpack[DenoiseKeywords]
+) -> Result[Array]: ...
+@overload
+def denoise_result(
+    x: PathLike | Image,
+    *,
+    model: AnyModel = ...,
+    progress: Progress | None = ...,
+    **options: Unpack[DenoiseKeywords],
+) -> Result[Image]: ...
+@overload
+def denoise_result(
+    x: Bytes | BinaryIO,
+    *,
+    model: AnyModel = ...,
+    progress: Progress | None = ...,
+    **options: Unpack[DenoiseKeywords],
+) -> Result[bytes]: ...
+@overload
+def denoise_result(
+    x: "PilImage",
+    *,
+    model: AnyModel = ...,
+    progress: Progress | None = ...,
+    **options: Unpack[DenoiseKeywords],
+) -> "Result[PilImage]": ...
+@overload
+def denoise_result(
+    x: SupportsArray,
+    *,
+    model: AnyModel = ...,
+    progress: Progress | None = ...,
+    **options: Unpack[DenoiseKeywords],
+) -> Result[NDArray[Any]]: ...
+def denoise_result(
+    x: Any,
+    *,
+    model: AnyModel = "auto",
+    progress: Progress | None = None,
+    **options: Unpack[DenoiseKeywords],
+) -> Result[Any]:
+    """Denoise an image, and say what was done: `denoise` with the noise analysis, the model and its reason.
+
+    Parameters
+    ----------
+    x, model, **options
+        As for `denoise`.
+    progress : function of (done, total), optional
+        Called after each tile.
+
+    Returns
+    -------
+    Result
+        Its `image` is what `denoise` gives.
+
+    Raises
+    ------
+    UsageError, InputError, LimitError
+        As `denoise`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> result = denoise_result(np.full((64, 64), 0.5, np.float32))
+    >>> result.changed, result.why
+    (False, 'there is nothing to measure noise on')
+    """
+    choice = DenoiseOptions.of(**options)
+    denoiser = denoiser_for(model, choice)
+    denoiser.check(choice)
+    if isinstance(x, (str, os.PathLike)):
+        x = read_image(x, max_pixels=choice.max_pixels)
+    if isinstance(x, Image):
+        return _denoise_image(x, denoiser, choice, progress)
+    if isinstance(x, (bytes, bytearray, memoryview)):
+        return _denoise_bytes(bytes(x), denoiser, choice, progress)
+    if hasattr(x, "read"):
+        return _denoise_bytes(_read_all(x), denoiser, choice, progress)
+    if _is_pillow(x):
+        return _denoise_pillow(x, denoiser, choice, progress)
+    return denoise_array(denoiser, _array_of(x), choice, progress)
+
+
+def denoise_to(
+    source: Source,
+    sink: Sink,
+    options: DenoiseOptions | None = None,
+    *,
+    model: Denoiser | None = None,
+    progress: Progress | None = None,
+) -> Decision:
+    """Denoise an image from a source into a sink, at flat memory, and commit the sink.
+
+    The image is read twice: once to analyse its noise, and once to denoise it strip by strip, while the
+    next strip is decoded and the last one encoded.
+
+    Parameters
+    ----------
+    source : Source
+    sink : Sink
+        Made for an image like the source's; it is aborted when something fails.
+    options : DenoiseOptions, optional
+    model : Denoiser, optional
+        In place of the one that the options name.
+    progress : function of (done, total), optional
+        Called after each tile.
+
+    Returns
+    -------
+    Decision
+        What was done, and why.
+
+    Raises
+    ------
+    UsageError, InputError, LimitError
+        As `denoise`.
+    """
+    options = options or DenoiseOptions()
+    try:
+        denoiser = model or denoiser_for(options.model, options)
+        denoiser.check(options)
+        return _Planned(source, denoiser, options).run(sink, progress)
+    except BaseException:
+        sink.abort()
+        raise
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """What became of a file.
+    """What was done to a file.
 
     Parameters
     ----------
     source, output : Path
     sigma : float
-        The noise level that was told or estimated, 0 to 1.
+        The noise level that was given or found, 0 to 1.
     changed : bool
-        False when there was nothing to take away and the output shows the very same image.
+        False when there was no noise to remove, and the output shows the very same image.
     model, why : str
         The network, and why it was chosen, in words; empty where the user named it.
     width, height : int
         In pixels.
+    analysis : Analysis, optional
+        The noise analysis that the choice was taken on; None where there was none.
     """
 
     source: Path
@@ -114,43 +269,34 @@ class FileResult:
     why: str
     width: int
     height: int
+    analysis: Analysis | None = None
 
 
 def denoise_file(
-    path: str | os.PathLike[str],
-    output: str | os.PathLike[str] | None = None,
+    path: PathLike,
+    output: PathLike | None = None,
     *,
-    model: str | Path | Model = MODEL,
-    sigma: float | None = None,
-    noise: str | Noise | None = None,
-    strength: float = 1.0,
-    luma: float | None = None,
-    chroma: float | None = None,
+    model: AnyModel = "auto",
     overwrite: bool = False,
-    max_pixels: int = 1_000_000_000,
     progress: Progress | None = None,
+    **options: Unpack[DenoiseKeywords],
 ) -> FileResult:
-    """Take the noise out of an image file and write the result to another.
+    """Denoise an image file into another file.
 
-    Everything else that the file holds stays: size, bit depth, alpha, colour profile, metadata. Pixels that
-    are no data (NaN, or the value of a TIFF's tag GDAL_NODATA) stay as they are and influence no other.
+    Everything else in the file stays: size, bit depth, alpha, colour profile, metadata. Pixels without data
+    (NaN, or the value of a TIFF's tag GDAL_NODATA) stay unchanged and influence no other. The memory does not
+    grow with the image where its format can be read and written row by row.
 
     Parameters
     ----------
     path : path
-        PNG, JPEG, TIFF, WebP, AVIF or HEIC.
+        PNG, JPEG, TIFF, WebP, AVIF, HEIC, or another format of docs/formats.md.
     output : path, optional
-        Its suffix says the format. By default ``photo-denoised.jpg`` beside ``photo.jpg``.
-    model : str, Path or Model
-        As for `denoise`, and so are sigma, noise, strength, luma and chroma.
-    sigma : float, optional
-    noise : str or Noise, optional
-    strength : float
-    luma, chroma : float, optional
+        Its suffix says the format. By default ``photo-denoised.jpg`` next to ``photo.jpg``.
+    model, **options
+        As for `denoise`.
     overwrite : bool
         Replace an output that exists.
-    max_pixels : int
-        Refuse larger images before they are decoded.
     progress : function of (done, total), optional
         Called after each tile.
 
@@ -167,47 +313,93 @@ def denoise_file(
     LimitError
         When the image is too large, or memory or disk are too small.
     """
-    source = Path(path)
-    find_format(source)  # what is wrong with the input is told first
-    target = default_output(source) if output is None else Path(output)
+    choice = DenoiseOptions.of(**options)
+    file = Path(path)
+    find_format(file)  # a wrong input is reported first
+    target = default_output(file) if output is None else Path(output)
     found = check_name(target, overwrite=overwrite)
-    image = read_image(source, max_pixels=max_pixels)
-    check_target(target, image, overwrite=overwrite)
-    same_format = found.name == image.encoding.format
-    if not same_format and target.exists() and target.samefile(source):
-        raise UsageError(
-            f"{source} is no {found.label}, as its name says, and would become one",
-            "Rename it, or write the result to another file",
-        )
-    with about(source):
-        result = _model(model).denoise(
-            image.samples,
-            sigma=sigma,
-            noise=noise,
-            strength=strength,
-            luma=luma,
-            chroma=chroma,
-            nodata=image.metadata.nodata,
-            alpha=image.alpha,
-            progress=progress,
-        )
-    if result.changed:
-        write_image(target, image.with_samples(result.pixels), overwrite=overwrite)
-    elif source.suffix.lower() == target.suffix.lower() or same_format:
-        copy_file(source, target, overwrite=overwrite)
-    else:
-        write_image(target, image, overwrite=overwrite)
-    height, width = image.samples.shape[:2]
-    return FileResult(source, target, result.sigma, result.changed, result.model, result.why, width, height)
+    denoiser = denoiser_for(model, choice)
+    with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
+        check_target(target, source, overwrite=overwrite)
+        same_format = found.name == source.encoding.format
+        if not same_format and target.exists() and target.samefile(file):
+            raise UsageError(
+                f"{file} is no {found.label}, as its name says, and would become one",
+                "Rename it, or write the result to another file",
+            )
+        with about(file):
+            denoiser.check(choice)
+            planned = _Planned(source, denoiser, choice)
+            if planned.changed or not (same_format or file.suffix.lower() == target.suffix.lower()):
+                planned.run(create_file(target, source, overwrite=overwrite), progress)
+            else:
+                copy_file(file, target, overwrite=overwrite)
+    made = planned.decision
+    return FileResult(
+        source=file,
+        output=target,
+        sigma=made.sigma,
+        changed=planned.changed,
+        model=made.model,
+        why=made.why,
+        width=source.width,
+        height=source.height,
+        analysis=made.analysis,
+    )
+
+
+def analyse(x: Any, *, nodata: float | None = None) -> Analysis:
+    """Analyse the noise of an image.
+
+    Parameters
+    ----------
+    x
+        An image, as `denoise` takes it. Where it is transparent, NaN, or masked, there is no image.
+    nodata : float, optional
+        The value of a sample that means "no data".
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    UsageError
+        When an array is not one image.
+    InputError
+        When the image has infinite values, or no pixel with data, or a file cannot be used.
+    LimitError
+        When weights of the installation are missing or have changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noisy = np.random.default_rng(0).normal(0.5, 0.1, (128, 128)).astype(np.float32)
+    >>> found = analyse(noisy)
+    >>> found.kind, round(found.level, 1)
+    ('white', 0.1)
+    """
+    with closing(_source_of(x, nodata)) as source:
+        return _default().analyse(look_over(source, nodata))
+
+
+def estimate_sigma(x: Any) -> float:
+    """Estimate the standard deviation of the noise in an image: the level that `analyse` finds, 0 to 1."""
+    return analyse(x).level
+
+
+@functools.cache
+def _default() -> Auto:
+    return cast(Auto, load_model("auto"))
 
 
 @contextmanager
 def about(file: Path) -> Iterator[None]:
-    """Let what is said of the pixels, in warnings and errors, name the file that they are from."""
+    """Let warnings and errors about pixels name the file that they are from."""
     thread = threading.get_ident()
 
     def name(record: logging.LogRecord) -> bool:
-        if record.thread == thread:
+        if record.thread == thread and not record.getMessage().startswith(str(file)):
             record.msg, record.args = f"{file}: {record.getMessage()}", ()
         return True
 
@@ -215,14 +407,132 @@ def about(file: Path) -> Iterator[None]:
     try:
         yield
     except (InputError, LimitError, UsageError) as exc:
+        if str(file) in exc.problem:
+            raise
         raise type(exc)(f"{file}: {exc.problem}", exc.remedy) from exc
     finally:
         log.removeFilter(name)
 
 
-def _model(model: str | Path | Model) -> Model:
-    if isinstance(model, Model):
-        return model
-    if isinstance(model, (str, Path)):
-        return _load(model)
-    return load_model(model)  # which says what is wrong with it
+# ---- one kind of thing each ----------------------------------------------------------------------
+
+
+class _Planned:
+    """What is going to be done to an image."""
+
+    def __init__(self, source: Source, denoiser: Denoiser, options: DenoiseOptions) -> None:
+        self._source, self._overview = source, look_over(source, options.nodata)
+        self.decision = denoiser.decide(self._overview, options)
+        self._planes: list[Samples] = []
+        if options.extra_channels == "denoise":
+            count = source.channels + source.alpha
+            planes = (read_channel(source, channel) for channel in range(count, count + source.extra))
+            plain = replace(options, nodata=None, axes=None, channel_axis=None)
+            results = [denoise_array(denoiser, plane, plain) for plane in planes]
+            if any(each.changed for each in results):
+                self._planes = [each.image for each in results]
+
+    @property
+    def changed(self) -> bool:
+        return self.decision.changed or bool(self._planes)
+
+    def run(self, sink: Sink, progress: Progress | None) -> Decision:
+        sink = WithPlanes(sink, self._planes) if self._planes else sink
+        carry_out(self._source, sink, self._overview, self.decision, progress)
+        return self.decision
+
+
+def read_channel(source: Source, channel: int) -> Samples:
+    """One channel (height, width) of a source."""
+    plane = np.empty((source.height, source.width), source.dtype)
+    for top in range(0, source.height, 256):
+        rows = slice(top, min(top + 256, source.height))
+        plane[rows] = source.read(rows, slice(0, source.width))[..., channel]
+    return plane
+
+
+def _denoise_image(
+    image: Image, denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
+) -> Result[Image]:
+    source = image_source(image)
+    planned = _Planned(source, denoiser, options)
+    if not planned.changed:
+        return Result.of(image.with_samples(image.samples.copy()), [planned.decision])
+    channels = source.channels + source.alpha + source.extra
+    samples = np.empty((source.height, source.width, channels), source.dtype)
+    planned.run(ArraySink(samples), progress)
+    result = image.with_samples(np.ascontiguousarray(samples[..., : source.channels]))
+    if source.extra:
+        result = replace(result, extra_channels=np.ascontiguousarray(samples[..., -source.extra :]))
+    return Result.of(result, [planned.decision])
+
+
+def _denoise_bytes(
+    data: bytes, denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
+) -> Result[bytes]:
+    with closing(open_image(data, max_pixels=options.max_pixels)) as source:
+        planned = _Planned(source, denoiser, options)
+        if not planned.changed:
+            return Result.of(data, [planned.decision])
+        found = find_format(data)
+        with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
+            path = Path(folder, f"image{found.writes_as or found.suffixes[0]}")
+            planned.run(create_file(path, source), progress)
+            return Result.of(path.read_bytes(), [planned.decision])
+
+
+def _denoise_pillow(
+    given: "PilImage", denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
+) -> "Result[PilImage]":
+    from PIL.Image import fromarray
+
+    image = _image_of_pillow(given)
+    result = _denoise_image(image, denoiser, options, progress)
+    if not result.changed:
+        return result.with_image(given.copy())
+    parts = [result.image.samples] if image.alpha is None else [result.image.samples, image.alpha[..., None]]
+    samples = np.concatenate(parts, axis=2)
+    made = fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
+    made.info = dict(given.info)
+    return result.with_image(made)
+
+
+def _image_of_pillow(given: "PilImage") -> Image:
+    if given.mode == "P":
+        given = given.convert("RGBA" if "transparency" in given.info else "RGB")
+    if given.mode not in MODES:
+        raise UsageError(
+            f"An image of Pillow's mode {given.mode} cannot be denoised",
+            f"Convert it to one of {', '.join(MODES)}, as with image.convert('RGB')",
+        )
+    samples = np.atleast_3d(np.asarray(given))
+    alpha = samples[..., -1] if samples.shape[2] in (2, 4) else None
+    return Image(samples=samples if alpha is None else samples[..., :-1], alpha=alpha)
+
+
+def _is_pillow(x: object) -> bool:
+    pillow = sys.modules.get("PIL.Image")  # where nobody has loaded Pillow, there is no image of Pillow
+    return pillow is not None and isinstance(x, pillow.Image)
+
+
+def _array_of(x: Any) -> NDArray[Any]:
+    """An array; what is none is refused by `pellucid.inference.pixels.check_array`."""
+    return x if isinstance(x, np.ndarray) or not hasattr(x, "__array__") else np.asarray(x)
+
+
+def _read_all(stream: Any) -> bytes:
+    data = stream.read()
+    if not isinstance(data, (bytes, bytearray)):
+        raise UsageError(f"The stream gives {type(data).__name__}, not bytes", "Open the file with mode 'rb'")
+    return bytes(data)
+
+
+def _source_of(x: Any, nodata: float | None) -> Source:
+    """The one image that something contains."""
+    if isinstance(x, (str, os.PathLike)):
+        return open_image(x)
+    if isinstance(x, (bytes, bytearray, memoryview)) or hasattr(x, "read"):
+        return open_image(_read_all(x) if hasattr(x, "read") else bytes(x))
+    if isinstance(x, Image) or _is_pillow(x):
+        return image_source(x if isinstance(x, Image) else _image_of_pillow(x))
+    return one_source(_array_of(x), nodata)

@@ -1,4 +1,4 @@
-"""Pixels that are no data: they come back untouched, and no other pixel depends on them."""
+"""Pixels without data: they come back unchanged, and no other pixel depends on them."""
 
 from typing import Any
 
@@ -9,31 +9,30 @@ Mask = NDArray[np.bool_]
 
 
 def valid_pixels(pixels: NDArray[Any], nodata: float | None = None) -> Mask | None:
-    """Find the pixels that hold data.
+    """Find the pixels with data.
 
     Parameters
     ----------
-    pixels : array (h, w) or (h, w, channels), or a masked array of such a shape
+    pixels : array (h, w) or (h, w, channels)
     nodata : float, optional
         The value of a sample that means "no data", such as -9999. NaN means it always.
 
     Returns
     -------
     bool array (h, w) or None
-        False where a sample is masked, NaN or, in floats, `nodata`; in integers, where `nodata` may be a
-        colour's value too, where all samples are `nodata`. None when all pixels hold data.
+        False where a sample is NaN or, in floats, `nodata`; in integers, where `nodata` may be a colour's
+        value too, where all samples are `nodata`. None when all pixels have data.
     """
-    view = np.ma.getdata(pixels).reshape(*pixels.shape[:2], -1)
-    invalid = np.zeros(view.shape[:2], np.bool_)
-    if np.ma.isMaskedArray(pixels):
-        invalid |= np.ma.getmaskarray(pixels).reshape(view.shape).any(axis=2)
-    if view.dtype.kind == "f":
-        invalid |= np.isnan(view).any(axis=2)
+    if pixels.dtype.kind == "u" and nodata is None:
+        return None
+    view = pixels.reshape(*pixels.shape[:2], -1)
+    if view.dtype.kind == "u":
+        invalid = (view == nodata).all(axis=2)
+    else:
+        invalid = np.isnan(view).any(axis=2)
         if nodata is not None:
             invalid |= (view == view.dtype.type(nodata)).any(axis=2)
-    elif nodata is not None:
-        invalid |= (view == nodata).all(axis=2)
-    return ~invalid if invalid.any() else None
+    return None if not invalid.any() else ~invalid
 
 
 def fill(pixels: NDArray[Any], valid: Mask) -> NDArray[Any]:
@@ -43,12 +42,12 @@ def fill(pixels: NDArray[Any], valid: Mask) -> NDArray[Any]:
     ----------
     pixels : array (h, w) or (h, w, channels)
     valid : bool array (h, w)
-        At least one pixel is True.
 
     Returns
     -------
     array
-        Of the same shape and dtype; valid pixels are unchanged, and the others depend on these alone.
+        Of the same shape and dtype; valid pixels are unchanged, and the others depend on these alone. Without
+        valid pixels all are 0.
 
     References
     ----------

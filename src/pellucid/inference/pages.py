@@ -5,105 +5,108 @@ their darkness stays: where a brown stain goes, its brown goes with it.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.pixels import luma_of
+from pellucid.inference.denoiser import Decision
+from pellucid.inference.model import Model
+from pellucid.inference.overview import Overview
 from pellucid.inference.session import Session
-from pellucid.inference.tiling import plan, run_tiled
-from pellucid.io.image import from_float, to_float
+from pellucid.inference.stream import Work, luma_of
+from pellucid.inference.tiling import pad_to
+from pellucid.options import DenoiseOptions
 
-Pixels = NDArray[np.float32]
-Look = Literal["keep", "white"]
-"""``keep`` makes the paper even in the page's own tone, ``white`` makes it white."""
-
-LARGEST_TILE = 1088  # pixels a side
+Page = NDArray[np.float32]
 
 UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
+
+CLEAN = "the page is clean"
+
+TRIED = 512
+"""Pixels a side of the part in the middle on which it is tried how much would be removed."""
 
 VIVID = 0.3
 """Colours stronger than this, largest minus smallest channel, are marks: they stay though they are light."""
 
 
-def clean_page(
-    session: Session,
-    colour: NDArray[Any],
-    look: Look = "keep",
-    progress: Callable[[int, int], None] | None = None,
-) -> NDArray[Any] | None:
-    """Clean a page.
+class PageModel(Model):
+    """A network for pages in grey, which serves colour too.
+
+    Parameters
+    ----------
+    name, files, options
+        As for `Model`.
+    """
+
+    def __init__(self, name: str, files: dict[int, Path], **options: Any) -> None:
+        super().__init__(name, files, **options)
+        self.channels = (1, 3)
+
+    def session_for(self, channels: int) -> Session:
+        """The network, the same for all pages."""
+        return self._open(1)
+
+    def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
+        """Make the paper even or white; leave a clean page unchanged."""
+        run = cleaner(self._open(1), paper_tone(image), white=options.paper == "white")
+        centre = image.centre[
+            tuple(slice(max(0, each - TRIED) // 2, None) for each in image.centre.shape[:2])
+        ]
+        centre = centre[:TRIED, :TRIED]
+        removed = float(np.sqrt(np.mean((run(centre) - centre) ** 2)))
+        if removed < UNCHANGED or max(options.strengths) == 0:
+            return Decision(self.name, removed, CLEAN)
+        return Decision(self.name, removed, work=Work(self._tiles(image, 0), run, options.strengths))
+
+
+def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Callable[[Page], Page]:
+    """The network as a function of pages to clean ones.
 
     Parameters
     ----------
     session : Session
-        A network for pages in grey.
-    colour : array (h, w, 1 or 3)
-        uint8, uint16, float32 or float64.
-    look : str
-        ``keep`` or ``white``.
-    progress : function of (done, total), optional
+    tone : array (1,) or (3,)
+        Of the paper.
+    white : bool
+        Whether the paper becomes white, else even in its own tone.
 
     Returns
     -------
-    array of the same shape and dtype, or None
-        None where the page needs nothing.
+    function of a float32 array (h, w, 1 or 3) to the same
     """
-    tone = paper_tone(to_float(_thinned(colour)))
-    brightness = float(np.mean(luma_of(tone))) if len(tone) == 3 else float(tone[0])
-    paper = np.float32(1.0 if look == "white" else brightness)
-    balance = brightness / tone  # makes the paper grey
-    tint = np.ones_like(tone) if look == "white" else 1 / balance
-    out = np.empty_like(colour)
-    squares = 0.0
+    brightness = float(luma_of(tone[None, None])[0, 0, 0]) if len(tone) == 3 else float(tone[0])
+    paper, stride = np.float32(1.0 if white else brightness), session.card.stride
+    tint = tone / np.float32(brightness)  # the paper's colour, of brightness 1
 
-    def read(rows: slice, columns: slice) -> Pixels:
-        return to_float(colour[rows, columns])
+    def clean_grey(grey: Page) -> Page:
+        height, width = grey.shape[:2]
+        padded = pad_to(grey, (-(-height // stride) * stride, -(-width // stride) * stride))
+        return session.run(padded, float(paper))[:height, :width]
 
-    def run(tile: Pixels) -> Pixels:
-        if tile.shape[2] == 1:
-            return session.run(tile, float(paper))
-        page = tile * balance
-        grey = luma_of(page)
-        clean = session.run(grey, float(paper))
-        kept = ((paper - clean) / np.maximum(brightness - grey, 0.02)).clip(0, 1)
-        marks = ((np.ptp(page, axis=2, keepdims=True) - VIVID) * 5).clip(0, 1)
-        kept = np.maximum(kept, marks)
-        cleaned = clean + kept * (page - grey)
-        return np.asarray((cleaned + marks * (page - cleaned)) * tint, np.float32)
+    def clean_colour(page: Page) -> Page:
+        balanced = page / tint
+        grey = luma_of(balanced)
+        clean = clean_grey(grey)
+        kept = ((paper - clean) / np.maximum(brightness - grey, 0.02)).clip(0, 1)  # of the darkness
+        marks = ((np.ptp(balanced, axis=2, keepdims=True) - VIVID) * 5).clip(0, 1)
+        result = clean + np.maximum(kept, marks) * (balanced - grey)
+        result = result + marks * (balanced - result)
+        return np.asarray(result if white else result * tint, np.float32)
 
-    def write(rows: slice, columns: slice, noisy: Pixels, clean: Pixels) -> None:
-        nonlocal squares
-        squares += float(np.square(clean - noisy).sum(dtype=np.float64))
-        out[rows, columns] = from_float(clean, out.dtype)
-
-    height, width = colour.shape[:2]
-    card = session.card
-    tiles = plan(height, width, stride=card.stride, halo=card.overlap, largest=LARGEST_TILE)
-    run_tiled(tiles, read, run, write, progress)
-    return out if (squares / colour.size) ** 0.5 >= UNCHANGED else None
+    return clean_grey if len(tone) == 1 else clean_colour
 
 
-def paper_tone(page: Pixels) -> NDArray[np.float32]:
-    """The tone of the paper, one value for each channel: the most frequent brightness of the lighter half.
-
-    Parameters
-    ----------
-    page : float32 array (h, w, 1 or 3), 0 to 1
-    """
-    grey = (luma_of(page) if page.shape[2] == 3 else page)[..., 0]
+def paper_tone(image: Overview) -> NDArray[np.float32]:
+    """The tone of the paper, one value for each channel: the most frequent brightness of the lighter half."""
+    tiles = np.moveaxis(image.tiles, 1, -1).reshape(-1, image.channels)  # (n, c, h, w) -> (pixels, c)
+    pixels = np.concatenate([tiles, image.centre[::4, ::4].reshape(-1, image.channels)])
+    grey = luma_of(pixels[None])[0, :, 0] if image.channels == 3 else pixels[:, 0]
     light = grey >= np.median(grey)
     counts, edges = np.histogram(grey[light], bins=128, range=(0, 1))
-    smooth = np.convolve(counts, np.hanning(9), mode="same")
-    mode = edges[int(np.argmax(smooth))] + 1 / 256
+    mode = edges[int(np.argmax(np.convolve(counts, np.hanning(9), mode="same")))] + 1 / 256
     near = light & (abs(grey - mode) <= 4 / 128)
-    chosen = page[near] if near.any() else page[light]
-    return np.asarray(np.median(chosen, axis=0).clip(0.1, 1.0), np.float32)
-
-
-def _thinned(colour: NDArray[Any]) -> NDArray[Any]:
-    """At most about a million pixels of a page, every so many."""
-    step = max(1, round((colour.shape[0] * colour.shape[1] / 1e6) ** 0.5))
-    return colour[::step, ::step]
+    return np.asarray(np.median(pixels[near if near.any() else light], axis=0).clip(0.1, 1), np.float32)

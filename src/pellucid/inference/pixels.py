@@ -1,24 +1,27 @@
-"""Which arrays are images, and how two of them blend."""
+"""Which arrays are images, and the images of a stack one by one."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
-from pellucid.inference.masked import Mask, fill, valid_pixels
-from pellucid.io.image import SAMPLE_TYPES
-from pellucid.noise.jpeg import YCBCR
+from pellucid.io.image import SAMPLE_TYPES, Samples
+from pellucid.io.source import ArraySource
+
+COLOUR_AXES = "SC"
+SHAPES = "(h, w), (h, w, 1), (h, w, 3) or (h, w, 4)"
 
 
-def check_array(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Give an array that is an image as (h, w, channels).
+def check_array(pixels: object) -> NDArray[Any]:
+    """Refuse what is no array of samples.
 
     Raises
     ------
     UsageError
-        For a wrong type, shape or dtype.
+        For another type or dtype.
     """
     if not isinstance(pixels, np.ndarray) or isinstance(pixels, np.matrix):  # which stays flat
         raise UsageError(
@@ -29,122 +32,141 @@ def check_array(pixels: NDArray[Any]) -> NDArray[Any]:
         raise UsageError(
             f"Expected an image array, got one of {pixels.dtype.name}", f"Give {', '.join(SAMPLE_TYPES)}"
         )
-    view = pixels[..., None] if pixels.ndim == 2 else pixels
-    if view.ndim != 3 or view.shape[2] not in (1, 3, 4) or 0 in view.shape:
-        raise UsageError(
-            f"Expected an image array, got one of shape {pixels.shape}",
-            "Give (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), with at least one pixel",
-        )
-    return view
+    return pixels
 
 
-def check_values(colour: NDArray[Any]) -> None:
-    """Refuse values that no image has.
-
-    Raises
-    ------
-    InputError
-        For values that are not finite, or too large.
-    """
-    if colour.dtype.kind == "f":
-        largest = float(np.abs(colour).max())  # NaN and infinity included
-        if not largest < 1e30:
-            raise InputError(
-                "The image has infinity or values beyond 1e30",
-                "Replace them first, for instance with numpy.nan_to_num",
-            )
-
-
-@dataclass(frozen=True)
-class Planes:
-    """An array that is an image, and its parts.
+def view_images(pixels: NDArray[Any], axes: str | None = None, channel_axis: int | None = None) -> Samples:
+    """View an array as images: (..., height, width, samples).
 
     Parameters
     ----------
     pixels : array
-        As it was given.
-    view : array (h, w, c)
-        The same, with an axis for the channels and without a mask.
-    colour : array (h, w, 1 or 3)
-        What a network sees: without alpha, as grey where red, green and blue are equal, and with what is no
-        image filled smoothly.
-    valid : bool array (h, w), optional
-        Where there is image; None: everywhere. Elsewhere it is transparent, masked, NaN or no data.
+    axes, channel_axis
+        As in `pellucid.DenoiseOptions`.
+
+    Raises
+    ------
+    UsageError
+        When the axes do not fit the array, or cannot be known without being named.
     """
+    if axes is None:
+        axes = _default_axes(pixels, channel_axis)
+    axes = axes.upper()
+    if len(axes) != pixels.ndim or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
+        raise UsageError(
+            f"axes={axes!r} does not fit an array of shape {pixels.shape}",
+            "Give one letter for each axis, Y and X among them, each once",
+        )
+    samples = [axes.index(each) for each in COLOUR_AXES if each in axes]
+    if len(samples) > 1:
+        raise UsageError(f"axes={axes!r} has two axes of colours", "Give S or C, not both")
+    view = pixels if samples else pixels[..., None]
+    last = [axes.index("Y"), axes.index("X"), samples[0] if samples else pixels.ndim]
+    view = np.moveaxis(view, last, [-3, -2, -1])
+    if view.shape[-1] not in (1, 3, 4) or 0 in view.shape:
+        raise UsageError(
+            f"Expected an image array, got one of shape {pixels.shape} with {view.shape[-1]} samples a pixel",
+            "Colours have 1, 3 or 4 samples; name an axis of separate images by another letter, as axes='YXK'"
+            if view.shape[-1] not in (0, 1, 3, 4)
+            else f"Give {SHAPES}, with at least one pixel",
+        )
+    return view
 
-    pixels: NDArray[Any]
-    view: NDArray[Any]
-    colour: NDArray[Any]
-    valid: Mask | None = None
 
-    @classmethod
-    def of(cls, pixels: NDArray[Any], nodata: float | None = None, alpha: NDArray[Any] | None = None) -> Self:
-        """Check an array, and take it apart.
-
-        Parameters
-        ----------
-        pixels : array or masked array
-            See `pellucid.denoise`.
-        nodata : float, optional
-            The value that means "no data".
-        alpha : array (h, w), optional
-            Where it is 0, there is no image.
-
-        Raises
-        ------
-        UsageError
-            For a wrong type, shape or dtype.
-        InputError
-            For infinite values, or where no pixel has data.
-        """
-        view = check_array(np.ma.getdata(pixels) if np.ma.isMaskedArray(pixels) else pixels)
-        valid = valid_pixels(pixels, nodata)
-        if valid is not None and not valid.any():
-            raise InputError(
-                "No pixel holds data: all are NaN, masked, or the no-data value", "Give an image"
+def _default_axes(pixels: NDArray[Any], channel_axis: int | None) -> str:
+    """YX, or YXS where the last axis is as long as a colour's and nothing else is said."""
+    ndim = pixels.ndim
+    if channel_axis is not None:
+        if ndim < 3 or not -ndim <= channel_axis < ndim:
+            raise UsageError(
+                f"channel_axis={channel_axis} does not fit an array of shape {pixels.shape}",
+                "Give the number of the axis of the colours",
             )
-        alpha = view[..., 3] if view.shape[2] == 4 else alpha
-        if alpha is not None and not alpha.all() and alpha.any():
-            valid = alpha > 0 if valid is None else valid & (alpha > 0)
-        colour = view[..., :3]
-        if valid is not None:
-            colour = fill(colour, valid)
-        check_values(colour)
-        return cls(pixels, view, colour[..., :1] if is_grey(colour) else colour, valid)
-
-    def like(self, view: NDArray[Any]) -> NDArray[Any]:
-        """Give an array (h, w, c) the shape of the one that was given, and what is no image as it was."""
-        if self.valid is not None:
-            np.copyto(view, self.view, where=~self.valid[..., None])
-        result = view.reshape(self.pixels.shape)
-        if np.ma.isMaskedArray(self.pixels):
-            return np.ma.array(result, mask=np.ma.getmask(self.pixels))
-        return result
-
-
-def is_grey(colour: NDArray[Any]) -> bool:
-    """Whether red, green and blue are equal everywhere; looks at the first rows before all."""
-    return colour.shape[2] == 3 and all(
-        np.array_equal(part[..., 0], part[..., k]) for part in (colour[:8], colour) for k in (1, 2)
+        letters = list("ABDEFGHIJKLMN"[: ndim - 3] + "YX")
+        letters.insert(channel_axis % ndim, "S")
+        return "".join(letters)
+    if ndim == 2:
+        return "YX"
+    if ndim == 3 and pixels.shape[2] in (1, 3, 4):
+        return "YXS"
+    example = {3: "'SYX' for colours first or 'ZYX' for a stack", 4: "'NYXS' or 'TZYX'"}
+    raise UsageError(
+        f"Expected an image array, got one of shape {pixels.shape}",
+        f"Give {SHAPES}, with at least one pixel, or name the axes"
+        + (f" with axes={example[ndim]}" if ndim in example else ""),
     )
 
 
-def blend(
-    noisy: NDArray[np.float32], clean: NDArray[np.float32], luma: float, chroma: float
-) -> NDArray[np.float32]:
-    """Take away the named shares, at most all, of the noise in luma and in chroma."""
-    luma, chroma = min(luma, 1.0), min(chroma, 1.0)
-    if luma == chroma == 1:
-        return clean
-    change = clean - noisy
-    if luma == chroma or noisy.shape[2] == 1:
-        return noisy + np.float32(luma) * change
-    grey = luma_of(change)
-    result: NDArray[np.float32] = noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
-    return result
+def one_source(pixels: NDArray[Any], nodata: float | None = None) -> ArraySource:
+    """The source of an array that is one image.
+
+    Raises
+    ------
+    UsageError
+        For other arrays.
+    """
+    ((source, _),) = Images(pixels, nodata=nodata)
+    return source
 
 
-def luma_of(change: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What of a change (h, w, 3) changes luma alone: (h, w, 1), the same for all channels."""
-    luma: NDArray[np.float32] = (change @ YCBCR[0])[..., None]
-    return luma
+class Images:
+    """The images of an array, and the array of the results.
+
+    Parameters
+    ----------
+    pixels : array or masked array
+    axes, channel_axis, nodata
+        As in `pellucid.DenoiseOptions`.
+
+    Raises
+    ------
+    UsageError
+        For arrays that are no images.
+    InputError
+        When all pixels are masked.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[Any],
+        axes: str | None = None,
+        channel_axis: int | None = None,
+        nodata: float | None = None,
+    ) -> None:
+        self._given = pixels
+        data = check_array(np.ma.getdata(pixels) if np.ma.isMaskedArray(pixels) else pixels)
+        self._view, self._nodata = view_images(data, axes, channel_axis), nodata
+        self._mask: NDArray[np.bool_] | None = None
+        if np.ma.isMaskedArray(pixels) and np.ma.is_masked(pixels):
+            mask = view_images(np.ma.getmaskarray(pixels), axes, channel_axis)
+            self._mask = np.asarray(mask.any(axis=-1))
+        self._out = np.array(data, order="K")
+        self._targets = view_images(self._out, axes, channel_axis)
+
+    def __iter__(self) -> Iterator[tuple[ArraySource, Samples]]:
+        """Each image as a source, and the part of the result that its colours go into."""
+        for index in np.ndindex(self._view.shape[:-3]):
+            view = self._view[index]
+            colours = view.shape[2] - (view.shape[2] == 4)
+            if self._mask is not None:
+                view = self._hidden(view, self._mask[index])
+            source = ArraySource(view, alpha=view.shape[2] > colours, nodata=self._nodata)
+            yield source, self._targets[index][..., :colours]
+
+    def __len__(self) -> int:
+        return math.prod(self._view.shape[:-3])
+
+    @property
+    def result(self) -> NDArray[Any]:
+        """The array of the results; masked where the input was."""
+        if np.ma.isMaskedArray(self._given):
+            return np.ma.array(self._out, mask=np.ma.getmask(self._given))
+        return self._out
+
+    def _hidden(self, view: Samples, mask: NDArray[np.bool_]) -> Samples:
+        """The image with an alpha that is 0 where it is masked."""
+        if mask.all():
+            raise InputError("No pixel has data: all are masked", "Give an image")
+        opaque = view.dtype.type(1)
+        alpha = view[..., 3] if view.shape[2] == 4 and view[..., 3].any() else opaque
+        return np.dstack([view[..., :3], np.where(mask, 0, alpha).astype(view.dtype)])

@@ -13,7 +13,7 @@ variance-stabilization approach. IEEE International Symposium on Biomedical Imag
 
 import functools
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -22,9 +22,14 @@ from numpy.typing import NDArray
 from pellucid.errors import UsageError
 from pellucid.metrics.sigma import HIGH_PASS, NORMAL_MEDIAN
 from pellucid.noise.base import Noise
-from pellucid.noise.sensor import Poisson, PoissonGaussian, Rician
+from pellucid.noise.registry import parse_noise
+from pellucid.noise.sensor import Gaussian, Poisson, PoissonGaussian, Rician
 
 Array = NDArray[np.float64]
+
+HIGHEST_SIGMA = 75 / 255
+"""Networks for white noise are trained up to this level. They have no biases, so that a smaller scale of an
+image changes nothing but its scale."""
 
 SHIFT = 0.3  # photons; Anscombe's 3/8 leaves a variance of 0.92 at 2 photons, this one stays in 0.97 to 1.03
 MANY = 64  # photons from which their distribution is as good as normal
@@ -228,6 +233,72 @@ def stabiliser_of(noise: Noise) -> Stabiliser | None:
     if isinstance(noise, Rician):
         return Rice(noise.sigma)
     return None
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """The noise that a network removes.
+
+    Parameters
+    ----------
+    level : float
+        Standard deviation, 0 to 1; of signal-dependent noise, a typical one.
+    stabiliser : Stabiliser, optional
+        For noise that depends on the signal: the network sees the transformed image.
+    """
+
+    level: float
+    stabiliser: Stabiliser | None = None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A stabiliser, and the range of the transformed image, which a network sees as 0 to 1."""
+
+    stabiliser: Stabiliser
+    low: float
+    sigma: float  # of the noise on that scale
+
+    @classmethod
+    def of(cls, stabiliser: Stabiliser, ends: NDArray[np.float32]) -> Self:
+        """Find the range from the smallest and the largest pixels (2, c): transforms are monotone."""
+        stable = stabiliser.forward(ends[None])
+        low, high = float(stable.min()), float(stable.max())
+        return cls(stabiliser, low, min(1 / max(high - low, 1e-6), HIGHEST_SIGMA))
+
+    def forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pixels (h, w, c) to what the network sees."""
+        return (self.stabiliser.forward(pixels) - np.float32(self.low)) * np.float32(self.sigma)
+
+    def inverse(self, denoised: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network gives to pixels (h, w, c)."""
+        return self.stabiliser.inverse(denoised / np.float32(self.sigma) + np.float32(self.low))
+
+
+def deviation_at(stabiliser: Stabiliser, brightness: float) -> float:
+    """The standard deviation of the noise there: one over the slope of the transform."""
+    low, high = stabiliser.forward(np.array([[[brightness - 0.005]], [[brightness + 0.005]]], np.float32))
+    return float(abs(0.01 / (high - low)[0, 0]))
+
+
+def treatment_for(noise: str | Noise) -> Treatment:
+    """The treatment for a noise whose parameters are given.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be read, or is no noise of a sensor or of MRI.
+    """
+    noise = parse_noise(noise) if isinstance(noise, str) else noise
+    stabiliser = stabiliser_of(noise)
+    if stabiliser is not None:
+        return Treatment(deviation_at(stabiliser, 0.5), stabiliser)
+    if isinstance(noise, Gaussian) and not noise.ranges:
+        return Treatment(noise.sigma)
+    raise UsageError(
+        f"{noise} cannot be given to a network",
+        "Give gaussian, poisson, poisson-gaussian or rician noise with one value for each parameter",
+    )
 
 
 def rice_sigma(image: NDArray[Any]) -> float:

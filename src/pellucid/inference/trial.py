@@ -1,57 +1,60 @@
 """Trying a network on a few crops of an image, before all of it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pellucid.io.image import to_float
+from pellucid.inference.survey import Window
 
 CROP = 64  # pixels a side of a crop
 SHARE = 0.08  # of the image's area that a trial sees ...
 GRID = 3  # ... in at most so many crops across and down
-BLOCK = 8  # pixels a side of the blocks whose flatness is looked at
+BLOCK = 8  # pixels a side of the blocks that are flat or not
 
 Crop = NDArray[np.float32]
 
 
-def removed_level(colour: NDArray[Any], denoise: Callable[[Crop], Crop]) -> float:
+def crop_windows(height: int, width: int) -> list[Window]:
+    """Rows and columns of a few crops of an image, on an even grid."""
+    height, width = max(height, CROP), max(width, CROP)
+    count = min(GRID, round((SHARE * height * width) ** 0.5 / CROP)) or 1
+    places = np.linspace(0, 1, count + 2)[1:-1]  # not the borders, where frames and vignettes are
+    rows, columns = (np.unique((places * (extent - CROP)).round().astype(int)) for extent in (height, width))
+    return [(slice(row, row + CROP), slice(column, column + CROP)) for row in rows for column in columns]
+
+
+def stack_crops(pixels: list[Crop]) -> NDArray[np.float32]:
+    """Crops (h, w, c) as an array (n, 64, 64, c); small ones are mirrored, those of one colour left out."""
+    height, width = pixels[0].shape[:2]
+    small = [(0, 0), (0, CROP - height), (0, CROP - width), (0, 0)]
+    crops = np.pad(np.stack(pixels), small, mode="symmetric")
+    informative: NDArray[np.float32] = crops[np.ptp(crops, axis=(1, 2, 3)) > 0]
+    return informative
+
+
+def removed_level(crops: NDArray[np.float32], denoise: Callable[[Crop], Crop]) -> float:
     """How much noise a network would remove from an image.
 
     Parameters
     ----------
-    colour : array (h, w, 1 or 3)
+    crops : float32 array (n, 64, 64, 1 or 3)
+        As `stack_crops` gives them.
     denoise : function of a float32 array (h, w, 1 or 3) to the same
         The network.
 
     Returns
     -------
     float
-        Root mean square of what it removes from a few crops, where they are not flat, 0 to 1.
+        Root mean square of what it removes from the crops, where they are not flat, 0 to 1.
     """
-    crops = informative_crops(colour)
     if not len(crops):
         return 0.0
     removed = np.stack([denoise(crop) - crop for crop in crops])  # (n, h, w, c)
     squares = _blocks(removed**2).mean(axis=(2, 4, 5))
     squares = squares[_textured(crops)]
     return float(np.sqrt(squares.mean())) if squares.size else 0.0
-
-
-def informative_crops(colour: NDArray[Any]) -> NDArray[np.float32]:
-    """Crops (n, 64, 64, c) of an image (h, w, c), float32, on an even grid; none of one colour."""
-    small = [(0, max(0, CROP - extent)) for extent in colour.shape[:2]]
-    if any(after for _, after in small):
-        colour = np.pad(colour, (*small, (0, 0)), mode="symmetric")
-    count = min(GRID, round((SHARE * colour[..., 0].size) ** 0.5 / CROP)) or 1
-    places = np.linspace(0, 1, count + 2)[1:-1]  # not the borders, where frames and vignettes are
-    rows, columns = (np.unique((places * (extent - CROP)).round().astype(int)) for extent in colour.shape[:2])
-    crops = [colour[row : row + CROP, column : column + CROP] for row in rows for column in columns]
-    pixels = to_float(np.stack(crops))
-    informative: NDArray[np.float32] = pixels[np.ptp(pixels, axis=(1, 2, 3)) > 0]
-    return informative
 
 
 def _textured(crops: NDArray[np.float32]) -> NDArray[np.bool_]:

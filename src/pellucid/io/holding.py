@@ -9,7 +9,13 @@ from pellucid.io.promises import without_promises
 from pellucid.io.source import Source
 from pellucid.io.vips import is_srgb
 
-_LABELS = {"exif": "EXIF", "xmp": "XMP", "iptc": "IPTC data", "nodata": 'value that means "no data"'}
+_LABELS = {
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "iptc": "IPTC data",
+    "resolution": "resolution",
+    "nodata": 'value that means "no data"',
+}
 
 
 def problem_of(found: Format, like: Source) -> str | None:

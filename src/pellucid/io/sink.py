@@ -2,15 +2,14 @@
 
 from typing import Protocol
 
-import numpy as np
-
-from pellucid.io.source import Samples, Source
+from pellucid.io.image import Samples
 
 
 class Sink(Protocol):
     """Takes the rows of an image from top to bottom; what it made appears with `commit`, or never.
 
-    It is made for a `Source` whose size, channels, dtype, metadata and encoding it keeps as far as it can.
+    It is made for a `pellucid.io.source.Source`, whose size, channels, dtype, metadata and encoding it keeps
+    as far as it can.
     """
 
     def write(self, rows: Samples) -> None:
@@ -30,21 +29,20 @@ class Sink(Protocol):
 
 
 class ArraySink:
-    """An array (height, width, channels + alpha + extra) that is filled from the top."""
+    """An array (height, width, n) that is filled from the top with the first n channels."""
 
-    def __init__(self, like: Source) -> None:
-        channels = like.channels + like.alpha + like.extra
-        self.samples: Samples = np.empty((like.height, like.width, channels), like.dtype)
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
         self._filled = 0
 
     def write(self, rows: Samples) -> None:
         """Copy the next rows (n, width, channels)."""
-        self.samples[self._filled : self._filled + len(rows)] = rows
+        self._samples[self._filled : self._filled + len(rows)] = rows[..., : self._samples.shape[2]]
         self._filled += len(rows)
 
     def commit(self) -> None:
         """Check that no row is missing."""
-        assert self._filled == len(self.samples), "rows are missing"
+        assert self._filled == len(self._samples), "rows are missing"
 
     def abort(self) -> None:
-        """Leave nothing behind."""
+        """Do nothing."""

@@ -1,14 +1,10 @@
 """Where samples come from: a file that is decoded piece by piece, or an array."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from pellucid.io.image import Encoding, Metadata
-
-Samples = NDArray[Any]
+from pellucid.io.image import Encoding, Metadata, Samples
 
 
 class Source(Protocol):
@@ -42,8 +38,8 @@ class Source(Protocol):
     extra: int
     dtype: np.dtype[Any]
     nodata: float | None
-    metadata: "Metadata"
-    encoding: "Encoding"
+    metadata: Metadata
+    encoding: Encoding
 
     def read(self, rows: slice, columns: slice) -> Samples:
         """Decode a region (height, width, channels + alpha + extra).
@@ -86,18 +82,18 @@ class ArraySource:
         alpha: bool = False,
         extra: int = 0,
         nodata: float | None = None,
-        metadata: "Metadata | None" = None,
-        encoding: "Encoding | None" = None,
+        metadata: Metadata | None = None,
+        encoding: Encoding | None = None,
     ) -> None:
-        self.samples, self.name, self.alpha, self.extra, self.nodata = samples, name, alpha, extra, nodata
+        self._samples, self.name, self.alpha, self.extra, self.nodata = samples, name, alpha, extra, nodata
         self.height, self.width, channels = samples.shape
         self.channels = channels - alpha - extra
-        self.dtype = samples.dtype
-        self.metadata, self.encoding = metadata, encoding
+        self.dtype = samples.dtype.newbyteorder("=")
+        self.metadata, self.encoding = metadata or Metadata(), encoding or Encoding()
 
     def read(self, rows: slice, columns: slice) -> Samples:
-        """Give a view of a region."""
-        return self.samples[rows, columns]
+        """Give a region, in the machine's byte order: a view where that is possible."""
+        return self._samples[rows, columns].astype(self.dtype, copy=False)
 
     def close(self) -> None:
         """Do nothing."""

@@ -168,6 +168,10 @@ def receptive_radius(network: Network, family: Family, channels: int) -> int:
     alike, so that a strip of few rows is enough.
     """
     network, stride = copy.deepcopy(network).double(), network.stride
+    network.train()  # then pixels outside 0 to 1 keep a gradient
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.eval()
     with torch.no_grad():
         for weight in network.parameters():
             # Biases are small, so that no pixel is above white, where it would be cut off.

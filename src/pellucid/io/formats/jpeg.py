@@ -254,7 +254,7 @@ JPEG = Format(
     grey_profile=True,
     lossless="no",
     longest=65_500,  # libjpeg's limit
-    carries=frozenset({"icc", "exif", "xmp", "iptc"}),
+    carries=frozenset({"icc", "resolution", "exif", "xmp", "iptc"}),
     extras=(JpegSegments, JpegTrailer, PhotoshopResources),
     largest={"exif": _SEGMENT - 6, "xmp": _SEGMENT - len(_XMP)},
 )

@@ -1,0 +1,151 @@
+"""From the levels of blocks to the noise of a sensor, ``variance = gain * brightness + offset``.
+
+References
+----------
+A. Foi and others: Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data. IEEE
+Transactions on Image Processing 17 (2008).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.inference.survey import BLOCK
+from pellucid.noise.jpeg import YCBCR
+
+Array = NDArray[np.float32]
+
+EPSILON = 0.5 / 255  # as in training: levels far below this are equal
+BINS = 24
+
+ALIKE = 1.15
+"""Channels whose levels are within this factor of those of all together have one line."""
+
+PATCH, PATCHES = 4, 32  # blocks a side of a patch, and how many patches show the correlation
+
+
+def mean_level(levels: Array, weight: Array) -> float:
+    """The weighted geometric mean of levels (n,)."""
+    return float(np.exp((np.log(levels + EPSILON) * weight).sum() / weight.sum()) - EPSILON)
+
+
+def weighted_range(values: Array, weight: Array) -> tuple[float, float]:
+    """The weighted quantiles 0.05 and 0.95."""
+    order = np.argsort(values)
+    share = np.cumsum(weight[order])
+    low, high = values[order][np.searchsorted(share, np.array([0.05, 0.95]) * share[-1])]
+    return float(low), float(high)
+
+
+def fit_channels(brightness: Array, levels: Array, weight: Array) -> list[tuple[float, float]]:
+    """Gain and offset of each channel, for blocks (c, n): of all channels together where these are alike.
+
+    The channels of an image cover different ranges of brightness, so that one line is surer than three.
+    """
+    channels = len(levels)
+    lines = [fit(bright, each, weight) for bright, each in zip(brightness, levels, strict=True)]
+    if channels == 1:
+        return lines
+    gain, offset = fit(brightness.ravel(), levels.ravel(), np.tile(weight, channels))
+    for bright, each in zip(brightness, levels, strict=True):
+        shift = np.log(each + EPSILON) - 0.5 * np.log(np.maximum(gain * bright + offset, EPSILON**2))
+        if abs(float((shift * weight).sum() / weight.sum())) > np.log(ALIKE):
+            return lines
+    return [(gain, offset)] * channels
+
+
+def fit(brightness: Array, levels: Array, weight: Array) -> tuple[float, float]:
+    """Gain and offset of ``variance = gain * brightness + offset``, both for blocks (n,).
+
+    Least squares of relative errors over bins of brightness, reweighted by the variance that was found; the
+    gain is at least 0.
+    """
+    bright, variance, share = binned(brightness, levels, weight)
+    line = variance
+    gain, offset = 0.0, 0.0
+    for _ in range(6):
+        certain = share / np.maximum(line, 1e-10) ** 2
+        centre = (certain * bright).sum() / certain.sum()
+        mean = (certain * variance).sum() / certain.sum()
+        spread = (certain * (bright - centre) ** 2).sum()
+        slope = (certain * (bright - centre) * (variance - mean)).sum() / spread if spread > 0 else 0.0
+        gain = max(0.0, float(slope))
+        offset = float(mean - gain * centre)
+        line = np.maximum(gain * bright + offset, 1e-3 * variance.mean())
+    return gain, offset
+
+
+def binned(
+    brightness: Array, levels: Array, weight: Array
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Brightness, variance and share of bins of equal weight."""
+    order = np.argsort(brightness)
+    weight = weight[order].astype(np.float64)
+    share = np.cumsum(weight)
+    begins = np.unique(np.searchsorted(share, np.linspace(0, share[-1], BINS, endpoint=False)))
+    begins = begins[begins < len(order)]
+    total = np.add.reduceat(weight, begins)
+    bright = np.add.reduceat(brightness[order] * weight, begins) / total
+    logs = np.add.reduceat(np.log(levels[order] + 1e-4) * weight, begins) / total
+    return bright, np.exp(2 * logs), total / total.sum()
+
+
+def curve(brightness: Array, levels: Array, weight: Array) -> tuple[tuple[float, float], ...]:
+    """Brightness and level of bins of equal weight, darkest first."""
+    bright, variance, _ = binned(brightness, levels, weight)
+    return tuple(zip(bright.tolist(), np.sqrt(variance).tolist(), strict=True))
+
+
+def residuals(tiles: Array, weight: Array) -> tuple[float, float, float, float]:
+    """How the noise correlates, in the patches of 16 x 16 pixels where it can be seen best.
+
+    Parameters
+    ----------
+    tiles : float32 array (n, c, rows, columns)
+    weight : float32 array (n, rows / 4, columns / 4)
+        Of the blocks; 0 for those that do not count.
+
+    Returns
+    -------
+    neighbours, channels : float
+        Correlation of the noise of adjacent pixels, and of the channels; NaN where there is none.
+    luma, chroma : float
+        Standard deviations.
+    """
+    n, c, height, width = tiles.shape
+    rows, columns = height // (BLOCK * PATCH), width // (BLOCK * PATCH)
+    weight = weight[:, : rows * PATCH, : columns * PATCH].reshape(n, rows, PATCH, columns, PATCH)
+    certain = weight.min(axis=(2, 4)).ravel()
+    best = np.argsort(-certain)[:PATCHES]
+    best = best[certain[best] > 0]
+    nothing = float("nan")
+    if not len(best):
+        return nothing, nothing, 0.0, 0.0
+    side = BLOCK * PATCH
+    patches = tiles[:, :, : rows * side, : columns * side].reshape(n, c, rows, side, columns, side)
+    patches = patches.transpose(0, 2, 4, 1, 3, 5).reshape(-1, c, side, side)[best]
+    noise = patches - _planes(patches)
+    power = float((noise**2).mean())
+    if power < 1e-12:
+        return nothing, nothing, 0.0, 0.0
+    across = (noise[..., :-1] * noise[..., 1:]).mean()
+    down = (noise[..., :-1, :] * noise[..., 1:, :]).mean()
+    neighbours = float(across + down) / 2 / power
+    if c == 1:
+        return neighbours, nothing, power**0.5, 0.0
+    planes = np.einsum("kc,nchw->nkhw", YCBCR, noise)
+    luma, chroma = (float(np.sqrt((each**2).mean())) for each in (planes[:, 0], planes[:, 1:]))
+    pairs = (noise * noise[:, [1, 2, 0]]).mean()
+    return neighbours, float(pairs) / power, luma, chroma
+
+
+def _planes(patches: Array) -> Array:
+    """The plane that fits each patch (n, c, h, w) best: light and shading that is no noise."""
+    side = patches.shape[-1]
+    ramp = np.linspace(-1, 1, side, dtype=np.float32)
+    ramp /= np.sqrt((ramp**2).sum() * side)
+    across = (patches * ramp).sum(axis=(2, 3), keepdims=True) * ramp
+    down = (patches * ramp[:, None]).sum(axis=(2, 3), keepdims=True) * ramp[:, None]
+    planes: Array = patches.mean(axis=(2, 3), keepdims=True) + across + down
+    return planes

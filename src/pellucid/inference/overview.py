@@ -1,0 +1,187 @@
+"""One pass over an image before it is decided what to do with it: its gaps, its colours, and a few crops."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.errors import InputError
+from pellucid.inference.masked import Mask, fill, valid_pixels
+from pellucid.inference.survey import Array, Window, stack_tiles, tile_windows
+from pellucid.inference.trial import crop_windows, stack_crops
+from pellucid.io.image import Samples, to_float
+from pellucid.io.source import Source
+
+CENTRE = 1024  # pixels a side of the middle part that is kept
+STRIP = 2**24  # bytes that are read at a time
+LARGEST_VALUE = 1e30
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How samples (h, w, channels) become what a network sees.
+
+    Parameters
+    ----------
+    colours : int
+        How many of the channels are colour.
+    grey : bool
+        Whether their values are equal wherever there is image.
+    alpha : bool
+        Whether the next channel is alpha that leaves out a part of the image.
+    nodata : float, optional
+        The value that means "no data".
+    """
+
+    colours: int
+    grey: bool
+    alpha: bool
+    nodata: float | None
+
+    def valid(self, samples: Samples) -> Mask | None:
+        """Where there is image (h, w): pixels that are opaque and have data; None where all are."""
+        valid = valid_pixels(samples[..., : self.colours], self.nodata)
+        if self.alpha and not (opaque := samples[..., self.colours] > 0).all():
+            valid = opaque if valid is None else valid & opaque
+        return valid
+
+    def pixels(self, samples: Samples, valid: Mask | None) -> Array:
+        """The pixels (h, w, 1 or 3), with what is no image filled smoothly."""
+        colour = samples[..., : 1 if self.grey else self.colours]
+        return to_float(colour if valid is None else fill(colour, valid))
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What is known of an image before it is denoised.
+
+    Parameters
+    ----------
+    height, width : int
+    dtype : numpy.dtype
+    row_bytes : int
+        Of all channels.
+    layout : Layout
+    brightest : float
+        The largest pixel of floats, at least 1.
+    tiles : float32 array (n, c, h, w)
+        For the noise analysis.
+    masks : bool array (n, h, w), optional
+        Which of their pixels are image.
+    crops : float32 array (n, 64, 64, c)
+        For trials.
+    centre : float32 array (h, w, c)
+        The middle of the image, at most 1024 x 1024 pixels.
+    """
+
+    height: int
+    width: int
+    dtype: np.dtype[Any]
+    row_bytes: int
+    layout: Layout
+    brightest: float
+    tiles: Array
+    masks: Mask | None
+    crops: Array
+    centre: Array
+
+    @property
+    def channels(self) -> int:
+        """How many the network sees: 1 or 3."""
+        return 1 if self.layout.grey else self.layout.colours
+
+    @property
+    def ends(self) -> NDArray[np.float32]:
+        """The smallest and the largest measured pixels (2, c)."""
+        return np.stack([self.tiles.min(axis=(0, 2, 3)), self.tiles.max(axis=(0, 2, 3))])
+
+
+def look_over(source: Source, nodata: float | None = None, *, use_alpha: bool = True) -> Overview:
+    """Read an image once from top to bottom.
+
+    Parameters
+    ----------
+    source : Source
+    nodata : float, optional
+        In place of what the source says.
+    use_alpha : bool
+        Whether transparent pixels are no image.
+
+    Raises
+    ------
+    InputError
+        For infinite values, or where no pixel has data.
+    """
+    height, width = source.height, source.width
+    nodata = source.nodata if nodata is None else nodata
+    layout = Layout(source.channels, True, source.alpha and use_alpha, nodata)
+    row_bytes = width * (source.channels + source.alpha + source.extra) * source.dtype.itemsize
+    tiles, crops = tile_windows(height, width), crop_windows(height, width)
+    rows, columns = (slice(max(0, (each - CENTRE) // 2), (each + CENTRE) // 2) for each in (height, width))
+    windows = [*tiles, *crops, (rows, columns)]
+    parts: list[list[Samples]] = [[] for _ in windows]
+    largest, has_image, grey = 0.0, False, True
+    step = max(16, STRIP // row_bytes)
+    for top in range(0, height, step):
+        strip = source.read(slice(top, min(top + step, height)), slice(0, width))
+        for part, window in zip(parts, windows, strict=True):
+            part.extend(_overlap(strip, top, window))
+        valid, colour = layout.valid(strip), strip[..., : source.channels]
+        has_image = has_image or valid is None or bool(valid.any())
+        grey = grey and is_grey(colour, valid)
+        if source.dtype.kind == "f":
+            values = colour if valid is None else colour[valid]
+            largest = max(largest, -float(values.min(initial=0)), float(values.max(initial=0)))
+    if layout.alpha and not has_image:  # all is transparent
+        return look_over(source, nodata, use_alpha=False)
+    _check(has_image, largest)
+    layout = replace(layout, grey=grey)
+    samples = [np.concatenate(part) for part in parts]
+    valids = [layout.valid(each) for each in samples]
+    pixels = [layout.pixels(*each) for each in zip(samples, valids, strict=True)]
+    masks = None
+    if any(mask is not None for mask in valids[: len(tiles)]):
+        whole = np.ones(samples[0].shape[:2], bool)
+        masks = [whole if mask is None else mask for mask in valids[: len(tiles)]]
+    stacked, mask = stack_tiles(pixels[: len(tiles)], masks)
+    return Overview(
+        height=height,
+        width=width,
+        dtype=source.dtype,
+        row_bytes=row_bytes,
+        layout=layout,
+        brightest=max(1.0, largest),
+        tiles=stacked,
+        masks=mask,
+        crops=stack_crops(pixels[len(tiles) : -1]),
+        centre=pixels[-1],
+    )
+
+
+def _overlap(strip: Samples, top: int, window: Window) -> list[Samples]:
+    """A copy of the rows of a window that are in a strip from `top` on."""
+    rows, columns = window
+    part = strip[max(0, rows.start - top) : max(0, rows.stop - top), columns]
+    return [part.copy()] if part.size else []
+
+
+def _check(has_image: bool, largest: float) -> None:
+    if not has_image:
+        raise InputError("No pixel has data: all are NaN, masked, or the no-data value", "Give an image")
+    if not largest < LARGEST_VALUE:
+        raise InputError(
+            "The image has infinity or values beyond 1e30",
+            "Replace them first, for instance with numpy.nan_to_num",
+        )
+
+
+def is_grey(colour: Samples, valid: Mask | None = None) -> bool:
+    """Whether all channels (h, w, c) are equal wherever there is image; the first rows are compared first."""
+    for part in (slice(0, 8), slice(None)):
+        first, rows = colour[part, ..., :1], colour[part]
+        if not np.array_equal(first.repeat(rows.shape[2] - 1, axis=2), rows[..., 1:]):
+            differs = (rows != first).any(axis=2)
+            if valid is None or (differs & valid[part]).any():
+                return False
+    return True

@@ -1,0 +1,124 @@
+"""An image through a network at flat memory: strips of tiles are read, denoised and written in order.
+
+    read ahead      strip k + 1   │ one thread: decoding
+    denoise         strip k       │ this thread: tile by tile
+    write behind    strip k - 1   │ one thread: encoding
+
+A strip is a row of tiles, as wide as the image. Of two neighbours, the rows that both need are read once.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.inference.overview import Layout
+from pellucid.inference.tiling import Span, Tiles, pad_to
+from pellucid.io.image import Samples, from_float
+from pellucid.io.sink import Sink
+from pellucid.io.source import Source
+from pellucid.noise.jpeg import YCBCR
+
+Array = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A network, ready for one image.
+
+    Parameters
+    ----------
+    tiles : Tiles
+    run : function of a float32 array (*tiles.window, 1 or 3) to the same
+        The network, with all that is around it.
+    strengths : (float, float)
+        How much of the change is made in luma and in chroma: all of it from 1 on.
+    """
+
+    tiles: Tiles
+    run: Callable[[Array], Array]
+    strengths: tuple[float, float] = (1.0, 1.0)
+
+
+def stream(source: Source, sink: Sink, layout: Layout, work: Work, progress: Progress | None = None) -> None:
+    """Denoise an image from a source into a sink.
+
+    Parameters
+    ----------
+    source : Source
+    sink : Sink
+        It gets all rows; to commit is left to the caller.
+    layout : Layout
+    work : Work
+    progress : function of (done, total), optional
+        Called after each tile.
+    """
+    tiles, everywhere = work.tiles, slice(0, source.width)
+    ends = [min(row.origin + tiles.window[0], source.height) for row in tiles.rows]
+
+    def read(start: int, stop: int) -> Samples:
+        return source.read(slice(start, stop), everywhere)
+
+    with ExitStack() as threads:
+        reader, writer = (threads.enter_context(ThreadPoolExecutor(1)) for _ in range(2))
+        ahead = reader.submit(read, 0, ends[0])
+        behind: Future[None] | None = None
+        strip, top = ahead.result()[:0], 0
+        for number, row in enumerate(tiles.rows):
+            strip, top = np.concatenate([strip[row.origin - top :], ahead.result()]), row.origin
+            if number + 1 < len(ends):
+                ahead = reader.submit(read, ends[number], ends[number + 1])
+            out = strip[row.kept].copy()
+            for count, column in enumerate(tiles.columns, start=number * len(tiles.columns) + 1):
+                _denoise_tile(strip, out, (row, column), layout, work)
+                if progress:
+                    progress(count, len(tiles))
+            if behind:
+                behind.result()
+            behind = writer.submit(sink.write, out)
+        if behind:
+            behind.result()
+
+
+def copy_all(source: Source, sink: Sink, rows: int) -> None:
+    """Write an image as it is read, so many rows at a time."""
+    for top in range(0, source.height, rows):
+        sink.write(source.read(slice(top, min(top + rows, source.height)), slice(0, source.width)))
+
+
+def _denoise_tile(strip: Samples, out: Samples, spans: tuple[Span, Span], layout: Layout, work: Work) -> None:
+    """Denoise one tile of a strip (h, width, channels) into what is kept of the strip."""
+    row, column = spans
+    samples = strip[:, column.origin : column.origin + work.tiles.window[1]]
+    valid = layout.valid(samples)
+    if valid is not None and not valid.any():
+        return
+    noisy = layout.pixels(samples, valid)
+    clean = work.run(pad_to(noisy, work.tiles.window))
+    kept = row.kept, column.kept
+    result = from_float(blend(noisy[kept], clean[kept], *work.strengths), out.dtype)
+    target = out[:, column.start : column.stop, : layout.colours]
+    np.copyto(target, result, where=True if valid is None else valid[kept][..., None])
+
+
+def blend(noisy: Array, clean: Array, luma: float, chroma: float) -> Array:
+    """Remove shares, at most all, of the noise in luma and in chroma."""
+    luma, chroma = min(luma, 1.0), min(chroma, 1.0)
+    if luma == chroma == 1:
+        return clean
+    change = clean - noisy
+    if luma == chroma or noisy.shape[2] == 1:
+        return noisy + np.float32(luma) * change
+    grey = luma_of(change)
+    result: Array = noisy + np.float32(luma) * grey + np.float32(chroma) * (change - grey)
+    return result
+
+
+def luma_of(change: Array) -> Array:
+    """The part of a change (h, w, 3) that changes luma alone: (h, w, 1), the same for all channels."""
+    luma: Array = (change @ YCBCR[0])[..., None]
+    return luma
