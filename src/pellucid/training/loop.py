@@ -39,9 +39,10 @@ from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
 from pellucid.training.pages import Pages
+from pellucid.training.pairs import Pairs
 from pellucid.training.photographs import Photographs
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import Recipe, Schedule
+from pellucid.training.recipe import PairsData, Recipe, Schedule
 from pellucid.training.reconstruction import Reconstruction
 
 log = logging.getLogger("pellucid")
@@ -78,6 +79,7 @@ CROPS_TASKS: Mapping[str, Callable[..., Task]] = {
     "photographs": Photographs,
     "estimating": Estimating,
     "pages": Pages,
+    "pairs": Pairs,
 }
 
 
@@ -139,7 +141,8 @@ def train(
         )
     keep_memory()
     state = resume(recipe, folder, where)
-    make_task = CROPS_TASKS[recipe.family.crops or ""] if recipe.has_crops else Reconstruction
+    kind = "pairs" if isinstance(recipe.data, PairsData) else recipe.family.crops or ""
+    make_task = CROPS_TASKS[kind] if recipe.has_crops else Reconstruction
     task = make_task(recipe, data_dir, where)
     schedule, target = recipe.schedule, folder / f"{recipe.name}.onnx"
     steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)

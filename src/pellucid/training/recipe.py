@@ -100,6 +100,14 @@ class PageData(Table, frozen=True, tag_field="kind", tag="pages"):
     tune: Count = 24  # more pages, in fonts that are held back, which validate
 
 
+class PairsData(Table, frozen=True, tag_field="kind", tag="pairs"):
+    """Noisy images and the clean ones of the same names and sizes."""
+
+    noisy: str  # folder below the data folder
+    clean: str  # likewise
+    channels: Literal[1, 3] = 1
+
+
 class Degrade(Table, frozen=True):
     """The degradation of clean images."""
 
@@ -150,7 +158,7 @@ class Recipe(Table, frozen=True):
     purpose: str  # one sentence: what the network is for
     licence: str
     trained_on: str  # the images, and their terms
-    data: Data | SetData | PageData
+    data: Data | SetData | PageData | PairsData
     degrade: Degrade
     network: AnySettings
     schedule: Schedule
@@ -175,6 +183,8 @@ class Recipe(Table, frozen=True):
             _check_set(self)
         elif isinstance(self.data, PageData):
             _check_pages(self)
+        elif isinstance(self.data, PairsData):
+            _check_pairs(self)
         else:
             _check_crops(self, self.data)
 
@@ -198,6 +208,12 @@ class Recipe(Table, frozen=True):
     def pages(self) -> PageData:
         """The data of a network that learns from drawn pages."""
         assert isinstance(self.data, PageData)
+        return self.data
+
+    @property
+    def pairs(self) -> PairsData:
+        """The data of a network that learns from pairs."""
+        assert isinstance(self.data, PairsData)
         return self.data
 
     @property
@@ -240,6 +256,19 @@ def _check_pages(recipe: Recipe) -> None:
         stride = recipe.network.stride
         raise UsageError(
             "Pages have no epochs, and patches of the network's stride",
+            f"Set steps, and multiples of {stride}",
+        )
+
+
+def _check_pairs(recipe: Recipe) -> None:
+    if recipe.family.kind != "autoencoder" or recipe.network.stride == 1:
+        raise UsageError(
+            "Pairs of any size train an autoencoder of any size", 'Set kind = "conv-pool" in [network]'
+        )
+    if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
+        stride = recipe.network.stride
+        raise UsageError(
+            "Pairs have no epochs, and patches of the network's stride",
             f"Set steps, and multiples of {stride}",
         )
 
