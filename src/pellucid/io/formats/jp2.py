@@ -53,8 +53,8 @@ def _open(data: Data) -> Source:
         try:
             facts = _facts(file)
             bands, bits = len(facts.precisions), max(facts.precisions, default=0)
-            if not bands:
-                raise ValueError("it has no codestream")
+            if not bands or facts.width <= 0 or facts.height <= 0:
+                raise ValueError("it has no codestream, or no pixels")
         except (struct.error, IndexError, StopIteration, ValueError) as exc:
             raise InputError(f"{name} is a broken JPEG 2000 file: {exc}", "Use an intact copy") from exc
     if facts.lost:

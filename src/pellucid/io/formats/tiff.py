@@ -211,6 +211,9 @@ def _refuse_strange(name: str, page: Any) -> None:
             f"{name} is a camera's raw file",
             "Develop it with a raw converter, and give the 16-bit TIFF that it writes",
         )
+    sizes = (page.imagewidth, page.imagelength, samples, page.bitspersample)
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(f"its width, height, channels and bits are {sizes}")
     if 274 in page.tags and page.tags[274].value != 1 and any(tag in page.tags for tag in _GEOREFERENCE):
         raise InputError(
             f"{name} has to be turned to be upright, and its georeference would no longer fit",
