@@ -13,12 +13,12 @@ from pellucid.training.checkpoint import image_size, make_network
 from pellucid.training.export import cost
 from pellucid.training.losses import LOSSES
 from pellucid.training.optimizer import make_optimizers
-from pellucid.training.recipe import Data, Recipe, SetData, as_made, recipe_from_json, recipe_json
+from pellucid.training.recipe import Data, PageData, Recipe, SetData, as_made, recipe_from_json, recipe_json
 from pellucid.training.recipe_files import load_recipe, recipe_names
 
 BUDGETS = {"instant": 6_000, "fast": 30_000, "best": 200_000}  # multiply-adds a pixel
 RECIPES = {name: load_recipe(name) for name in recipe_names()}
-CROPS = [name for name, recipe in RECIPES.items() if isinstance(recipe.data, Data)]
+CROPS = [name for name, recipe in RECIPES.items() if isinstance(recipe.data, (Data, PageData))]
 
 every_recipe = pytest.mark.parametrize("name", RECIPES)
 every_recipe_of_crops = pytest.mark.parametrize("name", CROPS)

@@ -38,6 +38,10 @@ MADE = 1.5
 """How much more ink counts that is made where there was none, or lost where there was some."""
 
 
+EASY = 0.01
+"""Losses far below this are no longer worth making smaller."""
+
+
 class Pages:
     """Pages that are drawn, aged and scanned while the network learns, one a step."""
 
@@ -158,7 +162,8 @@ def page_losses(cleaned: Tensor, doubt: Tensor, clean: Tensor) -> Tensor:
     pixels = weight * (torch.sqrt(error.square() + 1e-4) + 2 * error.square()) + MADE * false
     found = F.avg_pool2d(error.detach().abs().mean(1, keepdim=True), FOLD)
     wrong = (doubt - found).abs()
-    return pixels.mean((1, 2, 3)) + 0.1 * wrong.mean((1, 2, 3))
+    # The logarithm lets a page count that is nearly right as much as one whose ink has faded away.
+    return torch.log(pixels.mean((1, 2, 3)) + EASY) + wrong.mean((1, 2, 3))
 
 
 def measure_pages(network: Any, pairs: Tensor) -> dict[str, float]:

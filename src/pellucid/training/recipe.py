@@ -81,7 +81,8 @@ class SetData(Table, frozen=True, tag_field="kind", tag="set"):
     name: str  # mnist, fashion-mnist or cifar10; else a folder below the data folder
     channels: Literal[1, 3] = 1
     size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every image gets ...
-    fit: Literal["crop", "resize"] = "crop"  # ... by taking its middle, or all of it
+    fit: Literal["crop", "resize", "cut"] = "crop"  # ... by shrinking its middle, or all of it, or by cutting
+    crops: Count = 1  # of cut: squares from random positions of each training image
     test: str | None = None  # of a folder: another one for the test, so that all of this one can train
     flips: bool = False  # mirror half of the images while training
     turns: bool = False  # turn them by quarters
@@ -97,6 +98,14 @@ class PageData(Table, frozen=True, tag_field="kind", tag="pages"):
     channels: Literal[1, 3] = 1
     pages: Count = 1600  # drawn in all: one a step, until there are as many
     tune: Count = 24  # more pages, in fonts that are held back, which validate
+
+
+class PairsData(Table, frozen=True, tag_field="kind", tag="pairs"):
+    """Noisy images and the clean ones of the same names and sizes."""
+
+    noisy: str  # folder below the data folder
+    clean: str  # likewise
+    channels: Literal[1, 3] = 1
 
 
 class Degrade(Table, frozen=True):
@@ -136,6 +145,10 @@ class Schedule(Table, frozen=True):
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     check_every: Count = 2000  # steps between two measurements; each epoch, too, ends with one
 
+    def shorter_warm_up(self, steps: int) -> "Schedule":
+        """The same schedule, in a run of this many steps: it warms up in a quarter of them at most."""
+        return msgspec.structs.replace(self, warm_up=min(self.warm_up, steps // 4))
+
 
 class Recipe(Table, frozen=True):
     """One trained network."""
@@ -145,7 +158,7 @@ class Recipe(Table, frozen=True):
     purpose: str  # one sentence: what the network is for
     licence: str
     trained_on: str  # the images, and their terms
-    data: Data | SetData | PageData
+    data: Data | SetData | PageData | PairsData
     degrade: Degrade
     network: AnySettings
     schedule: Schedule
@@ -170,6 +183,8 @@ class Recipe(Table, frozen=True):
             _check_set(self)
         elif isinstance(self.data, PageData):
             _check_pages(self)
+        elif isinstance(self.data, PairsData):
+            _check_pairs(self)
         else:
             _check_crops(self, self.data)
 
@@ -196,6 +211,12 @@ class Recipe(Table, frozen=True):
         return self.data
 
     @property
+    def pairs(self) -> PairsData:
+        """The data of a network that learns from pairs."""
+        assert isinstance(self.data, PairsData)
+        return self.data
+
+    @property
     def set(self) -> SetData:
         """The data of a network that learns from a set."""
         assert isinstance(self.data, SetData)
@@ -214,6 +235,10 @@ def _check_set(recipe: Recipe) -> None:
         table = getattr(recipe, place) if place else recipe
         if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
             raise UsageError(f"{name} does nothing for a set of small images", "Leave it out")
+    if data.crops > 1 and (data.name in KNOWN_SETS or data.fit != "cut"):
+        raise UsageError(
+            "Only images of a folder that are cut give several crops", 'Set fit = "cut", or crops = 1'
+        )
     noise = recipe.degrade.noise
     if recipe.family.takes_sigma and not isinstance(noise and parse_noise(noise), Gaussian):
         raise UsageError(f"A U-Net is given the noise level, and the noise is {noise}", Gaussian.usage())
@@ -231,6 +256,19 @@ def _check_pages(recipe: Recipe) -> None:
         stride = recipe.network.stride
         raise UsageError(
             "Pages have no epochs, and patches of the network's stride",
+            f"Set steps, and multiples of {stride}",
+        )
+
+
+def _check_pairs(recipe: Recipe) -> None:
+    if recipe.family.kind != "autoencoder" or recipe.network.stride == 1:
+        raise UsageError(
+            "Pairs of any size train an autoencoder of any size", 'Set kind = "conv-pool" in [network]'
+        )
+    if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
+        stride = recipe.network.stride
+        raise UsageError(
+            "Pairs have no epochs, and patches of the network's stride",
             f"Set steps, and multiples of {stride}",
         )
 
