@@ -139,13 +139,14 @@ def test_a_stream_holds_one_image(
 def test_a_terminal_is_no_image(image: Save, environment: dict[str, str], tmp_path: Path) -> None:
     image("photo.png")
     main, side = pty.openpty()
-    for name in ("stdin", "stdout"):
-        command, streams = (
-            [PELLUCID, "denoise", "-", "-o", "-"],
-            dict.fromkeys(["stdin", "stdout"], subprocess.PIPE),
-        )
+    for stdin, stdout in ((side, subprocess.PIPE), (subprocess.PIPE, side)):
         done = subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, **{**streams, name: side}
+            [PELLUCID, "denoise", "-", "-o", "-"],
+            cwd=tmp_path,
+            env=environment,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
         )
         assert b"Redirect" in done.communicate(timeout=120)[1]
         assert done.returncode == 2

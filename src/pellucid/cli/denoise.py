@@ -1,7 +1,7 @@
 """``pellucid denoise``."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -81,7 +81,8 @@ def denoise(
     ] = None,
     chroma: Annotated[float | None, typer.Option(metavar="0..2", help="Another strength for colour.")] = None,
     paper: Annotated[
-        str, typer.Option(metavar="keep|white", help="Of scanned pages: keep its tone, or make it white.")
+        Literal["keep", "white"],
+        typer.Option(help="Of scanned pages: keep the paper's tone, or make it white."),
     ] = "keep",
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda, coreml or directml.")

@@ -261,8 +261,8 @@ def create_file(path: str | os.PathLike[str], like: Source, *, overwrite: bool =
         As `write_image`.
     """
     _refuse_zero(path)
-    file = Path(os.path.realpath(path))  # a link stays a link
-    return _FileSink(file, check_target(file, like, overwrite=overwrite), like, overwrite=overwrite)
+    found = check_target(os.path.realpath(path), like, overwrite=overwrite)  # a link stays a link
+    return _FileSink(Path(path), found, like, overwrite=overwrite)
 
 
 class _FileSink:
@@ -333,7 +333,7 @@ def copy_file(source: Path, path: Path, *, overwrite: bool = False) -> None:
         As `write_image`.
     """
     if not (path.exists() and path.samefile(source)):
-        with atomic_write(Path(os.path.realpath(path)), overwrite=overwrite) as temporary:
+        with atomic_write(path, overwrite=overwrite) as temporary:
             shutil.copyfile(source, temporary)
 
 

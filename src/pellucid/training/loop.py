@@ -51,6 +51,9 @@ STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if ha
 """Signals that ask a process to end; Windows has no SIGHUP."""
 
 
+FEW_STEPS = 500
+
+
 class Task(Protocol):
     """The images that train a network, and its validation."""
 
@@ -143,9 +146,18 @@ def train(
     task = make_task(recipe, data_dir, where)
     schedule, target = recipe.schedule, folder / f"{recipe.name}.onnx"
     steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)
+    if minutes is None:
+        schedule = schedule.shorter_warm_up(steps)
     done = gave_up(state, schedule) or share_done(state, steps, minutes, where, processes) >= 1
     if done and processes == 1 and is_exported(target, state):
         return target
+    if rank == 0 and minutes is None and steps < FEW_STEPS:
+        log.warning(
+            "only %d steps: most networks learn little in fewer than %d. Set more steps or epochs, or add"
+            " images or, of a folder, random squares of them (data.crops)",
+            steps,
+            FEW_STEPS,
+        )
     if 0 < state.step < steps:
         log.info("going on from step %d of %d", state.step, steps)
     folder.mkdir(parents=True, exist_ok=True)

@@ -81,7 +81,8 @@ class SetData(Table, frozen=True, tag_field="kind", tag="set"):
     name: str  # mnist, fashion-mnist or cifar10; else a folder below the data folder
     channels: Literal[1, 3] = 1
     size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every image gets ...
-    fit: Literal["crop", "resize"] = "crop"  # ... by taking its middle, or all of it
+    fit: Literal["crop", "resize", "cut"] = "crop"  # ... by shrinking its middle, or all of it, or by cutting
+    crops: Count = 1  # of cut: squares from random positions of each training image
     test: str | None = None  # of a folder: another one for the test, so that all of this one can train
     flips: bool = False  # mirror half of the images while training
     turns: bool = False  # turn them by quarters
@@ -143,6 +144,10 @@ class Schedule(Table, frozen=True):
     average: Fraction = 0.999  # decay of the weights' exponential moving average (EMA), which is kept
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     check_every: Count = 2000  # steps between two measurements; each epoch, too, ends with one
+
+    def shorter_warm_up(self, steps: int) -> "Schedule":
+        """The same schedule, in a run of this many steps: it warms up in a quarter of them at most."""
+        return msgspec.structs.replace(self, warm_up=min(self.warm_up, steps // 4))
 
 
 class Recipe(Table, frozen=True):
@@ -230,6 +235,10 @@ def _check_set(recipe: Recipe) -> None:
         table = getattr(recipe, place) if place else recipe
         if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
             raise UsageError(f"{name} does nothing for a set of small images", "Leave it out")
+    if data.crops > 1 and (data.name in KNOWN_SETS or data.fit != "cut"):
+        raise UsageError(
+            "Only images of a folder that are cut give several crops", 'Set fit = "cut", or crops = 1'
+        )
     noise = recipe.degrade.noise
     if recipe.family.takes_sigma and not isinstance(noise and parse_noise(noise), Gaussian):
         raise UsageError(f"A U-Net is given the noise level, and the noise is {noise}", Gaussian.usage())

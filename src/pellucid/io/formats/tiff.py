@@ -210,6 +210,9 @@ def _refuse_strange(name: str, page: Any) -> None:
             f"{name} is a camera's raw file",
             "Develop it with a raw converter, and give the 16-bit TIFF that it writes",
         )
+    sizes = (page.imagewidth, page.imagelength, samples, page.bitspersample)
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(f"its width, height, channels and bits are {sizes}")
     kind, bits = _FORMATS.get(page.sampleformat, "unknown"), page.bitspersample
     if bits not in _DEPTHS.get(kind, ()):
         raise InputError(
