@@ -23,7 +23,7 @@ from pellucid.inference import index
 from pellucid.inference.overview import look_over
 from pellucid.inference.pixels import one_source
 from pellucid.inference.session import RunOptions, Session
-from pellucid.io.image import Image, to_float
+from pellucid.io.image import Encoding, Image, to_float
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -88,7 +88,7 @@ def measure_file(desk: Desk) -> Figures:
     model = default()
     for name, noisy in noisy_images(desk, FILE):
         source = desk.scratch / f"{name.replace(' ', '-')}.jpg"
-        write_image(source, Image(samples=noisy, format="jpeg"))
+        write_image(source, Image(samples=noisy, encoding=Encoding(format="jpeg")))
         target = source.with_name(f"{source.stem}-out.jpg")
         chosen = denoise_to(source, target, model)
         if chosen == "none":

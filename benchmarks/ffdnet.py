@@ -7,30 +7,50 @@ Zhang, Zuo and Zhang, "FFDNet: Toward a fast and flexible solution for CNN-based
 27 (9), 2018, doi:10.1109/TIP.2018.2839891. The weights for noise that is not clipped (`FFDNet_gray.mat`,
 `FFDNet_color.mat`) run in ONNX Runtime, as ours do, on one thread.
 
-White noise: the level is given. Photographs: one level for all crops, chosen on the 26 crops of PolyU that
-may be looked at; `photo-best`, which is given nothing, is measured in `benchmarks.photos`.
+White noise: the level is given. Real noise: one level for all images of a set, the best on those that may be
+looked at; Pellucid's default, which is given nothing, is measured in `benchmarks.photos`, `phones` and
+`microscopes`. `--parts phones,time` measures some parts again.
 """
 
 import argparse
+import itertools
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import Desk, add_noise, arguments, best_times, facts, megapixels, table
+from benchmarks.pairs import Pair, read_pairs
 from benchmarks.peers import Method, methods, use_one_thread
 from benchmarks.quality import SETS, SIGMAS, TIMED, TITLES, score
-from pellucid.datasets.folder import read_samples
 from pellucid.inference.session import runtime
+from pellucid.io.image import from_float, to_float
 from pellucid.metrics.quality import psnr
 
 Weights: TypeAlias = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 FILES = {1: ("FFDNet_gray.mat", 15, 64), 3: ("FFDNet_color.mat", 12, 96)}  # by channels: file, layers, width
 OURS = ("gaussian-best", "gaussian-fast")
-PHOTO_SIGMAS = (3, 5, 7.5, 10)
-CHOSEN = ("Canon600D", "Canon80D")  # the crops that may be looked at
+CHOSEN = ("Canon600D", "Canon80D")  # the crops of PolyU that may be looked at
+
+
+class Real(NamedTuple):
+    """A set of noisy images with their clean ones, and the levels to choose from, in grey levels of 255."""
+
+    title: str
+    folder: str
+    channels: int
+    levels: tuple[float, ...]
+    seen: tuple[str, ...] = ("",)  # how the names begin on which a level may be chosen
+
+
+REAL = {
+    "photos": Real("PolyU, 100 crops", "real/polyu", 3, (3, 5, 7.5, 10), CHOSEN),
+    "phones": Real("SIDD, 13 crops", "real/sidd", 3, (25, 35, 50, 75)),
+    "microscopes": Real("FMD, 15 shots", "micro/fmd", 1, (5, 10, 15, 25)),
+}
+PARTS = (*SETS, "time", *REAL)
 
 
 def read_weights(path: Path) -> Weights:
@@ -53,7 +73,7 @@ def random_weights(channels: int) -> Weights:
     widths = [4 * channels + 1, *[width] * (layers - 1), 4 * channels]
     return [
         (rng.normal(0, 0.05, (after, before, 3, 3)).astype(np.float32), np.zeros(after, np.float32))
-        for before, after in zip(widths[:-1], widths[1:], strict=True)
+        for before, after in itertools.pairwise(widths)
     ]
 
 
@@ -98,33 +118,31 @@ def denoise(session: Any, noisy: NDArray[Any], sigma: float) -> NDArray[Any]:
     return pixels
 
 
-def measure_white(desk: Desk, networks: dict[int, Method]) -> dict[str, list[float]]:
-    """PSNR of each image, noise neither clipped nor rounded."""
+def measure_white(desk: Desk, name: str, network: Method) -> dict[str, list[float]]:
+    """PSNR of each image of a set, noise neither clipped nor rounded."""
+    images = desk.images(f"test/{name}", SETS[name], 1 if desk.tiny else None)
     scores = {}
-    for name, channels in SETS.items():
-        images = desk.images(f"test/{name}", channels, 1 if desk.tiny else None)
-        for sigma in SIGMAS:
-            scores[f"{name}/{sigma}"] = score(networks[channels], images, float(sigma), clipped=False)
-            print(name, sigma, np.mean(scores[f"{name}/{sigma}"]).round(3), flush=True)
+    for sigma in SIGMAS:
+        scores[f"{name}/{sigma}"] = score(network, images, float(sigma), clipped=False)
+        print(name, sigma, np.mean(scores[f"{name}/{sigma}"]).round(3), flush=True)
     return scores
 
 
-def measure_photos(desk: Desk, network: Method) -> dict[str, Any]:
-    """PSNR of PolyU's crops, 8 bit in and out, at the level that is best on the crops that may be seen."""
-    files = sorted(desk.folder("real/polyu").glob("*_real.JPG"))
-    seen = [file for file in files if file.name.startswith(CHOSEN)]
-    means = {sigma: np.mean([crop(network, file, sigma) for file in seen]) for sigma in PHOTO_SIGMAS}
-    best = max(PHOTO_SIGMAS, key=lambda sigma: means[sigma])
-    return {"sigma": best, "psnr": {file.stem: crop(network, file, best) for file in files}}
+def measure_real(desk: Desk, real: Real, network: Method) -> dict[str, Any]:
+    """PSNR of each image, 8 bit in and out, at the level that is best on the images that may be seen."""
+    pairs = list(read_pairs(desk.folder(real.folder), real.channels))
+    seen = [pair for pair in pairs if pair.name.startswith(real.seen)]
+    means = {level: np.mean([psnr_at(network, pair, level) for pair in seen]) for level in real.levels}
+    best = max(real.levels, key=lambda level: means[level])
+    scores = {pair.name: psnr_at(network, pair, best) for pair in pairs}
+    print(real.title, best, np.mean(list(scores.values())).round(3), flush=True)
+    return {"sigma": best, "psnr": scores}
 
 
-def crop(network: Method, file: Path, sigma: float) -> float:
-    noisy, clean = (
-        read_samples(path, 3).astype(np.float32) / 255
-        for path in (file, file.with_name(file.name.replace("_real", "_mean")))
-    )
-    levels = np.rint(network(noisy, sigma / 255).clip(0, 1) * 255) / 255
-    return round(psnr(levels, clean, data_range=1.0), 3)
+def psnr_at(network: Method, pair: Pair, level: float) -> float:
+    """8 bit in and out, as files are."""
+    denoised = from_float(network(to_float(pair.noisy), level / 255), np.uint8)
+    return round(psnr(denoised, pair.clean, data_range=255), 3)
 
 
 def measure_time(desk: Desk, networks: dict[int, Method]) -> dict[str, dict[str, float]]:
@@ -141,8 +159,11 @@ def measure_time(desk: Desk, networks: dict[int, Method]) -> dict[str, dict[str,
 
 def tables(figures: dict[str, Any], quality: dict[str, Any]) -> str:
     rows = []
-    for key, scores in figures["white"].items():
-        name, sigma = key.split("/")
+    for name, sigma in itertools.product(SETS, SIGMAS):
+        key = f"{name}/{sigma}"
+        if key not in figures["white"]:
+            continue
+        scores = figures["white"][key]
         ours = [
             f"{np.mean(quality[f'float/{key}/{each}']['psnr'][: len(scores)]):.2f}"
             if f"float/{key}/{each}" in quality
@@ -153,17 +174,24 @@ def tables(figures: dict[str, Any], quality: dict[str, Any]) -> str:
     text = "White noise, not clipped, its level given: mean PSNR in dB.\n\n"
     text += table(["Set, sigma", "FFDNet", *OURS], rows)
     text += "\nCPU seconds a megapixel on one thread, all in one run:\n\n"
-    text += table(["Images", "FFDNet", *OURS], [[kind, *each.values()] for kind, each in figures["time"].items()])
-    if "photos" in figures:
-        photos = figures["photos"]
-        mean = np.mean(list(photos["psnr"].values()))
-        text += f"\nPolyU's 100 crops: {mean:.2f} dB with sigma {photos['sigma']} of 255 for all of them.\n"
+    text += table(
+        ["Images", "FFDNet", *OURS], [[kind, *each.values()] for kind, each in figures["time"].items()]
+    )
+    rows = [
+        [REAL[name].title, f"{np.mean(list(figures[name]['psnr'].values())):.2f}", figures[name]["sigma"]]
+        for name in REAL
+        if name in figures
+    ]
+    if rows:
+        text += "\nReal noise, one level for each set: mean PSNR in dB.\n\n"
+        text += table(["Set", "FFDNet", "level, of 255"], rows)
     return text
 
 
 def parse() -> argparse.Namespace:
     parser = arguments(__doc__)
     parser.add_argument("--weights", type=Path, help="the folder with the .mat files")
+    parser.add_argument("--parts", default=",".join(PARTS), help="(default: %(default)s)")
     options = parser.parse_args()
     if not options.tiny and not options.weights:
         parser.error("Say where the weights are: --weights FOLDER")
@@ -179,11 +207,15 @@ def main() -> None:
         for channels, (file, _, _) in FILES.items()
     }
     networks = {channels: build(each) for channels, each in weights.items()}
-    figures: dict[str, Any] = {"facts": facts(), "white": measure_white(desk, networks)}
-    figures["time"] = measure_time(desk, networks)
-    if not desk.tiny:
-        figures["photos"] = measure_photos(desk, networks[3])
-    desk.write(figures)
+    figures = {**desk.read(), "facts": facts()}
+    for part in options.parts.split(","):
+        if part in SETS:
+            figures.setdefault("white", {}).update(measure_white(desk, part, networks[SETS[part]]))
+        elif part == "time":
+            figures[part] = measure_time(desk, networks)
+        elif not desk.tiny:
+            figures[part] = measure_real(desk, REAL[part], networks[REAL[part].channels])
+        desk.write(figures)
     desk.publish(tables(figures, Desk("quality", options).read().get("quality", {})))
 
 

@@ -42,7 +42,9 @@ SIZES = (256, 384, 512, 768, 1024, 1152, 1536)
 def tiled(session: Session, noisy: Any, told: Told, halo: int, largest: int) -> Any:
     """The result for an image in tiles of `largest` pixels; a tile that contains all of it is the whole."""
     height, width, channels = noisy.shape
-    tiles = plan(height, width, stride=session.card.stride, halo=halo, largest=(largest, largest))
+    stride = session.card.stride
+    tiles = plan(height, width, stride=stride, halo=halo, fits=lambda *sides: max(sides) <= largest)
+    assert tiles is not None
     denoised = np.empty_like(noisy)
     layout = Layout(channels, grey=False, alpha=False, nodata=None)
     work = Work(tiles, lambda tile: session.run(tile, told))

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pellucid.datasets.pages import HELD_FONTS, draw_clean_page, find_fonts
+from pellucid.datasets.pages import draw_clean_page
+from pellucid.datasets.sheet import HELD_FONTS, find_fonts
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.registry import parse_noise
 
@@ -32,8 +33,8 @@ DEGRADATIONS: Mapping[str, str] = {
     "light": "tone=0.7-0.9,laid=0.01-0.03,light=0.4-0.8,curl=0.2-0.7,blur=0.6-1.2,noise=6-20,quality=30-70",
     "dust": "tone=0.85-1,laid=0.01-0.03,dust=4-14,noise=2-6,quality=60-95",
     "one bit": "light=0-0.25,laid=0.01-0.04,noise=10-40,dust=1-5,threshold=0.5-0.7",
-    "all": "tone=0.7-0.9,laid=0.01-0.02,stains=1-3,folds=1-2,bleed=0.1-0.4,fade=0.2-0.6,dust=1-4,light=0.2-0.5,"
-    "blur=0.4-0.9,noise=4-15,quality=30-80",
+    "all": "tone=0.7-0.9,laid=0.01-0.02,stains=1-3,folds=1-2,bleed=0.1-0.4,fade=0.2-0.6,dust=1-4,"
+    "light=0.2-0.5,blur=0.4-0.9,noise=4-15,quality=30-80",
 }
 
 
@@ -57,19 +58,25 @@ def test_page(number: int, fonts: Path) -> TestPage:
     return TestPage(kind, clean[..., 0], np.rint(noisy[..., 0] * 255).astype(np.uint8), text)
 
 
-def read_text(page: NDArray[np.uint8], *options: str, dpi: int = DPI, tesseract: str = "tesseract") -> str:
-    """What Tesseract reads, as one block of English text."""
+def read_text(
+    page: NDArray[np.uint8],
+    *options: str,
+    dpi: int = DPI,
+    tesseract: str = "tesseract",
+    layout: str = "6",
+) -> str:
+    """Let Tesseract read a page of English text: one block (layout 6), or what it finds (3)."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "page.png")
         Image.fromarray(page).save(path, dpi=(dpi, dpi))
-        command = [tesseract, str(path), "-", "-l", "eng", "--psm", "6", *options]
+        command = [tesseract, str(path), "-", "-l", "eng", "--psm", layout, *options]
         environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return done.stdout
 
 
 def character_error(read: str, truth: str) -> float:
-    """Edits (Levenshtein 1966) from the text that was read to the true one, for each character of the true one."""
+    """Edits (Levenshtein 1966) between the text that was read and the true one, for each character of it."""
     one, two = (np.array([ord(each) for each in re.sub(r"\s+", " ", text).strip()]) for text in (read, truth))
     steps = np.arange(len(two) + 1)
     row = steps.copy()

@@ -28,10 +28,10 @@ class Pair(NamedTuple):
 
 
 def read_pairs(folder: Path, channels: int) -> Iterator[Pair]:
-    """Pairs of files ``NAME_real.png`` or ``NAME_SHOT_real.png`` with their ``NAME_mean.png``."""
-    for file in sorted(folder.glob("*_real.png")):
+    """Pairs of files ``NAME_real.png`` or ``NAME_SHOT_real.png`` with their ``NAME_mean.png`` (or JPG)."""
+    for file in sorted(folder.glob("*_real.*")):
         name = file.stem.removesuffix("_real")
-        means = [folder / f"{each}_mean.png" for each in (name, name.rpartition("_")[0])]
+        means = [folder / f"{each}_mean{file.suffix}" for each in (name, name.rpartition("_")[0])]
         clean = next(mean for mean in means if mean.exists())
         yield Pair(name, read_samples(file, channels), read_samples(clean, channels))
 

@@ -3,7 +3,6 @@
     python -m benchmarks.photos                                # everything; half an hour, for BM3D
     python -m benchmarks.photos --methods auto,photo-fast,photo-instant     # auto is the default
     python -m benchmarks.photos --crops 26 --methods run/run.onnx    # while choosing: keeps no figures
-    python -m benchmarks.photos --gallery FOLDER               # crops side by side; measures nothing
 
 PolyU's 100 crops of real photographs come as the camera wrote them, and clean as the mean of many shots.
 Every method takes and gives 8 bits and is told nothing, save for BM3D: it tries higher and higher sigmas
@@ -22,12 +21,11 @@ import resource
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from benchmarks.common import DOCS, HERE, Desk, arguments, facts, megapixels, small_images, table
+from benchmarks.common import Desk, arguments, facts, megapixels, small_images, table
 from benchmarks.peers import (
     OURS,
     Levels,
@@ -39,8 +37,7 @@ from benchmarks.peers import (
 )
 from pellucid.datasets.folder import image_files, read_samples
 from pellucid.datasets.graphics import draw_page
-from pellucid.io.files import write_image
-from pellucid.io.image import Image, from_float, to_float
+from pellucid.io.image import from_float, to_float
 from pellucid.metrics.quality import psnr, ssim
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.camera import draw_shot, shoot
@@ -66,16 +63,6 @@ BLOCK = 64  # pixels a side
 GRAPHICS = ("page", "screenshot", "drawing")
 SEED = 1000  # of the first canvas of each kind; training must not use it, nor the nine after it
 
-SHOWN = ("opencv-nlm-5", "gaussian-fast", "photo-fast")
-WINDOW, CONTEXT = 160, 352  # pixels a side: what a gallery shows, and what the methods see around it
-# Images under CC0 that no network for photographs was trained on, an ISO, and the left upper corner of
-# what is taken.
-SCENES = (
-    ("jad-limcaco-183877", 1600, (400, 0)),
-    ("chelsea", 6400, (0, 20)),  # from scikit-image
-    ("sebastien-gabriel-232361", 12800, (360, 574)),
-)
-
 
 class Crop(NamedTuple):
     """A photograph as the camera wrote it, and without its noise."""
@@ -93,7 +80,6 @@ def parse() -> argparse.Namespace:
     known = (*photo_methods(), BM3D)
     parser.add_argument("--methods", default=",".join(known), help="(default: %(default)s)")
     parser.add_argument("--crops", type=int, help="so many crops of the 26; keeps no figures")
-    parser.add_argument("--gallery", type=Path, metavar="FOLDER", help="draw crops side by side")
     options = parser.parse_args()
     options.methods = [NOISY, *(name for name in options.methods.split(",") if name != NOISY)]
     files = {name for name in options.methods if name.endswith(".onnx")}
@@ -103,8 +89,6 @@ def parse() -> argparse.Namespace:
         parser.error("only with --crops may a network be tried that does not ship")
     if options.data_dir is None and not options.tiny:
         parser.error("say where the images are: --data-dir FOLDER, or the variable PELLUCID_DATA")
-    if options.gallery and options.gallery.resolve().is_relative_to(HERE.parent.resolve()):
-        parser.error("PolyU's licence keeps its crops out of the repository: name another folder")
     return options
 
 
@@ -254,62 +238,6 @@ def largest_block(after: Levels, before: Levels) -> float:
     return float(abs(rows[:, side:] - rows[:, :-side]).max() / side**2)
 
 
-# ---- crops side by side --------------------------------------------------------------------------
-
-
-def draw_galleries(options: argparse.Namespace, desk: Desk) -> None:
-    """Of PolyU into the folder that was named, and of open images into the documentation."""
-    if desk.tiny:
-        draw_gallery(list(tiny_crops()), desk.scratch / "photos.png")
-        return
-    crops = list(read_crops(options))
-    options.gallery.mkdir(parents=True, exist_ok=True)
-    draw_gallery(crops[6::12], options.gallery / "polyu.png")  # eight, which nobody chose
-    draw_gallery(list(scenes(options)), DOCS / "images" / "photos.png")
-
-
-def scenes(options: argparse.Namespace) -> Iterator[Crop]:
-    from skimage import data
-
-    for name, iso, (row, column) in SCENES:
-        file = options.data_dir / "photos" / "open" / f"{name}.jpg"
-        clean = read_samples(file, 3) if file.exists() else data.chelsea()
-        part = clean[row : row + CONTEXT, column : column + CONTEXT]
-        yield take(f"{name}, simulated camera at ISO {iso}", part, iso, 0)
-
-
-def draw_gallery(crops: Sequence[Crop], path: Path) -> None:
-    """A row of windows for each crop: noisy, each method, clean; a pixel is a square of two."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    shown = [name for name in SHOWN if name in photo_methods()]
-    side, gap, line = 2 * WINDOW, 8, 20
-    row = side + 2 * line + gap
-    width, height = (len(shown) + 2) * (side + gap) - gap, len(crops) * row
-    figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="white")
-    for i, crop in enumerate(crops):
-        top = height - i * row  # from below, as matplotlib counts
-        figure.text(0, (top - line / 2) / height, crop.name, va="center", size=9, weight="bold")
-        images = {NOISY: crop.noisy, **{name: method_for(name)(crop.noisy) for name in shown}}
-        for k, (name, image) in enumerate({**images, "clean": crop.clean}.items()):
-            window, clean = centre(image), centre(crop.clean)
-            words = name if name == "clean" else f"{name}, {psnr(window, clean, data_range=255):.2f} dB"
-            x = k * (side + gap)
-            figure.text(x / width, (top - 1.5 * line) / height, words, va="center", size=9)
-            figure.figimage(window.repeat(2, 0).repeat(2, 1), x, top - 2 * line - 2 * len(window))
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    samples = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    write_image(path, Image(samples=samples), overwrite=True)
-
-
-def centre(image: Levels) -> Levels:
-    """The window that a gallery shows."""
-    top, left = (max(0, (extent - WINDOW) // 2) for extent in image.shape[:2])
-    return image[top : top + WINDOW, left : left + WINDOW]
-
-
 # ---- the tables ----------------------------------------------------------------------------------
 
 
@@ -397,10 +325,6 @@ def main() -> None:
     options = parse()
     use_one_thread()
     desk = Desk("photos", options)
-    if options.gallery or options.tiny:
-        draw_galleries(options, desk)
-    if options.gallery:
-        return
     if options.crops:
         desk.results = desk.scratch / "photos.json"  # a trial keeps nothing
     figures = desk.read()

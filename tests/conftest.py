@@ -15,6 +15,11 @@ from tests.images import Make
 if TYPE_CHECKING:
     from tests.coded import Coded
 
+# One core for each of xdist's workers: threads of several workers on one core mostly wait for each other.
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
 # `make test-long` takes more; how long an example takes depends on the machine.
 settings.register_profile("short", max_examples=25, deadline=None)
 settings.register_profile("long", max_examples=200, deadline=None)

@@ -10,13 +10,13 @@ from benchmarks.common import DOCS
 PAGE = DOCS / "reference" / "cli.md"
 HEAD = """# Commands
 
-What each command says with `--help`. This page is written by `python -m tools.cli_reference`, and a
-test holds it to what the commands say.
+The `--help` of each command. `python -m tools.cli_reference` writes this page, and a test compares it with
+the commands.
 """
 
 
 def reference() -> str:
-    """The page as the commands would have it now."""
+    """The page for the commands as they are now."""
     import typer
 
     from pellucid.cli.app import app

@@ -12,7 +12,7 @@ from benchmarks.common import Desk, Pixels
 from pellucid.evaluation.code_maps import COLOURS
 from pellucid.evaluation.drawing import draw_network
 from pellucid.evaluation.figures import save_figure
-from pellucid.networks.autoencoder import Unpool, place_of_maximum
+from pellucid.networks.autoencoder import Unpool, position_of_maximum
 from pellucid.training.recipe_files import load_recipe
 from pellucid.training.report import describe
 from tools.lesson_parts import Figures, file, load_digits, panels, show, write_numbers
@@ -85,7 +85,7 @@ def pooling(desk: Desk) -> Figures:
     digit = load_digits(tiny=desk.tiny).test[0]
     piece = digit[None, :, 6:14, 12:20]
     pooled = F.max_pool2d(piece, 2)
-    place = place_of_maximum(piece)
+    place = position_of_maximum(piece)
     results = {
         "8 x 8 pixels of a digit": piece,
         "max pooling: 4 x 4": pooled,

@@ -105,12 +105,12 @@ def fit(network: Autoencoder, train: Tensor, validation: Tensor, plan: Plan) -> 
     generator = torch.Generator().manual_seed(0)
     random = TorchRandom(generator)
     optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate)
-    kept, judged = make_noisy(train, random), make_noisy(validation, random)
+    kept, tested = make_noisy(train, random), make_noisy(validation, random)
     points = []
     for step in range(plan.steps + 1):
         if step % plan.every == 0:
             seen = train[:1000], (kept if plan.once else make_noisy(train, random))[:1000]
-            points.append(Point(step, error(network, *seen), error(network, validation, judged)))
+            points.append(Point(step, error(network, *seen), error(network, validation, tested)))
         chosen = torch.randint(len(train), (50,), generator=generator)
         clean = move(train[chosen], plan.moves, random) if plan.moves else train[chosen]
         noisy = kept[chosen] if plan.once else make_noisy(clean, random)

@@ -12,7 +12,9 @@ The number is the exit code of the command line. Every message has two parts: wh
 file, and what was found there) and what to do next.
 """
 
+import errno
 import importlib
+import re
 from collections.abc import Iterable
 from types import ModuleType
 from typing import ClassVar
@@ -35,6 +37,15 @@ class PellucidError(Exception):
         super().__init__(problem, remedy)
         self.problem = problem
         self.remedy = remedy
+
+    def document(self) -> dict[str, str | int]:
+        """Give the error as values that JSON has."""
+        return {
+            "type": type(self).__name__,
+            "exit_code": self.exit_code,
+            "problem": self.problem,
+            "remedy": self.remedy,
+        }
 
     def __str__(self) -> str:
         return f"{self.problem}{'' if self.problem.endswith('?') else '.'} {self.remedy}."
@@ -70,7 +81,7 @@ class BatchError(PellucidError):
         self.total = total
         super().__init__(
             f"{len(self.failures)} of {total} files failed",
-            "Mend or leave out the files that are listed and run it again; all others are done",
+            "Fix or leave out the files that are listed and run it again; all others are done",
         )
 
     def __reduce__(self) -> tuple[type, tuple[object, ...]]:
@@ -115,3 +126,36 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
             f"{module} is needed {purpose} and is not installed",
             f'Install it with: pip install "pellucid[{extra}]"',
         ) from exc
+
+
+def explain(exc: Exception) -> PellucidError:
+    """Turn any exception into an error in words; one that is none of ours becomes its cause."""
+    if isinstance(exc, PellucidError):
+        return exc
+    error = _explained(exc)
+    error.__cause__ = exc
+    return error
+
+
+def _explained(exc: Exception) -> PellucidError:
+    no_memory = re.search("allocate memory|out of memory", str(exc))  # which torch raises as a RuntimeError
+    if isinstance(exc, MemoryError) or (isinstance(exc, RuntimeError) and no_memory):
+        return LimitError(
+            "There is not enough memory",
+            "Close other programs; denoise with --memory 500, or train on smaller batches",
+        )
+    if isinstance(exc, OSError) and exc.strerror:
+        if isinstance(exc, FileNotFoundError) and not exc.filename:  # of getcwd
+            return InputError("The current folder has been deleted", "Change to a folder that exists")
+        where = exc.filename or "The output"
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            return LimitError(
+                f"{where} cannot be written: {exc.strerror}", "Make space or choose another disk"
+            )
+        if exc.errno in (errno.EEXIST, errno.ENOTDIR):
+            return InputError(f"{where} is no folder: a file is there, or above it", "Name another place")
+        return InputError(f"{where} cannot be used: {exc.strerror}", "Check the path and its permissions")
+    return PellucidError(
+        f"This is a bug in Pellucid: {type(exc).__name__}: {exc}".rstrip("."),
+        "Run it again with PELLUCID_DEBUG=1 in the environment and report what it prints",
+    )

@@ -19,6 +19,7 @@ class DenoiseKeywords(TypedDict, total=False):
     luma: float | None
     chroma: float | None
     nodata: float | None
+    paper: Literal["keep", "white"]
     extra_channels: Literal["keep", "denoise"]
     axes: str | None
     channel_axis: int | None
@@ -52,6 +53,8 @@ class DenoiseOptions:
     nodata : float, optional
         The value of samples that means "no data", such as -9999; by default what the file says. Such pixels
         stay unchanged and influence no other.
+    paper : str
+        Of a scanned page: ``keep`` leaves the paper its tone, made even, and ``white`` makes it white.
     extra_channels : str
         ``keep`` leaves channels that are neither colour nor alpha unchanged; ``denoise`` denoises each as a
         grey image.
@@ -87,6 +90,7 @@ class DenoiseOptions:
     luma: float | None = None
     chroma: float | None = None
     nodata: float | None = None
+    paper: Literal["keep", "white"] = "keep"
     extra_channels: Literal["keep", "denoise"] = "keep"
     axes: str | None = None
     channel_axis: int | None = None
@@ -108,6 +112,8 @@ class DenoiseOptions:
         for name, value in given.items():
             if not (is_number(value) and 0 <= value <= 2):
                 raise UsageError(f"{name} is {value}", "Give a number from 0 (unchanged) over 1 to 2 (more)")
+        if self.paper not in ("keep", "white"):
+            raise UsageError(f"paper is {self.paper!r}", "Give keep or white")
         if self.extra_channels not in ("keep", "denoise"):
             raise UsageError(f"extra_channels is {self.extra_channels!r}", "Give keep or denoise")
         if self.memory is not None and not (is_number(self.memory) and 0 <= self.memory < math.inf):

@@ -4,7 +4,7 @@ PCA finds the k directions from which the rows of a table can be rebuilt with th
 both ways are linear. Here both ways are small dense networks, and the error that is made least is the same.
 
 References: Kramer 1991 (nonlinear principal component analysis using autoassociative neural networks); Hinton
-and Salakhutdinov 2006 (deep autoencoders beside PCA); Loshchilov and Hutter 2017 (the cosine).
+and Salakhutdinov 2006 (deep autoencoders compared with PCA); Loshchilov and Hutter 2017 (the cosine).
 """
 
 from itertools import pairwise
@@ -32,7 +32,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     """Describe each row of a table by a few numbers, and rebuild the row from them.
 
     As for PCA, a column of larger numbers counts for more: put a ``StandardScaler`` before it where columns
-    have different units. Inside, each column's mean is taken away and all are divided by one number.
+    have different units. Inside, each column's mean is subtracted and all are divided by one number.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         UsageError
             When a parameter is out of its range.
         ValueError, TypeError
-            When `X` is not such an array, is sparse, or holds NaN or infinity.
+            When `X` is not such an array, is sparse, or contains NaN or infinity.
         """
         rows = validate_data(self, X, dtype=FLOATS)
         self._check_parameters()
@@ -122,7 +122,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self.encoder_ = layers(widths, self.activation)
             self.decoder_ = layers(widths[::-1], self.activation)
             self.loss_curve_ = self._train(torch.from_numpy(self._standardised(rows)).float())
-        # Single precision trains faster; in double precision no code depends on the rows beside it.
+        # Single precision trains faster; in double precision no code depends on the other rows.
         self.encoder_.double(), self.decoder_.double()
         return self
 

@@ -174,7 +174,7 @@ def test_what_cannot_be_encoded_is_told_and_nothing_is_written(
         (("codes.npz", "--model", "grey", "-o", "codes.npz"), 2, "is a file"),
     ],
 )
-def test_what_cannot_be_decoded_is_told(
+def test_what_cannot_be_decoded_is_reported(
     pellucid: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     pellucid("encode", "--model", "grey", "digits", "-o", "codes.npz")

@@ -21,7 +21,7 @@ def samples(path: Path) -> NDArray[np.uint8]:
         return np.asarray(pil_image)
 
 
-def test_the_result_lies_beside_the_image(pellucid: Run, image: Save, tmp_path: Path) -> None:
+def test_the_result_is_written_next_to_the_image(pellucid: Run, image: Save, tmp_path: Path) -> None:
     before = image("photo.png").read_bytes()
     done = pellucid("denoise", "photo.png", *GIVEN)
     assert done.out.startswith("photo.png -> photo-denoised.png  (gaussian-best: the noise was given, ")
@@ -135,19 +135,47 @@ def test_outputs_of_an_earlier_run_are_no_inputs(pellucid: Run, image: Save, tmp
     assert tree(tmp_path / "in") == {"a.png", "out", "out/a.png"}
 
 
-def test_a_run_that_was_interrupted_goes_on_with_what_is_missing(
-    pellucid: Run, image: Save, tmp_path: Path
-) -> None:
+def test_a_second_run_goes_on_with_what_is_missing(pellucid: Run, image: Save, tmp_path: Path) -> None:
     for name in ("in/a.png", "in/b.png", "out/a.png"):
         image(name)
     before = (tmp_path / "out/a.png").read_bytes()
-    done = pellucid("denoise", "in", "-o", "out", "--skip-existing", *GIVEN)
+    done = pellucid("denoise", "in", "-o", "out", *GIVEN)
     first, last = done.out.splitlines()
     assert first.startswith(str(Path("in/b.png")))
-    assert last.startswith("1 denoised, 1 skipped (output exists), ")
+    assert last.startswith("1 denoised, 1 done already (--overwrite denoises again), ")
     assert (tmp_path / "out/a.png").read_bytes() == before
-    again = pellucid("denoise", "in", "-o", "out", "--skip-existing", "--json", *GIVEN).json
-    assert (again["files"], again["existing"]) == ([], 2)
+    again = pellucid("denoise", "in", "-o", "out", "--json", *GIVEN).json
+    assert (again["files"], again["done"]) == ([], 2)
+    pellucid("denoise", "in", "-o", "out", "--overwrite", "--quiet", *GIVEN)
+    assert (tmp_path / "out/a.png").read_bytes() == (tmp_path / "out/b.png").read_bytes() != before
+
+
+def test_an_image_that_is_newer_than_its_output_is_an_error_and_the_others_go_on(
+    pellucid: Run, image: Save, tmp_path: Path
+) -> None:
+    for name in ("out/a.png", "in/a.png", "in/b.png"):
+        image(name)
+    os.utime(tmp_path / "out/a.png", (1000, 1000))
+    done = pellucid("denoise", "in", "-o", "out", *GIVEN, code=4)
+    assert "a.png exists already" in done.err
+    assert tree(tmp_path / "out") == {"a.png", "b.png"}
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="Python has extended attributes on Linux only")
+def test_in_place_keeps_permissions_and_attributes_and_says_that_it_parted_hard_links(
+    pellucid: Run, image: Save, tmp_path: Path
+) -> None:
+    path = image("a.png")
+    before = path.read_bytes()
+    path.chmod(0o640)
+    os.setxattr(path, "user.xdg.tags", b"holiday")
+    os.link(path, tmp_path / "backup.png")
+    done = pellucid("denoise", "a.png", "--in-place", *GIVEN)
+    assert path.read_bytes() != before
+    assert (path.stat().st_mode & 0o777, os.getxattr(path, "user.xdg.tags")) == (0o640, b"holiday")
+    assert (tmp_path / "backup.png").read_bytes() == before
+    assert "warning: " in done.err
+    assert "a.png had 2 names (hard links)" in done.err
 
 
 def test_in_place_replaces_the_images_of_a_folder(pellucid: Run, image: Save, tmp_path: Path) -> None:
@@ -230,8 +258,6 @@ def test_an_output_must_not_replace_another_input(pellucid: Run, image: Save) ->
         (("a.png", "--memory", "much"), "Give megabytes as in 500"),
         (("a.png", "--memory", "0"), "Give megabytes as in 500"),
         (("a.png", "--memory", "9" * 400), "Give megabytes as in 500"),
-        (("a.png", "--skip-existing", "--overwrite"), "Give one of them"),
-        (("a.png", "--skip-existing", "--in-place"), "Give one of them"),
         (("a.png", "--max-pixels", "0"), "Invalid value for '--max-pixels'"),
         (("a.png", "--threads", "0"), "Give a number from 1"),
         (("a.png", "--threads", "100000"), "Give a number from 1"),
@@ -278,7 +304,7 @@ def test_an_input_that_cannot_be_used_ends_with_3_and_nothing_is_written(
         (("moving.gif",), "moving.gif is a GIF"),
     ],
 )
-def test_what_is_wrong_with_the_input_is_told_before_what_is_wrong_with_its_suffix(
+def test_a_wrong_input_is_reported_before_a_wrong_suffix(
     pellucid: Run, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
     (tmp_path / "moving.gif").write_bytes(b"GIF89a" + bytes(20))
@@ -286,7 +312,7 @@ def test_what_is_wrong_with_the_input_is_told_before_what_is_wrong_with_its_suff
     assert tree(tmp_path) == {"moving.gif"}
 
 
-def test_a_disk_without_space_is_told_by_the_name_of_the_output(
+def test_a_disk_without_space_is_an_error_that_names_the_output(
     environment: dict[str, str], image: Save, tmp_path: Path
 ) -> None:
     image("a.png")
@@ -300,7 +326,7 @@ def test_a_disk_without_space_is_told_by_the_name_of_the_output(
     assert tree(tmp_path) == {"a.png"}
 
 
-def test_an_output_below_a_file_is_told_so(pellucid: Run, image: Save, tmp_path: Path) -> None:
+def test_an_output_below_a_file_is_an_error_in_words(pellucid: Run, image: Save, tmp_path: Path) -> None:
     image("a.png"), image("b.png")
     for output in ("b.png/c.png", "b.png/d/c.png"):
         done = pellucid("denoise", "a.png", "-o", output, *GIVEN, code=3)
@@ -335,7 +361,7 @@ def test_a_folder_without_images_ends_with_3(pellucid: Run, tmp_path: Path) -> N
     assert tree(tmp_path) == {"in"}
 
 
-def test_json_tells_all_that_happened_and_nothing_else_is_printed(
+def test_json_has_all_that_happened_and_nothing_else_is_printed(
     pellucid: Run, image: Save, tmp_path: Path
 ) -> None:
     image("in/a.png")
@@ -395,7 +421,7 @@ def test_a_image_by_another_name_is_not_replaced_by_what_its_name_says(pellucid:
     path = path.rename(path.with_suffix(".jpg"))
     before = path.read_bytes()
     done = pellucid("denoise", "shot.jpg", "--in-place", *GIVEN, code=2)
-    assert "is a PNG by another name" in done.err
+    assert "is no JPEG, as its name says" in done.err
     assert path.read_bytes() == before
 
 

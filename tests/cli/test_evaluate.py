@@ -117,7 +117,7 @@ def test_a_report_is_not_replaced_unless_that_is_allowed(pellucid: Run, folder: 
         (("photos", "--set", "photos", "--noise", "gaussian:0.5"), 3, "photos contains no .onnx file"),
         (("run", "--set", "photos", "--noise", "gaussian:0.5", "-o", "same.onnx"), 2, "same.onnx is a file"),
         (("run", "--set", "photos", "--noise", "gaussian:0.5", "--threads", "0"), 2, "--threads is 0"),
-        (("run", "--set", "run", "--noise", "gaussian:0.5"), 3, "run holds no images"),
+        (("run", "--set", "run", "--noise", "gaussian:0.5"), 3, "run contains no images"),
         (("run", "--set", "photos", *NOISE, "-o", "same.onnx/out"), 3, "nothing may be made in"),
     ],
 )

@@ -132,7 +132,7 @@ def test_a_signal_ends_it_with_one_line_and_nothing_half_written(
         assert '"type": "Interrupted"' in out
         assert err == ""
     else:
-        assert (out, err) == ("", "error: Interrupted. Every file that was written is whole.\n")
+        assert (out, err) == ("", "error: Interrupted. Every file that was written is complete.\n")
 
 
 def test_signals_one_upon_the_other_are_as_one(environment: dict[str, str], tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_signals_one_upon_the_other_are_as_one(environment: dict[str, str], tmp_
         time.sleep(0.005)
     out, err = running.communicate()
     assert running.returncode == 130
-    assert (out, err) == ("", "error: Interrupted. Every file that was written is whole.\n")
+    assert (out, err) == ("", "error: Interrupted. Every file that was written is complete.\n")
 
 
 def test_a_folder_that_was_deleted_is_told(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """`pellucid train`, from the outside."""
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -170,7 +171,9 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     running.send_signal(number)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 128 + number
-    assert err == "error: Interrupted. Every file that was written is whole.\n"
+    warning, error = err.splitlines()
+    assert re.fullmatch(r"warning: stopped after step \d+: the same command goes on from there", warning)
+    assert error == "error: Interrupted. Every file that was written is whole."
     assert tree(tmp_path / "run") == {"checkpoint.pt", "log.jsonl", "recipe.json"}
     step = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"]
     pellucid(*arguments, "--minutes", "0.001")
@@ -231,6 +234,8 @@ def test_a_run_on_a_set_ends_with_its_figures_and_a_page(
     assert f"{metrics['test_mse']:g}" in done.out
     assert str(Path("run/report.html")) in done.out
 
+    other = pellucid(*arguments, "--set", "seed=1", code=2)
+    assert "contains a run of another recipe: seed was 0 and is 1" in other.err
     again = pellucid(*arguments, "--json")  # the same command: the run is at its end
     assert again.json == {
         "networks": [str(Path("run/tiny.onnx"))],

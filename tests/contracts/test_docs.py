@@ -1,13 +1,12 @@
-"""What the documentation site shows works, and is what the code says.
+"""The examples of the documentation site run, and its references agree with the code.
 
 The blocks of a page run from top to bottom in one folder, as a reader would run them: `console` blocks as
-commands, `python` and `pycon` blocks in one session. In what a command prints, and in a `pycon` block, `...`
-stands for anything. A `toml` block must be a recipe or a part of one. `text` is for reading, and `sh`
-names what is not for every reader to run: installing, and our own scripts, which must exist.
+commands, `python` and `pycon` blocks in one session. In the output of a command, and in a `pycon` block, `...`
+matches anything. A `toml` block must be a recipe or a part of one. `text` blocks are not run, and of `sh`
+blocks, which install or run our own scripts, only the existence of the scripts is checked.
 
-Nothing is downloaded and nobody waits: where a block says ``mnist`` it gets a folder of 20 small digits
-instead (a set that goes by a name must have the published content), and trainings are cut short. Each such
-change is one line of `SHORTER`.
+Nothing is downloaded, and trainings are short: ``mnist`` is replaced by a folder of 20 small digits, since a
+named set must have the published content. Each such change is one line of `SHORTER`.
 """
 
 import doctest
@@ -43,6 +42,9 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 HELP = PAGE.read_text(encoding="utf-8")
 NUMBER = re.compile(r"-?\b\d+(?:\.\d+)?(?:e-\d+)?")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+# Each trains for a quarter of a minute: `make test` follows the first of them.
+LONG = {"capacity", "codes", "fitting", "losses", "your-images"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 
@@ -101,7 +103,7 @@ def run(command: str, folder: Path) -> str:
 
 
 def same(shown: str, printed: str) -> bool:
-    # Nothing at all may stand for a last ellipsis: a network that loses is not recommended.
+    # A last ellipsis also matches nothing: a network that loses is not recommended.
     ends = (shown, shown.rstrip().removesuffix("..."))
     return any(doctest.OutputChecker().check_output(each, printed, OPTIONS) for each in ends)
 
@@ -131,7 +133,7 @@ def follow_session(block: str, session: dict[str, Any]) -> None:
 
 
 def follow_toml(block: str, folder: Path) -> None:
-    """A block with a name is a recipe, which the reader saves under it; another one stands above a recipe."""
+    """A block with a name is a recipe, which the reader saves; another one is the head of a recipe."""
     if "name" in tomllib.loads(block):
         (folder / f"{parse_recipe(block).name}.toml").write_text(block, encoding="utf-8")
     else:
@@ -145,7 +147,13 @@ def check_script(line: str) -> None:
         assert find_spec(command[2]), line
 
 
-@every_page
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=str(page.relative_to(DOCS)), marks=[pytest.mark.long] * (page.stem in LONG))
+        for page in PAGES
+    ],
+)
 def test_the_blocks_of_a_page_do_what_they_show(page: Path, folder: Path) -> None:
     session: dict[str, Any] = {"__name__": "block"}
     for language, block in blocks(page):

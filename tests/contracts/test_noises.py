@@ -26,6 +26,7 @@ EXAMPLES = [
         "rician:10-20",
         "jpeg:30",
         "camera:iso=3200",
+        "scan:150,tone=0.8-0.9,stains=2,noise=5",
     )
 ]
 

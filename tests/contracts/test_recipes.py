@@ -81,11 +81,12 @@ def test_each_of_its_variants_is_a_recipe_for_another_network(name: str) -> None
 
 
 @every_recipe
-def test_it_trains_on_none_of_the_images_that_judge(name: str) -> None:
+def test_it_trains_on_none_of_the_images_that_validate_or_test(name: str) -> None:
     data = RECIPES[name].data
-    train, judge = ((data.name,), data.judge) if isinstance(data, SetData) else (data.train, data.tune)
-    assert judge not in train
-    assert not any("test" in Path(folder).name for folder in (*train, judge or ""))
+    if isinstance(data, (Data, SetData)):
+        train, other = ((data.name,), data.test) if isinstance(data, SetData) else (data.train, data.tune)
+        assert other not in train
+        assert not any("test" in Path(folder).name for folder in (*train, other or ""))
 
 
 # ---- its network ---------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_hidden_files_and_folders_named_like_images_are_no_images(tmp_path: Path
 def test_a_folder_that_is_empty_or_missing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("no image")
-    with pytest.raises(InputError, match=r"empty holds no images.*\.png"):
+    with pytest.raises(InputError, match=r"empty contains no images.*\.png"):
         image_files([tmp_path / "empty"])
     with pytest.raises(InputError, match=r"There is no folder .*missing"):
         image_files([tmp_path / "missing"])

@@ -53,7 +53,7 @@ def test_a_file_that_holds_too_much_is_refused(tmp_path: Path, packed: bool) -> 
     path = tmp_path / "large"
     path.write_bytes(gzip.compress(CONTENT) if packed else CONTENT)
     assert read_unpacked(path, max_bytes=len(CONTENT)) == CONTENT
-    with pytest.raises(LimitError, match=r"large holds more than 10,239 bytes"):
+    with pytest.raises(LimitError, match=r"large contains more than 10,239 bytes"):
         read_unpacked(path, max_bytes=len(CONTENT) - 1)
 
 

@@ -154,7 +154,7 @@ def test_the_folder_may_be_named_by_the_environment(tmp_path: Path, monkeypatch:
     ):
         load_dataset("mnist")
     monkeypatch.setenv("PELLUCID_DATA", str(tmp_path / "gone"))
-    with pytest.raises(InputError, match=r"gone is no folder.*in which mnist/ lies"):
+    with pytest.raises(InputError, match=r"gone is no folder.*that contains mnist/"):
         load_dataset("mnist")
 
 
@@ -225,7 +225,7 @@ def test_what_is_not_the_published_file_is_not_kept(
     assert not list(cache.iterdir())
 
 
-def test_a_server_that_hangs_up_is_told_in_words(tmp_path: Path, cache: Path) -> None:
+def test_a_server_that_hangs_up_is_reported_in_words(tmp_path: Path, cache: Path) -> None:
     with (
         server(tmp_path, HangsUp) as home,
         pytest.raises(InputError, match=f"cannot be downloaded: {home}.*PELLUCID_MIRROR"),

@@ -15,7 +15,7 @@ def pieces(photo: NDArray[np.uint8], count: int, side: int) -> list[NDArray[np.u
     return [grey[row : row + side, column : column + side] for row, column in corners]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def images(photo: NDArray[np.uint8]) -> ImageSet:
     """Twelve test and five validation images, grey, 16 x 16."""
     every = pieces(photo, 17, 16)

@@ -9,7 +9,8 @@ from pellucid.evaluation.images import Corruption, ImageSet, read_corruption
 from pellucid.io.image import to_float
 from tests.evaluation.conftest import pieces
 
-every_baseline = pytest.mark.parametrize("baseline", usable_baselines(28), ids=lambda each: each.name)
+ALL = usable_baselines(28, on_request=True)
+every_baseline = pytest.mark.parametrize("baseline", ALL, ids=lambda each: each.name)
 
 
 def error(baseline: Baseline, value: float, images: ImageSet, corruption: Corruption) -> float:
@@ -18,14 +19,18 @@ def error(baseline: Baseline, value: float, images: ImageSet, corruption: Corrup
 
 
 def test_the_tests_know_all_baselines() -> None:
-    assert usable_baselines(28) == list(BASELINES)
+    assert list(BASELINES) == ALL
+
+
+def test_bm3d_which_takes_minutes_is_left_out_unless_it_is_asked_for() -> None:
+    assert {each.name for each in ALL} - {each.name for each in usable_baselines(28)} == {"BM3D"}
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_is_usable_for_images_of_few_pixels_works_there(channels: int) -> None:
     for side in (1, 2, 9, 14):
         noisy = np.random.default_rng(side).random((1, side, side, channels), np.float32)
-        usable = usable_baselines(side)
+        usable = usable_baselines(side, on_request=True)
         assert len(usable) >= 3
         for baseline in usable:
             assert baseline.denoise(noisy, baseline.tries[0]).shape == noisy.shape

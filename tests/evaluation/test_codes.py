@@ -36,12 +36,12 @@ def test_the_error_is_that_of_the_decoded_images(dense: Coded, digits: ImageSet)
 
 def test_pca_is_that_of_scikit_learn(dense: Coded, digits: ImageSet) -> None:
     (facts,) = evaluate_codes(open_contenders([dense[0]]), [digits])
-    known, judged = (np.stack(part).reshape(len(part), -1) / 255 for part in (digits.train, digits.test))
+    known, tested = (np.stack(part).reshape(len(part), -1) / 255 for part in (digits.train, digits.test))
     assert [count for count, _ in facts.pca] == [2, 4, 8, 16, 32, 64]
     for count, error in facts.pca[:4]:
         pca = PCA(count, svd_solver="full").fit(known)
-        rebuilt = pca.inverse_transform(pca.transform(judged))
-        assert error == pytest.approx(np.mean((rebuilt - judged) ** 2), rel=1e-3)
+        rebuilt = pca.inverse_transform(pca.transform(tested))
+        assert error == pytest.approx(np.mean((rebuilt - tested) ** 2), rel=1e-3)
 
 
 def test_nearest_components_tell_digits_and_nearest_codes_more_than_chance(
@@ -56,9 +56,9 @@ def test_nearest_components_tell_digits_and_nearest_codes_more_than_chance(
 
 def test_each_code_is_drawn_as_far_as_it_can_be(dense: Coded, two: Coded, digits: ImageSet) -> None:
     square, plane = evaluate_codes(open_contenders([dense[0], two[0]]), [digits])
-    ends = ["where the classes lie", "codes as images", "walks from one image to another"]
+    ends = ["the classes in the code", "codes as images", "latent interpolation"]
     assert [drawing.title for drawing in square.drawings] == [f"dense: {end}" for end in ends]
-    ends[1] = "what each place of the plane means"
+    ends[1] = "the decoded plane"
     assert [drawing.title for drawing in plane.drawings] == [f"two: {end}" for end in ends]
     assert all(drawing.svg.startswith("<svg") for drawing in (*square.drawings, *plane.drawings))
 

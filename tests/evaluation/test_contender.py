@@ -94,7 +94,7 @@ def test_the_network_of_a_run_folder_is_called_by_the_folder(tmp_path: Path) -> 
     assert contender.note(1, 0.1) == ""
 
 
-def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_runs_in_folders_of_one_name_are_distinguished(tmp_path: Path) -> None:
     for name in ("a/run", "b/run"):
         network_file(tmp_path / name / "net.onnx")
     contenders = open_contenders([tmp_path / "a/run", tmp_path / "b/run"])
@@ -102,7 +102,7 @@ def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_what_is_no_denoiser_is_refused_with_the_reason(tmp_path: Path) -> None:
-    network_file(tmp_path / "numbers.onnx", two_numbers, output="levels")
+    network_file(tmp_path / "numbers.onnx", two_numbers, output="levels", kind="noise-estimator")
     network_file(tmp_path / "both" / "a.onnx")
     network_file(tmp_path / "both" / "b.onnx")
     (tmp_path / "empty").mkdir()

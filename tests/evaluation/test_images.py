@@ -1,4 +1,4 @@
-"""What networks are judged on, and the noise that is added to it."""
+"""The images of an evaluation, and the noise that is added to them."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def save(path: Path, samples: NDArray[np.uint8]) -> None:
     write_image(path, Image(samples=np.ascontiguousarray(samples)))
 
 
-def test_a_dataset_is_judged_on_its_test_images_and_chosen_on_its_validation_images() -> None:
+def test_a_dataset_is_tested_on_its_test_images_and_chosen_on_its_validation_images() -> None:
     parts = np.arange(3 * 2 * 4 * 4, dtype=np.uint8).reshape(3, 2, 4, 4, 1)
     dataset = Dataset(name="few", train=parts[0], validation=parts[1], test=parts[2], note="all")
     found = ImageSet.of(dataset)
@@ -51,7 +51,7 @@ def test_a_folder_with_a_colour_file_is_colour_unless_grey_is_asked_for(tmp_path
 def test_a_set_that_is_not_there_is_refused_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"toasters.*mnist, fashion-mnist, cifar10, or a folder"):
         load_set("toasters", data_dir=tmp_path)
-    with pytest.raises(InputError, match="holds no images"):
+    with pytest.raises(InputError, match="contains no images"):
         load_set(str(tmp_path))
 
 
@@ -86,7 +86,7 @@ def test_batches_hold_images_of_one_shape_in_the_order_of_the_set() -> None:
     assert values == [number % 256 for number in range(302)]
 
 
-def test_only_gaussian_noise_has_a_level_that_can_be_told() -> None:
+def test_only_gaussian_noise_has_a_level_that_can_be_given() -> None:
     assert read_corruption("gaussian:51").sigma == 0.2
     assert read_corruption("uniform:0.11").sigma is None
 

@@ -1,4 +1,4 @@
-"""Networks are judged on sets with noises."""
+"""Networks are evaluated on sets with noises."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -154,7 +154,9 @@ def test_progress_counts_the_tables(images: ImageSet, tmp_path: Path) -> None:
     ]
 
 
-def test_what_cannot_be_judged_is_told_before_anything_is_measured(images: ImageSet, tmp_path: Path) -> None:
+def test_what_cannot_be_evaluated_is_an_error_before_anything_is_measured(
+    images: ImageSet, tmp_path: Path
+) -> None:
     steps: list[str] = []
     colour = network_file(tmp_path / "colour.onnx", channels=3)
     sized = network_file(tmp_path / "sized.onnx", size=(28, 28))

@@ -48,13 +48,19 @@ def run_folder(folder: Path, lines: list[dict[str, float]]) -> Path:
     return folder
 
 
-@pytest.fixture
-def found(images: ImageSet, tmp_path: Path) -> Evaluation:
+@pytest.fixture(scope="module")
+def found(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """A run and a network that does nothing, on one set with one noise."""
     log = [{"step": step, "loss": 0.1 / step, "validation_loss": 0.2 / step} for step in (1, 2)]
-    run = run_folder(tmp_path / "my <b> & run", log)
-    contenders = open_contenders([run, network_file(tmp_path / "same.onnx", identity, layers=())])
+    folder = tmp_path_factory.mktemp("networks")
+    run = run_folder(folder / "my <b> & run", log)
+    contenders = open_contenders([run, network_file(folder / "same.onnx", identity, layers=())])
     return evaluate(contenders, [images], ["gaussian:0.3"], baselines=False)
+
+
+@pytest.fixture(scope="module")
+def html(found: Evaluation) -> str:
+    return report_html(found)
 
 
 def test_three_files_are_written(found: Evaluation, tmp_path: Path) -> None:
@@ -80,8 +86,8 @@ def test_the_csv_file_has_a_line_for_each_row(found: Evaluation, tmp_path: Path)
         assert int(line["images"]) == row.images
 
 
-def test_the_page_needs_nothing_beside_itself(found: Evaluation) -> None:
-    page = Page(report_html(found))
+def test_the_page_needs_no_other_file(html: str) -> None:
+    page = Page(html)
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "link", "iframe", "object", "base"}
     addresses = [
@@ -92,42 +98,41 @@ def test_the_page_needs_nothing_beside_itself(found: Evaluation) -> None:
     ]
     assert addresses
     assert all(each.startswith(("data:image/png;base64,", "#")) for each in addresses)
-    styles = report_html(found)[: report_html(found).index("</style>")]
+    styles = html[: html.index("</style>")]
     assert "@import" not in styles
     assert "url(" not in styles
 
 
-def test_every_link_of_the_page_leads_somewhere(found: Evaluation) -> None:
-    page = Page(report_html(found))
+def test_every_link_of_the_page_leads_somewhere(html: str) -> None:
+    page = Page(html)
     places = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     assert len(links) == 6
     assert set(links) <= places
 
 
-def test_names_are_text_and_no_markup(found: Evaluation) -> None:
-    html = report_html(found)
+def test_names_are_text_and_no_markup(html: str) -> None:
     assert "my <b> & run" not in html
     assert "my <b> & run" in Page(html).words
 
 
-def test_the_best_figures_are_bold(found: Evaluation) -> None:
+def test_the_best_figures_are_bold(found: Evaluation, html: str) -> None:
     rows = {row.method: row for row in found.rows}
     best = rows["my <b> & run"]
     assert best.psnr.mean > rows["same"].psnr.mean
-    assert f"{best.psnr.mean:.2f}" in Page(report_html(found)).bold
-    assert f"{rows['same'].psnr.mean:.2f}" not in Page(report_html(found)).bold
+    assert f"{best.psnr.mean:.2f}" in Page(html).bold
+    assert f"{rows['same'].psnr.mean:.2f}" not in Page(html).bold
 
 
-def test_images_are_shown_enlarged_and_described(found: Evaluation) -> None:
-    images = [attributes for tag, attributes in Page(report_html(found)).tags if tag == "img"]
+def test_images_are_shown_enlarged_and_described(html: str) -> None:
+    images = [attributes for tag, attributes in Page(html).tags if tag == "img"]
     assert len(images) == 3 * (2 + 2 * 2)
     assert {each["width"] for each in images} == {"112"}  # 16 pixels, seven times
     assert all(each["alt"] for each in images)
 
 
-def test_every_drawing_is_well_formed(found: Evaluation) -> None:
-    parts = report_html(found).split("<svg")[1:]
+def test_every_drawing_is_well_formed(html: str) -> None:
+    parts = html.split("<svg")[1:]
     drawings = [f"<svg{part[: part.index('</svg>')]}</svg>" for part in parts]
     charts = [each for each in map(ElementTree.fromstring, drawings) if each.get("class") == "chart"]
     labels = [each.get("aria-label") or "" for each in charts]
@@ -141,8 +146,8 @@ def test_every_drawing_is_well_formed(found: Evaluation) -> None:
     ]
 
 
-def test_the_network_is_drawn_where_its_card_has_layers(found: Evaluation) -> None:
-    words = Page(report_html(found)).words
+def test_the_network_is_drawn_where_its_card_has_layers(html: str) -> None:
+    words = Page(html).words
     assert words.count("encoder") == 1, "only one of the two has layers"
     assert "4 × 2 × 2 = 16 numbers" in words
 

@@ -24,7 +24,7 @@ def blurred(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """A denoiser (h, w, 1) that sees 5 pixels to each side."""
     padded = np.pad(pixels, ((5, 5), (5, 5), (0, 0)), mode="symmetric")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (11, 11), axis=(0, 1))
-    return windows.mean(axis=(3, 4), dtype=np.float32)
+    return np.asarray(windows.mean(axis=(3, 4)), np.float32)
 
 
 def rms(error: NDArray[np.floating]) -> float:

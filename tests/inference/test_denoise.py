@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,8 +29,9 @@ def digest(path: Path) -> str:
 def photo_file(photo: NDArray[np.uint8], tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     alpha = np.arange(photo[..., 0].size, dtype=np.uint8).reshape(photo.shape[:2])
-    metadata = Metadata(resolution=(10.0, 20.0), xmp=b"<x/>")
-    write_image(path, Image(samples=photo, alpha=alpha, metadata=metadata))
+    write_image(
+        path, Image(samples=photo, alpha=alpha, metadata=Metadata(resolution=(10.0, 20.0), xmp=b"<x/>"))
+    )
     return path
 
 
@@ -52,10 +54,11 @@ def test_the_public_function_keeps_shape_and_dtype(shape: tuple[int, ...], dtype
 
 
 def test_what_cannot_be_a_model_is_refused() -> None:
-    for kind in (7, None, ["auto"]):
+    kinds: tuple[Any, ...] = (7, None, ["auto"])
+    for kind in kinds:
         for use in (load_model, lambda model: denoise(np.zeros((8, 8)), model=model)):
             with pytest.raises(UsageError, match=f"A model cannot be {type(kind).__name__}"):
-                use(kind)  # type: ignore[operator]
+                use(kind)
     with pytest.raises(UsageError, match=r"no model 'nothing'.*gaussian-fast"):
         denoise(np.zeros((8, 8)), model="nothing")
 

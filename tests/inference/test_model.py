@@ -34,8 +34,8 @@ def image(shape: tuple[int, ...], dtype: str, seed: int = 0) -> NDArray[Any]:
 def memory_for(model: Model, pixels: NDArray[Any], side: int) -> int:
     """Bytes that allow tiles of N pixels a side."""
     card = model.card(3 if pixels.ndim == 3 and pixels.shape[2] == 3 else 1)
-    row = pixels[0].nbytes
-    return FIXED_MEMORY + (STRIPS * row + card.bytes_per_pixel * side) * side + card.bytes_per_pixel
+    row = int(pixels[0].nbytes)
+    return FIXED_MEMORY + (STRIPS * row + card.bytes_per_pixel * side) * side
 
 
 def files(model: Model, grey: Path, colour: Path, **options: Any) -> Model:

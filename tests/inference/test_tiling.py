@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pellucid.errors import UsageError
 from pellucid.inference.overview import Layout
 from pellucid.inference.session import Session
 from pellucid.inference.stream import Progress, Work, stream
@@ -36,6 +35,13 @@ def plans(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+def planned(*sides: int, largest: int | tuple[int, int], **settings: Any) -> Tiles:
+    tall, wide = (largest, largest) if isinstance(largest, int) else largest
+    tiles = plan(*sides, fits=lambda height, width: height <= tall and width <= wide, **settings)
+    assert tiles is not None
+    return tiles
+
+
 def denoise_tiled(session: Session, noisy: NDArray[Any], tiles: Tiles, sigma: float = 0.1) -> NDArray[Any]:
     return streamed(noisy, Work(tiles, lambda tile: session.run(tile, sigma)))
 
@@ -50,7 +56,7 @@ def streamed(noisy: NDArray[Any], work: Work, progress: Progress | None = None) 
 @settings(max_examples=300, deadline=None)
 @given(plans())
 def test_tiles_cover_every_pixel_once_in_order(settings: dict[str, Any]) -> None:
-    tiles = plan(**settings)
+    tiles = planned(**settings)
     for spans, extent in ((tiles.rows, settings["height"]), (tiles.columns, settings["width"])):
         kept = [pixel for span in spans for pixel in range(span.start, span.stop)]
         assert kept == list(range(extent))
@@ -62,7 +68,7 @@ def test_tiles_cover_every_pixel_once_in_order(settings: dict[str, Any]) -> None
 def test_origins_are_multiples_of_the_stride_and_windows_no_larger_than_allowed(
     settings: dict[str, Any],
 ) -> None:
-    tiles, stride = plan(**settings), settings["stride"]
+    tiles, stride = planned(**settings), settings["stride"]
     assert all(span.origin % stride == 0 for span in (*tiles.rows, *tiles.columns))
     limits = zip(tiles.window, settings["largest"], strict=True)
     assert all(side % stride == 0 and side <= limit for side, limit in limits)
@@ -71,7 +77,7 @@ def test_origins_are_multiples_of_the_stride_and_windows_no_larger_than_allowed(
 @settings(max_examples=300, deadline=None)
 @given(plans())
 def test_what_is_kept_lies_a_halo_away_from_every_cut(settings: dict[str, Any]) -> None:
-    tiles, halo, stride = plan(**settings), settings["halo"], settings["stride"]
+    tiles, halo, stride = planned(**settings), settings["halo"], settings["stride"]
     sides = zip((tiles.rows, tiles.columns), tiles.window, ("height", "width"), strict=True)
     for spans, window, side in sides:
         padded = -(-settings[side] // stride) * stride
@@ -83,7 +89,7 @@ def test_what_is_kept_lies_a_halo_away_from_every_cut(settings: dict[str, Any]) 
 
 
 def test_a_image_that_fits_is_one_tile() -> None:
-    tiles = plan(100, 63, stride=8, halo=30, largest=(104, 104))
+    tiles = planned(100, 63, stride=8, halo=30, largest=104)
     assert len(tiles) == 1
     assert tiles.window == (104, 64)
 
@@ -91,12 +97,35 @@ def test_a_image_that_fits_is_one_tile() -> None:
 @pytest.mark.parametrize(("extent", "count"), [(264, 1), (265, 2), (496, 2), (497, 3), (960, 4), (961, 5)])
 def test_there_are_as_few_tiles_as_the_largest_window_allows(extent: int, count: int) -> None:
     # Each window after the first adds its 264 pixels less two halos of 16.
-    assert len(plan(extent, 8, stride=8, halo=16, largest=(264, 264))) == count
+    assert len(planned(extent, 8, stride=8, halo=16, largest=264)) == count
 
 
-def test_tiles_that_would_be_all_halo_are_refused_with_the_smallest_that_would_do() -> None:
-    with pytest.raises(UsageError, match=r"halo of 24.*Allow at least 56 pixels"):
-        plan(500, 500, stride=8, halo=20, largest=(55, 55))
+def test_there_is_no_plan_where_tiles_would_be_all_halo() -> None:
+    assert plan(500, 500, stride=8, halo=20, fits=lambda *sides: max(sides) < 56) is None
+    assert plan(500, 500, stride=8, halo=20, fits=lambda *sides: max(sides) <= 56) is not None
+
+
+@settings(max_examples=100, deadline=None)
+@given(SIDES, SIDES, st.integers(0, 30), st.integers(6000, 300_000))
+def test_no_grid_of_equal_tiles_has_less_to_compute(height: int, width: int, halo: int, area: int) -> None:
+    def fits(tall: int, wide: int) -> bool:
+        return tall * wide <= area
+
+    def window(extent: int, count: int) -> int:
+        steps, margin = -(-extent // 8), -(-halo // 8)
+        return 8 * (-(-(steps - 2 * margin) // count) + 2 * margin if count > 1 else steps)
+
+    tiles = plan(height, width, stride=8, halo=halo, fits=fits)
+    most = [max(1, -(-extent // 8) - 2 * -(-halo // 8)) for extent in (height, width)]
+    costs = [
+        down * across * window(height, down) * window(width, across)
+        for down in range(1, most[0] + 1)
+        for across in range(1, most[1] + 1)
+        if fits(window(height, down), window(width, across))
+    ]
+    assert (tiles is None) == (not costs)
+    if tiles is not None:
+        assert len(tiles) * tiles.window[0] * tiles.window[1] == min(costs)
 
 
 @settings(max_examples=30, deadline=None)
@@ -107,16 +136,16 @@ def test_tiled_equals_whole(
     session = Session(colour_file if colour else grey_file)
     stride, radius = session.card.stride, session.card.radius
     noisy = colours(height, width)[..., : 3 if colour else 1]
-    whole = denoise_tiled(session, noisy, plan(height, width, stride=stride, halo=0, largest=(704, 704)))
-    tiles = plan(height, width, stride=stride, halo=radius, largest=(largest, largest))
+    whole = denoise_tiled(session, noisy, planned(height, width, stride=stride, halo=0, largest=704))
+    tiles = planned(height, width, stride=stride, halo=radius, largest=largest)
     assert np.abs(denoise_tiled(session, noisy, tiles) - whole).max() <= 1e-5
 
 
 def test_a_smaller_halo_would_leave_seams(grey_file: Path) -> None:
     session = Session(grey_file)
     noisy, stride = colours(200, 200)[..., :1], session.card.stride
-    whole = denoise_tiled(session, noisy, plan(200, 200, stride=stride, halo=0, largest=(200, 200)))
-    tiled = denoise_tiled(session, noisy, plan(200, 200, stride=stride, halo=stride, largest=(52, 52)))
+    whole = denoise_tiled(session, noisy, planned(200, 200, stride=stride, halo=0, largest=200))
+    tiled = denoise_tiled(session, noisy, planned(200, 200, stride=stride, halo=stride, largest=52))
     assert np.abs(tiled - whole).max() > 1e-3
 
 
@@ -128,7 +157,7 @@ def test_padding_reflects_the_lower_and_right_border() -> None:
 
 
 def test_progress_counts_every_tile() -> None:
-    tiles = plan(50, 70, stride=2, halo=4, largest=(30, 30))
+    tiles = planned(50, 70, stride=2, halo=4, largest=30)
     steps: list[tuple[int, int]] = []
     streamed(colours(50, 70), Work(tiles, lambda tile: tile), lambda *step: steps.append(step))
     assert steps == [(k + 1, len(tiles)) for k in range(len(tiles))]
@@ -139,7 +168,7 @@ def test_progress_counts_every_tile() -> None:
 def test_the_network_sees_one_shape_and_its_part_of_the_image_returns_to_its_place(
     settings: dict[str, Any],
 ) -> None:
-    tiles = plan(**settings)
+    tiles = planned(**settings)
     noisy, shapes = colours(settings["height"], settings["width"]), set()
 
     def run(tile: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -175,7 +204,7 @@ def test_every_row_is_read_and_written_once_in_order(settings: dict[str, Any]) -
     out = np.zeros_like(noisy)
     both: Any = Reluctant(ArraySource(noisy), ArraySink(out))
     layout = Layout(3, grey=False, alpha=False, nodata=None)
-    stream(both, both, layout, Work(plan(**settings), lambda tile: tile))
+    stream(both, both, layout, Work(planned(**settings), lambda tile: tile))
     assert both.read_rows == both.written_rows == settings["height"]
     np.testing.assert_array_equal(out, noisy)
 
@@ -190,7 +219,7 @@ def test_an_error_anywhere_ends_the_stream(where: str) -> None:
 
     if where != "run":
         setattr(both, where, fail)
-    tiles = plan(200, 100, stride=2, halo=4, largest=(30, 30))
+    tiles = planned(200, 100, stride=2, halo=4, largest=30)
     work = Work(tiles, fail if where == "run" else lambda tile: tile)
     with pytest.raises(OSError, match=where):
         stream(both, both, Layout(3, grey=False, alpha=False, nodata=None), work)

@@ -16,7 +16,7 @@ from PIL import Image as PILImage
 
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.io.files import check_target, read_image, write_image
-from pellucid.io.image import Image
+from pellucid.io.image import Encoding, Image
 from tests.images import Make, gradient, refused
 
 # ---- what cannot be read -------------------------------------------------------------------------
@@ -30,9 +30,11 @@ from tests.images import Make, gradient, refused
         (b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "is an SVG"),
         (b'\n<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "is an XML file"),
         (b"%PDF-1.7\n", "is a PDF"),
-        (b"GIF89a\1\0\1\0\0\0\0;", "is a GIF"),
-        (b"BM" + bytes(60), "is a BMP"),
-        (b"\xff\x0a" + bytes(20), "is a JPEG XL"),
+        (b"GIF89a\1\0\1\0\0\0\0;", "is a GIF|cannot be read"),
+        (b"BM" + bytes(60), "is no image"),
+        (b"BM" + bytes(12) + b"\x28" + bytes(60), "broken BMP"),
+        (b"P5 9 9 255\n", "broken PNM"),
+        (b"P7\nWIDTH 9", "is a PAM"),
         (b"\xff\xd8\xff", "cannot be read"),
         (b"\x89PNG\r\n\x1a\n", "cut off"),
         (b"II*\0", "broken TIFF"),
@@ -72,7 +74,7 @@ def test_a_truncated_file_is_refused_without_noise(
     suffix: str, share: float, photo: NDArray[np.uint8], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / f"cut{suffix}"
-    write_image(path, Image(samples=photo, lossy=suffix == ".webp"))
+    write_image(path, Image(samples=photo, encoding=Encoding(lossy=suffix == ".webp")))
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     refused(path, "cut")
@@ -163,12 +165,13 @@ def test_a_mislabelled_file_is_read_by_its_content_with_a_warning(
 ) -> None:
     path = pillow_file("liar.png", gradient(), format="JPEG")
     with caplog.at_level(logging.WARNING, "pellucid"):
-        assert read_image(path).format == "jpeg"
+        assert read_image(path).encoding.format == "jpeg"
     assert "named like a PNG but is a JPEG" in caplog.text
 
 
 def test_a_name_without_a_known_suffix_is_no_lie(pillow_file: Make, caplog: pytest.LogCaptureFixture) -> None:
-    assert read_image(pillow_file("scan.001", gradient(), format="PNG")).format == "png"
+    image = read_image(pillow_file("scan.001", gradient(), format="PNG"))
+    assert image.encoding.format == "png"
     assert caplog.text == ""
 
 
@@ -225,7 +228,7 @@ def test_an_existing_file_is_left_alone_unless_overwriting_is_asked_for(tmp_path
     assert np.array_equal(read_image(path).samples, gradient())
 
 
-@pytest.mark.parametrize("name", ["out", "out.gif", "out.bmp", "out.jp2"])
+@pytest.mark.parametrize("name", ["out", "out.exr", "out.svg"])
 def test_a_suffix_that_names_no_format_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="names no format"):
         write_image(tmp_path / name, Image(samples=gradient()))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
 from pellucid.io.files import read_image, write_image
-from pellucid.io.image import Image, from_float, to_float
+from pellucid.io.image import Encoding, Image, Metadata, from_float, to_float
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -53,12 +53,16 @@ def test_other_types_are_refused_with_the_list_of_what_is_possible(dtype: type) 
         from_float(np.zeros(3, np.float32), dtype)
 
 
-def test_a_image_gives_its_pixels_as_float_and_takes_other_samples() -> None:
-    image = Image(samples=np.full((2, 3, 1), 255, np.uint8), profile=b"icc", quality=80)
+def test_an_image_gives_its_pixels_as_float_and_takes_other_samples() -> None:
+    image = Image(
+        samples=np.full((2, 3, 1), 255, np.uint8),
+        encoding=Encoding(quality=80),
+        metadata=Metadata(icc=b"icc"),
+    )
     assert image.pixels.tolist() == [[[1.0]] * 3] * 2
     other = image.with_samples(np.zeros((2, 3, 1), np.uint8))
     assert other.samples.max() == 0
-    assert (other.profile, other.quality) == (b"icc", 80)
+    assert (other.metadata.icc, other.encoding.quality) == (b"icc", 80)
     assert image.samples.max() == 255
 
 
@@ -68,8 +72,8 @@ def test_the_depth_is_that_of_the_samples(dtype: type, depth: int) -> None:
 
 
 def test_ten_and_twelve_bits_are_a_depth_of_their_own_but_one_bit_is_held_by_eight() -> None:
-    assert Image(samples=np.zeros((1, 1, 3), np.uint16), bits=10).depth == 10
-    assert Image(samples=np.zeros((1, 1, 1), np.uint8), bits=1).depth == 8
+    assert Image(samples=np.zeros((1, 1, 3), np.uint16), encoding=Encoding(bits=10)).depth == 10
+    assert Image(samples=np.zeros((1, 1, 1), np.uint8), encoding=Encoding(bits=1)).depth == 8
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 2), (4, 4, 4), (0, 4, 3), (4, 0, 1), (1, 4, 4, 3)])
@@ -103,36 +107,45 @@ def test_alpha_that_does_not_fit_the_samples_is_refused(alpha: NDArray[Any]) -> 
 @pytest.mark.parametrize("bits", [10, 12])
 def test_white_of_ten_and_twelve_bits_is_one(bits: int, tmp_path: Path) -> None:
     white = np.full((4, 4, 3), 65535, np.uint16)
-    write_image(tmp_path / "white.avif", Image(samples=white, bits=bits))
+    write_image(tmp_path / "white.avif", Image(samples=white, encoding=Encoding(bits=bits)))
     assert np.array_equal(read_image(tmp_path / "white.avif").pixels, np.ones((4, 4, 3)))
 
 
 def test_samples_of_another_dtype_have_all_its_bits() -> None:
-    image = Image(samples=np.zeros((4, 4, 3), np.uint16), bits=10)
-    assert image.with_samples(np.ones((4, 4, 3), np.uint16)).bits == 10
-    assert image.with_samples(np.ones((4, 4, 3), ">u2")).bits == 10
+    image = Image(samples=np.zeros((4, 4, 3), np.uint16), encoding=Encoding(bits=10))
+    assert image.with_samples(np.ones((4, 4, 3), np.uint16)).encoding.bits == 10
+    assert image.with_samples(np.ones((4, 4, 3), ">u2")).encoding.bits == 10
     for dtype in (np.uint8, np.float32):
-        assert image.with_samples(np.ones((4, 4, 3), dtype)).bits is None
+        assert image.with_samples(np.ones((4, 4, 3), dtype)).encoding.bits is None
+
+
+@pytest.mark.parametrize("bits", [10, 3])
+def test_bits_that_do_not_fit_the_samples_are_refused(bits: int) -> None:
+    with pytest.raises(UsageError, match="not stretched"):
+        Image(samples=np.zeros((4, 4, 3), np.uint8), encoding=Encoding(bits=bits))
+
+
+@pytest.mark.parametrize("quality", [0, 101, "95"])
+def test_a_quality_that_libjpeg_does_not_know_is_refused(quality: Any) -> None:
+    with pytest.raises(UsageError, match="quality"):
+        Encoding(quality=quality)
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        {"bits": 10},
-        {"bits": 3},
-        {"quality": 0},
-        {"quality": 101},
-        {"resolution": (math.nan, 1.0)},
-        {"resolution": (-1.0, 1.0)},
-        {"resolution": (math.inf, 1.0)},
-        {"resolution": (1e7, 1e7)},
-        {"resolution": (1.0,)},
-        {"resolution": 5.0},
-        {"resolution": ("a", "b")},
-        {"quality": "95"},
-    ],
+    "resolution",
+    [(math.nan, 1.0), (-1.0, 1.0), (math.inf, 1.0), (1e7, 1e7), (1.0,), 5.0, ("a", "b")],
     ids=str,
 )
-def test_numbers_that_no_image_has_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError):
-        Image(samples=np.zeros((4, 4, 3), np.uint8), **wrong)
+def test_a_resolution_that_no_image_has_is_refused(resolution: Any) -> None:
+    with pytest.raises(UsageError, match="resolution"):
+        Metadata(resolution=resolution)
+
+
+def test_axes_name_the_dimensions_of_an_image() -> None:
+    assert Image(samples=np.zeros((2, 3, 1), np.uint8)).axes == "YX"
+    assert Image(samples=np.zeros((2, 3, 3), np.uint8)).axes == "YXS"
+
+
+def test_extra_channels_that_do_not_fit_the_samples_are_refused() -> None:
+    with pytest.raises(UsageError, match="Extra channels"):
+        Image(samples=np.zeros((4, 4, 3), np.uint8), extra_channels=np.zeros((4, 4), np.uint8))

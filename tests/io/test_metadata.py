@@ -13,7 +13,8 @@ from PIL import IptcImagePlugin
 
 from pellucid.errors import UsageError
 from pellucid.io.files import read_image, write_image
-from pellucid.io.image import Image
+from pellucid.io.image import Image, Metadata
+from pellucid.io.photoshop import PhotoshopResources
 from tests.images import Make
 
 GREY = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
@@ -48,7 +49,7 @@ def test_imagej_keeps_its_calibration_and_its_notes(order: Any, tmp_path: Path) 
     back = written(path, "clean.tif")
     found = tags(back)
     assert (found["XResolution"], found["YResolution"], found["ResolutionUnit"]) == ((10, 1), (20, 1), 1)
-    assert read_image(back).resolution is None
+    assert read_image(back).metadata.resolution is None
     with tifffile.TiffFile(path) as before, tifffile.TiffFile(back) as after:
         assert after.imagej_metadata == before.imagej_metadata
         assert after.imagej_metadata is not None
@@ -74,9 +75,9 @@ def test_a_turned_jpeg_keeps_the_resolution_of_its_exif(pillow_file: Make) -> No
     path = pillow_file("turned.jpg", PILImage.new("RGB", (8, 4), "grey"), exif=exif)
     expected = pytest.approx((100 / 25.4, 200 / 25.4), rel=1e-3)
     for name in ("upright.jpg", "upright.tif", "upright.png", "upright.webp"):
-        assert read_image(path).resolution == expected
+        assert read_image(path).metadata.resolution == expected
         path = written(path, name)
-    assert read_image(path).resolution == expected
+    assert read_image(path).metadata.resolution == expected
 
 
 @pytest.mark.parametrize(("unit", "per_mm"), [(2, 25.4), (3, 10.0)])
@@ -84,7 +85,7 @@ def test_a_resolution_with_a_unit_stays(unit: int, per_mm: float, tiff_file: Mak
     path = tiff_file(GREY, resolution=(72, 144), resolutionunit=unit)
     for name in ("same.tif", "other.png", "again.tif"):
         path = written(path, name)
-        assert read_image(path).resolution == pytest.approx((72 / per_mm, 144 / per_mm), rel=1e-3)
+        assert read_image(path).metadata.resolution == pytest.approx((72 / per_mm, 144 / per_mm), rel=1e-3)
 
 
 def test_no_resolution_is_made_up_in_a_tiff(tiff_file: Make) -> None:
@@ -118,10 +119,10 @@ STRANGE = [b"8BIM\x04\x04\0\0\0\0\0\0", b"MeSa", b"8BIM\x07\xd0\0\0\0\0\0\x03xyz
 
 
 @pytest.mark.parametrize("resources", STRANGE)
-def test_the_iptc_of_a_image_comes_before_strange_resources(resources: bytes, tmp_path: Path) -> None:
-    metadata = {"iptc": RECORDS, "photoshop": resources}
+def test_the_iptc_of_an_image_comes_before_strange_resources(resources: bytes, tmp_path: Path) -> None:
+    metadata = Metadata(iptc=RECORDS, extra=(PhotoshopResources(resources, "image resources"),))
     write_image(tmp_path / "a.jpg", Image(samples=np.zeros((4, 4, 3), np.uint8), metadata=metadata))
-    assert read_image(tmp_path / "a.jpg").metadata["iptc"] == RECORDS
+    assert read_image(tmp_path / "a.jpg").metadata.iptc == RECORDS
 
 
 @pytest.mark.parametrize(("kind", "sizes"), [(2, b"1234"), (9, (1, 2, 3, 4))])
@@ -151,26 +152,26 @@ def test_iptc_that_is_cut_off_does_not_keep_a_image_from_being_read(tiff_file: M
     path.write_bytes(data[: place + 4] + struct.pack("<I", 0x7FFFFFFF) + data[place + 8 :])
     image = read_image(path)
     assert np.array_equal(image.samples[..., 0], GREY)
-    assert "iptc" not in image.metadata
+    assert image.metadata.iptc is None
 
 
 def test_iptc_longer_than_a_segment_is_kept(tmp_path: Path) -> None:
     records = b"".join(b"\x1c\x02\x78\x07\xd0" + bytes([65 + i]) * 2000 for i in range(50))
     path = tmp_path / "long.jpg"
-    write_image(path, Image(samples=np.zeros((4, 4, 3), np.uint8), metadata={"iptc": records}))
-    assert read_image(path).metadata["iptc"] == records
+    write_image(path, Image(samples=np.zeros((4, 4, 3), np.uint8), metadata=Metadata(iptc=records)))
+    assert read_image(path).metadata.iptc == records
 
 
 @pytest.mark.parametrize("size", [59_000, 60_001, 65_504])
 def test_all_xmp_that_a_jpeg_can_hold_is_kept(size: int, tmp_path: Path) -> None:
     xmp = b"<x:xmpmeta>" + b" " * (size - 23) + b"</x:xmpmeta>"
     path = tmp_path / "long.jpg"
-    write_image(path, Image(samples=np.zeros((4, 4, 3), np.uint8), metadata={"xmp": xmp}))
-    assert read_image(path).metadata["xmp"] == xmp
-    assert read_image(written(path, "again.jpg")).metadata["xmp"] == xmp
+    write_image(path, Image(samples=np.zeros((4, 4, 3), np.uint8), metadata=Metadata(xmp=xmp)))
+    assert read_image(path).metadata.xmp == xmp
+    assert read_image(written(path, "again.jpg")).metadata.xmp == xmp
 
 
 def test_more_xmp_than_a_jpeg_can_hold_is_refused(tmp_path: Path) -> None:
-    image = Image(samples=np.zeros((4, 4, 3), np.uint8), metadata={"xmp": b" " * 65_505})
+    image = Image(samples=np.zeros((4, 4, 3), np.uint8), metadata=Metadata(xmp=b" " * 65_505))
     with pytest.raises(UsageError, match="65,505 bytes of XMP"):
         write_image(tmp_path / "long.jpg", image)

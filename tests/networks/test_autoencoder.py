@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pellucid.errors import UsageError
 from pellucid.inference.session import runtime
-from pellucid.networks.autoencoder import Autoencoder, ConvLatent, ConvPool, Dense, place_of_maximum
+from pellucid.networks.autoencoder import Autoencoder, ConvLatent, ConvPool, Dense, position_of_maximum
 from pellucid.networks.families import (
     AutoencoderSettings,
     ConvLatentSettings,
@@ -55,7 +55,7 @@ def count(network: nn.Module) -> int:
 
 @every_network
 @pytest.mark.parametrize(("channels", "size"), [(1, (28, 28)), (3, (8, 20))])
-def test_images_and_codes_have_the_shapes_that_are_told(
+def test_images_and_codes_have_the_shapes_that_are_reported(
     settings: AutoencoderSettings, channels: int, size: tuple[int, int]
 ) -> None:
     network = build(settings, channels, size)
@@ -165,11 +165,13 @@ def test_unpooling_puts_each_number_where_its_window_had_its_maximum() -> None:
     pooled, indices = nn.functional.max_pool2d(x, 2, return_indices=True)
     expected = nn.functional.max_unpool2d(pooled, indices, (2, 2))
     unpool = network.decoder[2]
-    torch.testing.assert_close(unpool(pooled, place_of_maximum(x)), expected)
+    torch.testing.assert_close(unpool(pooled, position_of_maximum(x)), expected)
 
 
 def test_of_equal_numbers_the_first_is_the_maximum() -> None:
-    assert torch.equal(place_of_maximum(torch.zeros(1, 2, 4, 4)), torch.zeros(1, 2, 2, 2, dtype=torch.long))
+    assert torch.equal(
+        position_of_maximum(torch.zeros(1, 2, 4, 4)), torch.zeros(1, 2, 2, 2, dtype=torch.long)
+    )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from pellucid.networks.families import UNetSettings
-from pellucid.networks.unet import Residual, UNet, folded
+from pellucid.networks.unet import Residual, UNet, strided
 
 SMALL = UNetSettings(widths=(4, 8), encoder=(1,), body=1, decoder=(1,))
 SETTINGS = [
@@ -54,7 +54,7 @@ def test_the_stride_is_what_sizes_must_be_multiples_of(settings: UNetSettings, s
 
 @pytest.mark.parametrize("unshuffle", [1, 2, 4])
 def test_the_first_layer_is_a_3x3_convolution_of_the_unshuffled_image(unshuffle: int) -> None:
-    layer, x = folded(3, 5, unshuffle), images(2, 3, 8, 12)
+    layer, x = strided(3, 5, unshuffle), images(2, 3, 8, 12)
     kernels = F.pixel_unshuffle(layer.weight, unshuffle)
     assert kernels.shape[2:] == (3, 3)
     expected = F.conv2d(F.pixel_unshuffle(x, unshuffle), kernels, padding=1)

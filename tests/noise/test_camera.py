@@ -140,6 +140,17 @@ def test_malvar_keeps_more_detail_than_bilinear() -> None:
     assert malvar < bilinear / 2
 
 
+def test_an_image_that_is_demosaiced_too_has_zipper_edges_in_its_target() -> None:
+    clean = photo()[:128, :128]
+    spared, shown = (
+        shoot(clean, a_shot(50, clean, **LIGHT_ONLY, malvar=0, zipper=zipper), NumpyRandom(0))
+        for zipper in (0.0, 1.0)
+    )
+    errors = [np.mean((each[1] - clean) ** 2) for each in (spared, shown)]
+    assert errors[1] > 3 * errors[0]
+    assert np.mean((shown[0] - shown[1]) ** 2) < errors[1] / 3  # no noise: both have the same edges
+
+
 # ---- the processing ------------------------------------------------------------------------------
 
 

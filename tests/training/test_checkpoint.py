@@ -173,7 +173,7 @@ def test_gains_that_an_export_applied_are_not_applied_a_second_time(tmp_path: Pa
         torch.testing.assert_close(after, before, rtol=0, atol=1e-3)  # rounded once more on the way
 
 
-def test_how_much_was_taken_over_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_how_much_was_taken_over_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, old = start_file(crops(UNET), tmp_path)
     new = make_network(crops(PHOTO))
     with caplog.at_level(logging.INFO, "pellucid"):

@@ -29,9 +29,9 @@ def test_a_batch_is_the_same_for_the_same_seed_and_another_for_another() -> None
 
 
 def test_a_batch_holds_noise_of_the_level_that_it_names_half_of_it_clipped_to_8_bit() -> None:
-    noisy, sigma, told, clean = make_batch(POOL, tiny_recipe(), 0.0, seeded(0), 400)
+    noisy, sigma, given, clean = make_batch(POOL, tiny_recipe(), 0.0, seeded(0), 400)
     assert noisy.shape == clean.shape == (400, 1, 32, 32)
-    assert sigma.shape == told.shape == (400, 1, 1, 1)
+    assert sigma.shape == given.shape == (400, 1, 1, 1)
     assert 0 <= sigma.min() < 0.01
     assert 74 / 255 < sigma.max() <= 75 / 255
     levels = noisy * 255
@@ -41,7 +41,7 @@ def test_a_batch_holds_noise_of_the_level_that_it_names_half_of_it_clipped_to_8_
     assert noisy[clipped].max() == 1
     stds = (noisy - clean)[~clipped].std((1, 2, 3))
     torch.testing.assert_close(stds, sigma[~clipped].flatten(), rtol=0.15, atol=0)
-    jitter = (told / sigma - 1).flatten()
+    jitter = (given / sigma - 1).flatten()
     assert jitter.std().item() == pytest.approx(0.05, rel=0.1)
 
 
@@ -97,20 +97,20 @@ def test_images_that_are_kept_for_judging_do_not_train(data_dir: Path) -> None:
 
 
 def test_without_a_data_folder_it_says_how_to_name_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"where the images lie.*--data-dir"):
+    with pytest.raises(UsageError, match=r"No data folder.*--data-dir"):
         Denoising(tiny_recipe(), None, CPU)
     with pytest.raises(InputError, match=r"There is no folder .*train"):
         Denoising(tiny_recipe(), tmp_path, CPU)
 
 
-def test_a_network_that_changes_nothing_is_judged_at_the_noise_itself(data_dir: Path) -> None:
+def test_a_network_that_changes_nothing_is_validated_at_the_noise_itself(data_dir: Path) -> None:
     class Nothing:
         stride = 4
 
         def __call__(self, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
             return noisy
 
-    figures = Denoising(tiny_recipe(), data_dir, CPU).judge(Nothing())
+    figures = Denoising(tiny_recipe(), data_dir, CPU).validate(Nothing())
     # -20 log10(sigma), the noise not being clipped
     expected = {
         f"tune PSNR at sigma {sigma}": 48.131 - 20 * torch.tensor(sigma).log10() for sigma in (15, 25, 50)

@@ -91,7 +91,7 @@ def test_validation_gives_the_error_of_the_level_and_the_share_of_wrong_kinds(
     task: Estimating, log_odds: float, wrong: float
 ) -> None:
     # Four levels of white noise, which is independent, and three ISO numbers, whose noise is correlated.
-    figures = task.judge(Constant(20 / 255, log_odds))
+    figures = task.validate(Constant(20 / 255, log_odds))
     expected = {f"tune error at sigma {sigma}": abs(sigma - 20) for sigma in (5, 15, 25, 50)}
     found = {name: figures[name] for name in expected}
     assert found == pytest.approx(expected, abs=1e-3)

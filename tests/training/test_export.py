@@ -228,7 +228,7 @@ def test_a_large_code_is_compared_by_its_own_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("noise", "sigma"), [("gaussian:0.5", (0.5, 0.5)), ("gaussian:0.1-0.25", (0.1, 0.25))]
 )
-def test_a_u_net_for_a_set_says_the_levels_that_it_was_told(
+def test_a_u_net_for_a_set_says_the_levels_that_it_was_given(
     noise: str, sigma: tuple[float, float], tmp_path: Path
 ) -> None:
     recipe = set_recipe(network=UNET, noise=noise)

@@ -26,7 +26,7 @@ from pellucid.noise.base import NumpyRandom
 from pellucid.noise.sensor import Gaussian
 from pellucid.training.checkpoint import PLAIN, State, resume
 from pellucid.training.loop import gave_up, set_learning_rate, train, watch
-from pellucid.training.recipe import Recipe, Schedule, recipe_from_json
+from pellucid.training.recipe import Recipe, Schedule, check_run_folder, recipe_from_json
 from tests.tiny import DENSE, LATENT, PHOTO, UNET, set_recipe, tiny_recipe
 from tests.training.conftest import Interrupt
 
@@ -192,6 +192,20 @@ def test_what_was_logged_after_the_last_checkpoint_is_not_logged_twice(
         assert [line["step"] for line in log_lines(tmp_path)] == [4, 8, 12, 12]
 
 
+def test_a_finished_run_goes_on_with_more_epochs_and_is_else_left_unchanged(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    for epochs in (2, 3):
+        path = train(set_recipe(network=DENSE, epochs=epochs), tmp_path, data_dir=data_dir, device="cpu")
+    assert [line["step"] for line in log_lines(tmp_path)] == [4, 8, 12, 12]
+    assert Session(path).card.steps == 12
+    before = {each: each.stat().st_mtime_ns for each in tmp_path.iterdir()}
+    train(set_recipe(network=DENSE, epochs=3), tmp_path, data_dir=data_dir, device="cpu")
+    assert {each: each.stat().st_mtime_ns for each in tmp_path.iterdir()} == before
+    path.unlink()
+    assert train(set_recipe(network=DENSE, epochs=3), tmp_path, data_dir=data_dir, device="cpu").exists()
+
+
 def test_a_damaged_checkpoint_is_refused_in_words(run_folder: Path, data_dir: Path, tmp_path: Path) -> None:
     whole = (run_folder / "checkpoint.pt").read_bytes()
     for content in (whole[:2000], b"", b"no checkpoint"):
@@ -211,6 +225,9 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_stays(
         train(tiny_recipe(learning_rate=1e-3), tmp_path, data_dir=data_dir, device="cpu")
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    check_run_folder(run_folder, tiny_recipe(steps=99))  # a longer run may go on
+    with pytest.raises(UsageError, match=words):
+        check_run_folder(run_folder, tiny_recipe(learning_rate=1e-3))
 
 
 def test_a_short_training_takes_noise_out_of_a_image_that_it_has_not_seen(
@@ -307,7 +324,7 @@ def test_minutes_end_a_run_whatever_the_number_of_steps(data_dir: Path, tmp_path
 def test_what_cannot_be_trained_leaves_no_folder(data_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"There is no folder .*train"):
         train(tiny_recipe(), tmp_path / "run", data_dir=tmp_path, device="cpu")
-    with pytest.raises(UsageError, match="where the images lie"):
+    with pytest.raises(UsageError, match="No data folder"):
         train(tiny_recipe(), tmp_path / "run", device="cpu")
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match=r"No device 'cuda'.*cpu"):

@@ -34,8 +34,8 @@ def recipe(*, channels: Any = 3, seed: int = 0, data: Any = None, **degrade: Any
 
 def parts(pairs: Tensor) -> tuple[Tensor, Tensor]:
     """Noisy images and their targets."""
-    noisy, target = pairs.split(pairs.shape[1] // 2, 1)
-    return noisy, target
+    channels = pairs.shape[1] // 2  # the last plane is which are sharp
+    return pairs[:, :channels], pairs[:, channels : 2 * channels]
 
 
 def unchanged(pairs: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def unchanged(pairs: Tensor) -> Tensor:
 def test_pairs_depend_on_the_seed_and_their_number_alone(channels: int, data_dir: Path) -> None:
     one, other = (Photographs(recipe(channels=channels, seed=seed), data_dir, CPU) for seed in (0, 1))
     pairs = one.take_pairs(3)
-    assert (pairs.shape, pairs.dtype) == ((32, 2 * channels, 64, 64), torch.uint8)
+    assert (pairs.shape, pairs.dtype) == ((32, 2 * channels + 1, 64, 64), torch.uint8)
     again = Photographs(recipe(channels=channels), data_dir, CPU)
     assert not torch.equal(again.take_pairs(4), pairs)
     torch.rand(5)  # whatever else happened in the process
@@ -63,7 +63,7 @@ def test_new_pairs_are_made_after_some_steps(data_dir: Path) -> None:
     task = Photographs(recipe(), data_dir, CPU)
     seen = []
     for step in (0, 7, 8, 15, 16):
-        noisy, target = task.batch(seeded(0), step=step, progress=0.0, count=2)
+        noisy, target, _ = task.batch(seeded(0), step=step, progress=0.0, count=2)
         assert noisy.shape == target.shape == (2, 3, 32, 32)
         seen.append(task.pairs)
     assert seen[0] is seen[1]
@@ -78,6 +78,12 @@ def test_a_camera_leaves_noise_in_every_photograph_and_its_target_near_the_crop(
     assert rms.min() > 0.5 / 255
     assert rms.max() < 0.4
     assert target.std((1, 2, 3)).median() > 0.05
+
+
+@pytest.mark.parametrize(("soft", "sharp"), [(0.0, True), (1.0, False)])
+def test_the_pairs_state_which_crops_are_sharp(soft: float, sharp: bool, data_dir: Path) -> None:
+    task = Photographs(recipe(data={"soft": soft}), data_dir, CPU)
+    assert (task.batch(seeded(0), step=0, progress=0.0, count=4)[2] == sharp).all()
 
 
 def test_a_share_of_the_photographs_is_left_as_it_is(data_dir: Path) -> None:
@@ -181,7 +187,7 @@ def test_a_network_that_changes_nothing_leaves_clean_images_and_less_psnr_at_a_h
             assert gain.flatten().tolist() == [1]
             return noisy, noisy
 
-    figures = Photographs(recipe(), data_dir, CPU).judge(Nothing())
+    figures = Photographs(recipe(), data_dir, CPU).validate(Nothing())
     assert list(figures) == [*(f"tune PSNR at ISO {iso}" for iso in (800, 3200, 12800)), "tune PSNR, clean"]
     values = list(figures.values())
     assert 20 < values[2] < values[1] < values[0] < values[3] == float("inf")

@@ -322,7 +322,7 @@ def test_ones_own_recipe_is_loaded_by_its_path(tmp_path: Path) -> None:
     assert load_recipe(path, ["seed=3"]) == parse_recipe(TEXT, changes=["seed=3"])
 
 
-def test_a_file_that_cannot_be_read_as_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_as_text_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match=r"mine\.toml cannot be read as text"):

@@ -101,13 +101,13 @@ def test_clean_to_clean_shows_the_image_itself(data_dir: Path) -> None:
     assert torch.equal(network.seen[0], task.train[task.chosen(0, 8)].float() / 255)
 
 
-def test_a_u_net_is_told_the_noise_level(data_dir: Path) -> None:
+def test_a_u_net_is_given_the_noise_level(data_dir: Path) -> None:
     task, network = task_of(data_dir, network=UNET, noise="gaussian:51"), Same()
     task.losses(network, seeded(0), step=0, progress=0.0, count=8)
     assert network.told[0].unique().tolist() == pytest.approx([0.2])
 
 
-def test_a_u_net_is_told_the_level_that_each_image_drew_from_a_range(data_dir: Path) -> None:
+def test_a_u_net_is_given_the_level_that_each_image_drew_from_a_range(data_dir: Path) -> None:
     task, network = task_of(data_dir, network=UNET, noise="gaussian:0.02-0.1"), Same()
     losses = task.losses(network, seeded(0), step=0, progress=0.0, count=8)
     levels = network.told[0].flatten()
@@ -116,13 +116,13 @@ def test_a_u_net_is_told_the_level_that_each_image_drew_from_a_range(data_dir: P
     assert losses.argsort().tolist() == levels.argsort().tolist()  # the more noise, the more error
 
 
-# ---- judging -------------------------------------------------------------------------------------
+# ---- validation ----------------------------------------------------------------------------------
 
 
-def test_the_validation_images_judge_with_the_same_noise_each_time(data_dir: Path) -> None:
+def test_the_validation_images_validate_with_the_same_noise_each_time(data_dir: Path) -> None:
     task, network = task_of(data_dir), Same()
-    figures = task.judge(network)
-    assert task.judge(network) == figures
+    figures = task.validate(network)
+    assert task.validate(network) == figures
     assert torch.equal(*network.seen)
     clean = task.validation.float() / 255
     mse = (network.seen[0] - clean).square().mean((1, 2, 3))
@@ -131,15 +131,15 @@ def test_the_validation_images_judge_with_the_same_noise_each_time(data_dir: Pat
 
 
 def test_without_any_error_the_psnr_is_100(data_dir: Path) -> None:
-    figures = task_of(data_dir, noise=None).judge(Same())
+    figures = task_of(data_dir, noise=None).validate(Same())
     assert figures == {"validation_mse": 0, "validation_psnr": 100}
 
 
-def test_dropout_rests_while_the_network_is_judged(data_dir: Path) -> None:
+def test_dropout_rests_while_the_network_is_validated(data_dir: Path) -> None:
     plan = set_recipe(network=msgspec.structs.replace(LATENT, dropout=0.5))
     torch.manual_seed(0)
     network, task = make_network(plan), Reconstruction(plan, data_dir, CPU)
-    assert task.judge(network) == task.judge(network)
+    assert task.validate(network) == task.validate(network)
     assert network.training
 
 
@@ -156,7 +156,9 @@ def black_network(plan: Recipe) -> Autoencoder:
     return network
 
 
-def test_a_collapse_is_told_once_with_its_remedy(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_collapse_is_reported_once_with_its_remedy(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     plan = set_recipe(network=POOL)
     task, network = Reconstruction(plan, data_dir, CPU), black_network(plan)
     with caplog.at_level(logging.WARNING, "pellucid"):
@@ -277,26 +279,26 @@ def test_the_same_seed_moves_images_in_the_same_way_and_each_in_its_own(numbered
 # ---- loading -------------------------------------------------------------------------------------
 
 
-def test_a_folder_keeps_a_tenth_for_the_test_unless_another_one_judges(data_dir: Path) -> None:
+def test_a_folder_keeps_a_tenth_for_the_test_unless_another_one_tests(data_dir: Path) -> None:
     data = set_recipe().set
     parts = load_set(data, data_dir, 0)
     assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [32, 4, 4]
     assert parts.train.shape[1:] == (16, 16, 1)
-    judged = load_set(msgspec.structs.replace(data, judge="train"), data_dir, 0)
-    assert [len(part) for part in (judged.train, judged.validation, judged.test)] == [36, 4, 0]
+    tested = load_set(msgspec.structs.replace(data, test="train"), data_dir, 0)
+    assert [len(part) for part in (tested.train, tested.validation, tested.test)] == [36, 4, 0]
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"There is no folder .*squares"):
         task_of(tmp_path)
 
 
-def test_what_the_set_holds_is_told(data_dir: Path) -> None:
+def test_what_the_set_holds_is_reported(data_dir: Path) -> None:
     words = "40 images of 16 x 16 pixels: 32 to train, 4 to validate, 4 to test"
     assert task_of(data_dir).note.startswith(words)
 
 
-def test_a_folder_that_shall_judge_is_looked_for_before_anything_is_learned(data_dir: Path) -> None:
-    recipe = set_recipe(data={"judge": "missing"})
+def test_a_folder_that_shall_test_is_looked_for_before_anything_is_learned(data_dir: Path) -> None:
+    recipe = set_recipe(data={"test": "missing"})
     with pytest.raises(InputError, match=r"There is no folder .*missing"):
         Reconstruction(recipe, data_dir, CPU)

@@ -28,7 +28,7 @@ from tests.tiny import (
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose set has ten images to train, one to choose by and one to judge: BM3D is slow."""
+    """A data folder whose set has ten images to train, one to validate and one to test."""
     return set_images(tmp_path_factory.mktemp("few"), 12)
 
 
@@ -81,6 +81,15 @@ def test_a_page_and_tables_compare_the_runs_with_classical_denoisers(
     assert (folder / "results.csv").is_file()
 
 
+def test_a_run_that_did_not_change_is_not_evaluated_again(
+    runs: list[Path], reported: dict[str, dict[str, float]], few: Path
+) -> None:
+    page = runs[0].parent / "report.html"
+    before = page.stat().st_mtime_ns
+    assert report(set_recipe(epochs=1), runs[0].parent, runs, data_dir=few) == reported
+    assert page.stat().st_mtime_ns == before
+
+
 def test_clean_to_clean_is_compared_with_no_denoiser(runs: list[Path], few: Path, tmp_path: Path) -> None:
     metrics = report(set_recipe(network=DENSE, noise=None), tmp_path, runs[:1], data_dir=few)
     assert list(metrics["dense"]) == ["test_mse", "test_psnr"]
@@ -93,16 +102,16 @@ def test_what_learns_from_crops_has_no_test_images_and_no_report(run_folder: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_folder_can_judge(data_dir: Path) -> None:
-    own, other = (images_of(set_recipe(data=data).set, data_dir, 0) for data in ({}, {"judge": "train"}))
+def test_another_folder_can_test(data_dir: Path) -> None:
+    own, other = (images_of(set_recipe(data=data).set, data_dir, 0) for data in ({}, {"test": "train"}))
     assert (len(own.test), len(other.test)) == (4, 2)
     assert other.name == "train"
     assert other.test[0].shape == (16, 16, 1)
     assert other.note == "2 images of 16 x 16 pixels"
 
 
-def test_images_that_train_and_judge_are_told(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
-    own = images_of(set_recipe(data={"judge": "squares"}).set, data_dir, 0)
+def test_images_that_train_and_test_are_reported(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own = images_of(set_recipe(data={"test": "squares"}).set, data_dir, 0)
     assert "40 of them are copies of images in squares" in own.note
     assert own.note in caplog.text
 
@@ -110,7 +119,7 @@ def test_images_that_train_and_judge_are_told(data_dir: Path, caplog: pytest.Log
 @pytest.mark.parametrize(
     "table", [UNET, PHOTO, EstimatorSettings(4), *AUTOENCODERS], ids=lambda x: type(x).__name__
 )
-def test_the_layers_of_any_recipe_can_be_told_before_it_is_trained(table: Any) -> None:
+def test_the_layers_of_any_recipe_can_be_listed_before_it_is_trained(table: Any) -> None:
     recipe = set_recipe(network=table) if table in AUTOENCODERS else tiny_recipe(channels=3, network=table)
     rows = describe(recipe)
     assert rows[0].name == "input"

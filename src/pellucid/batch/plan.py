@@ -1,6 +1,9 @@
 """From the paths on the command line to what is read and where it is written."""
 
 import os
+import stat
+import tempfile
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,21 +22,22 @@ class Job:
 
 @dataclass
 class Plan:
-    """All jobs; folders that cannot be used; how many files were no images, or are done already."""
+    """All jobs, folders that cannot be used, and how many files are no images or were done earlier."""
 
     jobs: list[Job] = field(default_factory=list)
     failures: list[tuple[str, PellucidError]] = field(default_factory=list)
     skipped: int = 0
-    existing: int = 0
-
-    def leave_out_existing(self) -> None:
-        """Leave out the jobs whose output is there, as after a run that was interrupted."""
-        missing = [job for job in self.jobs if not os.path.exists(job.output)]
-        self.existing, self.jobs = len(self.jobs) - len(missing), missing
+    done: int = 0
 
 
-def make_plan(inputs: Sequence[str], output: str | None, *, in_place: bool) -> Plan:
+def make_plan(
+    inputs: Sequence[str], output: str | None, *, in_place: bool = False, overwrite: bool = False
+) -> Plan:
     """Find the images and name their outputs, without reading or writing any.
+
+    Of a folder, and of several files, those are left out as done whose output exists and is not older than
+    the input: outputs appear complete or not at all, so that a run that was interrupted goes on where it
+    ended. The same output of a single file would be a mistake, and is left to be refused.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ def make_plan(inputs: Sequence[str], output: str | None, *, in_place: bool) -> P
         For one file, a file or a folder; else a folder, which may be missing.
     in_place : bool
         Each output is its input.
+    overwrite : bool
+        Leave out nothing as done.
 
     Raises
     ------
@@ -73,7 +79,19 @@ def make_plan(inputs: Sequence[str], output: str | None, *, in_place: bool) -> P
         else:
             plan.jobs.append(Job(source, default_output(source) if output is None else Path(output)))
     _refuse_collisions(plan.jobs)
+    if not (in_place or overwrite) and (folders or len(inputs) > 1):
+        left = [job for job in plan.jobs if not _is_done(job)]
+        plan.done, plan.jobs = len(plan.jobs) - len(left), left
     return plan
+
+
+def _is_done(job: Job) -> bool:
+    try:
+        source, output = job.source.stat(), job.output.stat()
+    except OSError:
+        return False
+    mine = stat.S_ISREG(output.st_mode) and not os.path.samestat(source, output)
+    return mine and output.st_size > 0 and output.st_mtime_ns >= source.st_mtime_ns
 
 
 def _output_folder(output: str | None, *, needed: bool) -> Path | None:
@@ -119,23 +137,54 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:
-    sources = {_same(job.source): job.source for job in jobs}
+    places = _Places()
+    sources = {places.key(job.source): job.source for job in jobs}
     writers: dict[str, Path] = {}
     for job in jobs:
-        place = _same(job.output)
+        place = places.key(job.output)
         if place in writers:
             raise UsageError(
                 f"{writers[place]} and {job.source} would both be written to {job.output}",
                 "Leave one out, or write them to different folders",
             )
         writers[place] = job.source
-        if place in sources and place != _same(job.source):
+        if place in sources and place != places.key(job.source):
             raise UsageError(
                 f"{job.source} would be written to {job.output}, which is an input too",
                 "Leave that one out, or write to a folder with -o",
             )
 
 
-def _same(path: Path) -> str:
-    """One text for all names of one place."""
-    return os.path.normcase(os.path.realpath(path))
+class _Places:
+    """Give one text for all names of one file; whether case and Unicode matter is up to the file system."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[str]] = {}  # names that only their file system can tell apart
+
+    def key(self, path: Path) -> str:
+        name = os.path.normcase(os.path.realpath(path))
+        alike = self._known.setdefault(unicodedata.normalize("NFC", name.casefold()), [])
+        for other in alike:
+            if other == name or _is_one_file(other, name):
+                return other
+        alike.append(name)
+        return name
+
+
+def _is_one_file(one: str, two: str) -> bool:
+    """Whether two paths that differ in case or in the composition of characters are one file, or would be."""
+    first, second = [""], [""]
+    while not (os.path.lexists(one) or os.path.lexists(two)) and one != os.path.dirname(one):
+        one, first[:0] = os.path.dirname(one), [os.path.basename(one)]
+        two, second[:0] = os.path.dirname(two), [os.path.basename(two)]
+    try:
+        if not os.path.samefile(one, two):
+            return False
+        if first == second:
+            return True
+        # Tried out in a folder of its own, for nothing may appear under the name of an output.
+        with tempfile.TemporaryDirectory(prefix=".pellucid-", dir=one) as trial:
+            Path(trial, *first).mkdir(parents=True)
+            return Path(trial, *second).exists()
+    except OSError:  # one of them is missing; or nothing can be written there, as the jobs will say
+        return False

@@ -18,7 +18,7 @@ class Stopped(BaseException):
 
     def __init__(self, number: int) -> None:
         self.exit_code = 128 + number  # as shells count: 130 for Ctrl-C
-        self.done: dict[str, Any] = {}  # what the command can tell of its work till then, for --json
+        self.done: dict[str, Any] = {}  # what the command had done by then, for --json
         super().__init__(number)
 
 
@@ -50,7 +50,7 @@ def _interrupted(stop: Stopped) -> int:
     """Say that the work was stopped, and give the exit code."""
     for number in _stopping():
         signal.signal(number, signal.SIG_IGN)  # once more would break what is being said
-    interrupted = PellucidError("Interrupted", "Every file that was written is whole")
+    interrupted = PellucidError("Interrupted", "Every file that was written is complete")
     _report(interrupted, {"type": "Interrupted", "exit_code": stop.exit_code}, stop.done)
     return stop.exit_code
 
@@ -59,22 +59,22 @@ def _failed(exc: Exception) -> int:
     """Say what went wrong, and give the exit code."""
     if isinstance(exc, BrokenPipeError):  # the reader, such as head, has seen enough
         return 128 + getattr(signal, "SIGPIPE", 13)  # which Windows does not have
-    from pellucid.cli.output import explain
+    from pellucid.cli.output import explained
 
-    error = explain(exc)
+    error = explained(exc)
     _report(error, {}, {})
     return error.exit_code
 
 
 def _report(error: PellucidError, other: dict[str, Any], done: dict[str, Any]) -> None:
-    """Print an error in words, or as JSON with some of its fields replaced, beside what was done."""
-    from pellucid.cli.output import complain, error_document, say_json
+    """Print an error in words, or as JSON with some of its fields replaced, together with what was done."""
+    from pellucid.cli.output import complain, say_json
 
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     try:
         if "--json" in options:
-            say_json(done | {"error": error_document(error) | other})
+            say_json(done | {"error": error.document() | other})
             return
     except OSError:
         pass  # standard output is what failed

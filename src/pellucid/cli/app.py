@@ -21,7 +21,7 @@ from pellucid.cli import (
 from pellucid.cli.output import forward_warnings, say
 from pellucid.errors import UsageError
 
-# Plain help: boxes and colours took longer to load than all else, and help no one without a terminal.
+# Plain help: boxes and colours took longer to load than everything else, and need a terminal.
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
 )
@@ -63,7 +63,7 @@ def pellucid(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Pellucid takes the noise out of images."""
+    """Pellucid removes noise from images."""
 
 
 def run(arguments: list[str]) -> int:

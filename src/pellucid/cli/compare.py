@@ -23,9 +23,9 @@ def compare(
     max_pixels: MaxPixels = MAX_PIXELS,
     as_json: Json = False,
 ) -> None:
-    """Tell how far apart two images are: PSNR, SSIM and MSE.
+    """Compare two images: PSNR, SSIM and MSE.
 
-    White counts as 1 in both, whatever their bit depth. Transparency is not compared. SSIM needs at least
+    White is 1 in both, at any bit depth. Transparency is not compared. SSIM needs at least
     11 pixels a side.
     """
     import numpy as np
@@ -41,7 +41,7 @@ def compare(
         )
     for path, pixels in ((first, a), (second, b)):
         if not np.isfinite(pixels).all():
-            raise InputError(f"{path} holds NaN or infinity", "Compare images of finite values")
+            raise InputError(f"{path} contains NaN or infinity", "Compare images of finite values")
     decibels, error = psnr(a, b, data_range=1.0), mse(a, b)
     similarity = ssim(a, b, data_range=1.0) if min(a.shape[:2]) >= SMALLEST_SSIM else None
     if as_json:

@@ -1,10 +1,6 @@
 """``pellucid denoise``."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,11 +17,13 @@ from pellucid.cli.options import (
     parse_memory,
     parse_sigma,
 )
-from pellucid.cli.output import complain, error_document, explain, progress_bar, say, say_json
-from pellucid.errors import BatchError, PellucidError, UsageError
+from pellucid.cli.output import complain, explained, progress_bar, say, say_json
+from pellucid.cli.streams import Streams, standard_streams
+from pellucid.errors import BatchError, UsageError
 
 if TYPE_CHECKING:
     from pellucid.batch.plan import Job, Plan
+    from pellucid.batch.run import Outcome, Progress
     from pellucid.inference.denoise import FileResult
 
 EXAMPLES = """\b
@@ -34,7 +32,10 @@ Examples:
   pellucid denoise photo.jpg -o clean.png    another name, another format
   pellucid denoise a.png b.png -o clean/     several files, into a folder
   pellucid denoise scans/ -o clean/          a folder, keeping its tree
+  pellucid denoise - -o - < in.png > out.png standard input and output
   pellucid denoise photo.jpg --sigma 25 --strength 0.8
+  pellucid denoise scan.pdf                  the scanned pages of a PDF
+  pellucid denoise page.png --model page-fast --paper white
 """
 
 
@@ -46,13 +47,10 @@ def denoise(
             "-o",
             "--output",
             metavar="PATH",
-            help="A file, or a folder for several. Default: photo-denoised.jpg for photo.jpg.",
+            help="A file, a folder for several, or - for standard output. Default: photo-denoised.jpg.",
         ),
     ] = None,
     overwrite: Overwrite = False,
-    skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out images whose output exists.")
-    ] = False,
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the inputs themselves.")] = False,
     model: Annotated[
         str,
@@ -62,7 +60,7 @@ def denoise(
     ] = "auto",
     sigma: Annotated[
         str,
-        typer.Option(metavar="auto|N", help="How much noise: its standard deviation. 25 means 25/255."),
+        typer.Option(metavar="auto|N", help="The standard deviation of the noise. 25 means 25/255."),
     ] = "auto",
     noise: Annotated[
         str | None,
@@ -74,7 +72,7 @@ def denoise(
     strength: Annotated[
         float,
         typer.Option(
-            metavar="0..2", help="How much of the noise to take away; above 1, more than seems to be there."
+            metavar="0..2", help="How much of the noise to remove: 0 nothing, 1 all that is found, 2 more."
         ),
     ] = 1.0,
     luma: Annotated[
@@ -82,6 +80,9 @@ def denoise(
         typer.Option(metavar="0..2", help="Another strength for brightness, as 0.4 to keep grain."),
     ] = None,
     chroma: Annotated[float | None, typer.Option(metavar="0..2", help="Another strength for colour.")] = None,
+    paper: Annotated[
+        str, typer.Option(metavar="keep|white", help="Of scanned pages: keep its tone, or make it white.")
+    ] = "keep",
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda, coreml or directml.")
     ] = "auto",
@@ -96,164 +97,110 @@ def denoise(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take the noise out of images.
+    """Remove the noise from images.
 
-    Each INPUT is an image, or a folder of images. The output keeps size, bit depth, transparency,
-    colour profile and metadata. Its suffix decides the format: PNG, JPEG, TIFF, WebP or AVIF. An image
-    without noise is left as it is.
+    Each INPUT is an image, a folder of images, or - for standard input. The output keeps size, bit depth,
+    transparency, colour profile and metadata. Its suffix decides the format: PNG, JPEG, TIFF, WebP or AVIF.
+    An image without noise stays unchanged. A second run on a folder denoises only images that are new.
     """
     from pellucid.batch.plan import make_plan
+    from pellucid.batch.run import Outcome, failure, run
     from pellucid.inference.denoise import denoise_file
-    from pellucid.options import DenoiseOptions
+    from pellucid.options import DenoiseKeywords, DenoiseOptions
 
-    level, limit = parse_sigma(sigma), parse_memory(memory)
     check_threads(threads)
-    if skip_existing and (overwrite or in_place):
-        raise UsageError(
-            "--skip-existing leaves outputs as they are, and --overwrite and --in-place replace them",
-            "Give one of them",
-        )
-    plan = make_plan(inputs, output, in_place=in_place)
-    if skip_existing:
-        plan.leave_out_existing()
-    network = _open_model(model, device=device, threads=threads, memory=limit, exact=exact or None)
-    work = partial(
-        denoise_file,
-        model=network,
-        sigma=level,
-        noise=noise,
-        strength=strength,
-        luma=luma,
-        chroma=chroma,
-        overwrite=overwrite or in_place,
-        max_pixels=max_pixels,
-    )
-    network.check(DenoiseOptions(sigma=level, noise=noise, strength=strength, luma=luma, chroma=chroma))
-    began = time.perf_counter()
-    files: list[dict[str, Any]] = []
-    try:
-        _work_on_all(plan, work, files, silent=quiet or as_json)
-    except Stopped as stop:
-        stop.done = _document(plan, files)
-        raise
-    _finish(plan, files, time.perf_counter() - began, as_json=as_json, quiet=quiet)
+    level, limit = parse_sigma(sigma), parse_memory(memory)
+    with standard_streams(inputs, output) as streams:
+        to_stdout = streams.output in streams.names
+        if to_stdout and as_json:
+            raise UsageError("--json and the image would both be written to standard output", "Give -o FILE")
+        plan = make_plan(streams.inputs, streams.output, in_place=in_place, overwrite=overwrite)
+        network = _open_model(model, device=device, threads=threads, memory=limit, exact=exact or None)
+        chosen: DenoiseKeywords = {
+            "sigma": level,
+            "noise": noise,
+            "strength": strength,
+            "luma": luma,
+            "chroma": chroma,
+            "paper": paper,
+            "max_pixels": max_pixels,
+        }
+        network.check(DenoiseOptions.of(**chosen))
+
+        def work(job: "Job", progress: "Progress") -> "FileResult":
+            return denoise_file(
+                job.source,
+                job.output,
+                model=network,
+                overwrite=overwrite or in_place,
+                progress=progress,
+                **chosen,
+            )
+
+        outcomes, began, silent = list[Outcome](), time.perf_counter(), quiet or as_json
+        several = len(plan.jobs) + len(plan.failures) > 1  # the error of a single one is reported at the end
+        write = complain if to_stdout else say
+        try:
+            with progress_bar(len(plan.jobs), quiet=silent) as step:
+                for outcome in run(plan, work, step):
+                    outcomes.append(outcome)
+                    if outcome.error and several:
+                        complain(f"error: {explained(outcome.error)}")
+                    elif outcome.result and not silent:
+                        write(_line(_row(outcome, streams)))
+        except Stopped as stop:
+            stop.done = _document(plan, outcomes, streams)
+            raise
+        error = failure(outcomes)
+        if as_json:
+            document = _document(plan, outcomes, streams)
+            say_json(document | ({"error": error.document()} if error else {}))
+            raise typer.Exit(error.exit_code if error else 0)
+        if not quiet and (len(outcomes) > 1 or plan.skipped or plan.done):
+            write(_summary(plan, outcomes, time.perf_counter() - began))
+        if isinstance(error, BatchError):
+            complain("failed:", *(f"  {name}" for name, _ in error.failures))
+        if error:
+            raise error
 
 
 def _open_model(name: str, **options: Any) -> Any:
     from pellucid.inference.registry import load_model
 
     network = load_model(name, **options)
-    network.card(network.channels[-1])  # opens it: a wrong device is told before any image is read
+    network.card(network.channels[-1])  # opens it: a wrong device is reported before any image is read
     return network
 
 
-def _work_on_all(
-    plan: "Plan", work: Callable[..., "FileResult"], files: list[dict[str, Any]], *, silent: bool
-) -> None:
-    """Work on one image after another; add a row for each to files, and failures to the plan."""
-    with progress_bar(len(plan.jobs), quiet=silent) as step:
-        several = len(plan.jobs) + len(plan.failures) > 1  # the error of a single one is told at the end
-        for name, error in plan.failures:
-            if several:
-                complain(f"error: {error}")
-            files.append({"input": name, "error": error_document(error)})
-        for number, job in enumerate(plan.jobs):
-            began = time.perf_counter()
-            step(job.source.name, number)
-            try:
-                result = _work_on_one(job, work, lambda done, of: step(job.source.name, number + done / of))  # noqa: B023  called before the loop goes on
-            except Exception as exc:
-                error = explain(exc)
-                plan.failures.append((str(job.source), error))
-                files.append({"input": str(job.source), "error": error_document(error)})
-                if several:
-                    complain(f"error: {error}")
-                continue
-            row = _row(result, time.perf_counter() - began)
-            files.append(row)
-            if not silent:
-                say(_line(row))
+def _document(plan: "Plan", outcomes: "list[Outcome]", streams: Streams) -> dict[str, Any]:
+    """What was done, for machines."""
+    rows = [_row(outcome, streams) for outcome in outcomes]
+    return {"files": rows, "skipped": plan.skipped, "done": plan.done}
 
 
-def _work_on_one(
-    job: "Job", work: Callable[..., "FileResult"], progress: Callable[[int, int], None]
-) -> "FileResult":
-    with _folder_for(job.output):
-        return work(job.source, job.output, progress=progress)
-
-
-@contextmanager
-def _folder_for(output: Path) -> Iterator[None]:
-    """Make the output's folder; when the work fails, take away what was made."""
-    missing = [folder for folder in output.parents if not folder.exists()]
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException:
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
-
-
-def _row(result: "FileResult", seconds: float) -> dict[str, Any]:
-    return {
-        "input": str(result.source),
-        "output": str(result.output),
-        "sigma": result.sigma,
-        "changed": result.changed,
-        "model": result.model,
-        "why": result.why,
-        "width": result.width,
-        "height": result.height,
-        "seconds": round(seconds, 3),
-    }
+def _row(outcome: "Outcome", streams: Streams) -> dict[str, Any]:
+    row = outcome.row()
+    return row | {key: streams.names.get(row[key], row[key]) for key in ("input", "output") if key in row}
 
 
 def _line(row: dict[str, Any]) -> str:
     if row["changed"]:
         what = f"{row['model']}: {row['why']}" if row["why"] else f"noise {row['sigma'] * 255:.1f}"
     else:
-        what = f"left as it is: {row['why']}" if row["model"] == "none" else "left as it is"
-    where = "in place" if row["input"] == row["output"] else row["output"]
+        what = f"unchanged: {row['why']}" if row["model"] == "none" else "unchanged"
+    where = "in place" if row["input"] == row["output"] != "-" else row["output"]
     return f"{row['input']} -> {where}  ({what}, {row['seconds']:.1f} s)"
 
 
-def _finish(plan: "Plan", files: list[dict[str, Any]], seconds: float, *, as_json: bool, quiet: bool) -> None:
-    """Print the summary; raise what the run's exit code says."""
-    error = _outcome(plan, len(files))
-    if as_json:
-        say_json(_document(plan, files) | ({"error": error_document(error)} if error else {}))
-        raise typer.Exit(error.exit_code if error else 0)
-    if not quiet and (len(files) > 1 or plan.skipped or plan.existing):
-        say(_summary(plan, files, seconds))
-    if isinstance(error, BatchError):
-        complain("failed:", *(f"  {name}" for name, _ in error.failures))
-    if error:
-        raise error
-
-
-def _document(plan: "Plan", files: list[dict[str, Any]]) -> dict[str, Any]:
-    """What was done, for machines."""
-    return {"files": files, "skipped": plan.skipped, "existing": plan.existing}
-
-
-def _outcome(plan: "Plan", total: int) -> PellucidError | None:
-    """One input fails with its own error, some of several with a common one."""
-    if not plan.failures:
-        return None
-    return plan.failures[0][1] if total == 1 else BatchError(plan.failures, total)
-
-
-def _summary(plan: "Plan", files: list[dict[str, Any]], seconds: float) -> str:
-    done = [row for row in files if "error" not in row]
-    changed = sum(row["changed"] for row in done)
+def _summary(plan: "Plan", outcomes: "list[Outcome]", seconds: float) -> str:
+    results = [outcome.result for outcome in outcomes if outcome.result]
+    changed = sum(result.changed for result in results)
     counts = {
         "denoised": changed,
-        "left as they are": len(done) - changed,
-        "failed": len(files) - len(done),
+        "unchanged": len(results) - changed,
+        "failed": len(outcomes) - len(results),
         "skipped (no image)": plan.skipped,
-        "skipped (output exists)": plan.existing,
+        "done already (--overwrite denoises again)": plan.done,
     }
     words = [f"{count} {what}" for what, count in counts.items() if count]
     return f"{', '.join(words) or 'nothing to do'}, {seconds:.1f} s"

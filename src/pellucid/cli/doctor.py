@@ -13,7 +13,7 @@ import typer
 
 from pellucid import __version__
 from pellucid.cli.options import MAX_PIXELS, Json
-from pellucid.cli.output import error_document, explain, say, say_json, table
+from pellucid.cli.output import explained, say, say_json, table
 from pellucid.cpus import usable_cpus
 from pellucid.errors import DeviceError, LimitError, PellucidError
 
@@ -34,7 +34,7 @@ EXTRAS = {
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check that this installation works, and tell what it is.
+    """Check that this installation works, and print its versions.
 
     Ends with exit code 5 when something is broken.
     """
@@ -46,7 +46,7 @@ def doctor(as_json: Json = False) -> None:
             report.setdefault("checks", {})[name] = check()
         except Exception as exc:
             report["checks"][name] = None
-            problems.append(f"{name}: {explain(exc)}")
+            problems.append(f"{name}: {explained(exc)}")
     missing = [name for name in NEEDED if name != "pyvips-binary" and report["versions"][name] is None]
     problems += [f"{name} is not installed. Install Pellucid again." for name in missing]
     _print(report, problems, as_json=as_json)
@@ -59,7 +59,7 @@ def _print(report: dict[str, Any], problems: list[str], *, as_json: bool) -> Non
             f"Something is broken: {len(problems)} of the checks failed", "See the problems above"
         )
     if as_json:
-        document = report | {"problems": problems} | ({"error": error_document(error)} if error else {})
+        document = report | {"problems": problems} | ({"error": error.document()} if error else {})
         say_json(document)
         raise typer.Exit(error.exit_code if error else 0)
     say("Versions\n" + _section(report["versions"]))
@@ -142,7 +142,7 @@ def _weights(problems: list[str]) -> list[tuple[str, Callable[[], str]]]:
     try:
         return [(entry.file, lambda entry=entry: check(entry)) for entry in index.shipped()]  # type: ignore[misc]
     except Exception as exc:
-        problems.append(f"models/index.toml: {explain(exc)}")
+        problems.append(f"models/index.toml: {explained(exc)}")
         return []
 
 
@@ -159,7 +159,7 @@ def _limits() -> dict[str, int | None]:
 
 
 def _pages(name: str) -> int | None:
-    """Bytes; None where the system does not tell."""
+    """Bytes; None where the system does not report them."""
     try:
         return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

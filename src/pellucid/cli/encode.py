@@ -48,7 +48,7 @@ def encode(
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Where the sets lie that are there."),
+        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Folder of the sets that are present."),
     ] = None,
     overwrite: Overwrite = False,
     threads: Threads = None,
@@ -119,7 +119,7 @@ def _distinct(names: Iterable[str]) -> Iterator[str]:
     taken: set[str] = set()
     for name in names:
         ways = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        found = next(way for way in ways if way.casefold() not in taken)  # some disks do not tell A from a
+        found = next(way for way in ways if way.casefold() not in taken)  # on some disks A equals a
         taken.add(found.casefold())
         yield found
 

@@ -24,7 +24,7 @@ Examples:
 
 \b
 Sets: mnist, fashion-mnist, cifar10, or a folder of images.
-Noises: see pellucid noise --help. What is noisy is clipped to white and
+Noises: see pellucid noise --help. Noisy images are clipped to white and
 black, but not rounded.
 """
 
@@ -39,7 +39,7 @@ def evaluate(
     ],
     data_dir: Annotated[
         Path | None,
-        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Where the sets lie that are there."),
+        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Folder of the sets that are present."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -55,8 +55,11 @@ def evaluate(
         int | None, typer.Option(min=1, metavar="N", help="Only the first N test images of each set.")
     ] = None,
     baselines: Annotated[
-        bool, typer.Option("--baselines/--no-baselines", help="Judge classical denoisers too.")
+        bool, typer.Option("--baselines/--no-baselines", help="Evaluate classical denoisers too.")
     ] = True,
+    bm3d: Annotated[
+        bool, typer.Option("--bm3d", help="BM3D among them, on ten images: it takes a minute or more.")
+    ] = False,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -81,7 +84,7 @@ def evaluate(
     contenders = open_contenders(models, threads=threads)
     loaded = _load_sets(sets, contenders, data_dir, limit)
     with progress_bar(len(sets) * len(noises), quiet=quiet or as_json) as step:
-        evaluation = measure(contenders, loaded, noises, baselines=baselines, progress=step)
+        evaluation = measure(contenders, loaded, noises, baselines=baselines, bm3d=bm3d, progress=step)
         evaluation = msgspec.structs.replace(evaluation, codes=evaluate_codes(contenders, loaded))
     paths = write_results(output, evaluation) if output is not None else []
     if as_json:
@@ -97,9 +100,11 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
 
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"-o {folder} is a file", "Name a folder")
-    place = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    if not (place.is_dir() and os.access(place, os.W_OK)):
-        raise InputError(f"{folder} cannot be written: nothing may be made in {place}", "Name another folder")
+    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise InputError(
+            f"{folder} cannot be written: nothing may be made in {nearest}", "Name another folder"
+        )
     there = [folder / name for name in FILES if (folder / name).exists()]
     if there and not overwrite:
         raise UsageError(f"{there[0]} exists already", "Name another folder, or allow --overwrite")

@@ -33,7 +33,7 @@ def inspect(
 ) -> None:
     """Analyse the noise of an image.
 
-    Says how strong the noise is, how it depends on brightness, whether neighbouring pixels and channels are
+    Prints how strong the noise is, how it depends on brightness, whether neighbouring pixels and channels are
     correlated, what was clipped, and what denoise would do, and why. Levels are standard deviations in grey
     levels of 255, which is white, or the brightest value of an image of more than 8 bits that is darker.
     """
@@ -65,7 +65,7 @@ def inspect(
 
 
 def facts(found: "Analysis") -> list[tuple[str, str]]:
-    """An analysis in words: terms and what is said of each."""
+    """An analysis in words: terms and their findings."""
     unit = 255 / found.white
     rows = [("Noise", f"{unit * found.level:.1f} of 255" if found.measured else "not measured")]
     if found.measured:

@@ -19,7 +19,7 @@ app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, epilog=EXA
 
 @app.callback()
 def models(context: typer.Context, as_json: Json = False) -> None:
-    """List the networks that take noise away, or show one's card."""
+    """List the networks that remove noise, or show a network's card."""
     context.default_map = {name: {"as_json": as_json} for name in ("list", "show")}
     if context.invoked_subcommand is None:
         list_models(as_json)
@@ -46,9 +46,9 @@ def show_model(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", hidden=True)],
     as_json: Json = False,
 ) -> None:
-    """Show a network's card: what it is, how it was made, what it can do.
+    """Show a network's card: its training, its figures and its limits.
 
-    It is a name that pellucid models lists, or an .onnx file that pellucid train wrote.
+    NAME is one that pellucid models lists; FILE is an .onnx file that pellucid train wrote.
     """
     import msgspec
 

@@ -40,7 +40,7 @@ def noise(
     """Add noise to an image, for teaching and tests.
 
     Several noises are added in the order given. Integers are clipped and rounded as the file's bit depth
-    demands; a floating-point TIFF holds the noise as it is.
+    demands; a floating-point TIFF keeps the noise unchanged.
     """
     import numpy as np
 
@@ -59,7 +59,7 @@ def noise(
     pixels = to_float(image.samples if valid is None else fill(image.samples, valid))
     random = NumpyRandom(seed)
     if not np.isfinite(pixels).all():
-        raise InputError(f"{source} holds infinity", "Replace it")
+        raise InputError(f"{source} contains infinity", "Replace it")
     with about(source):
         for each in noises:
             pixels = each.apply(pixels, random)

@@ -1,11 +1,9 @@
 """What the commands print: results on standard output, all else on standard error."""
 
 import contextlib
-import errno
 import json
 import logging
 import os
-import re
 import shutil
 import sys
 import textwrap
@@ -14,9 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pellucid.errors import InputError, LimitError, PellucidError
-
-REPORT = "Run it again with PELLUCID_DEBUG=1 in the environment and report what it prints"
+from pellucid.errors import PellucidError, explain
 
 Step = Callable[[str, float], None]
 """Moves the bar: the name of the present file, and how many are done."""
@@ -61,40 +57,12 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def error_document(error: PellucidError) -> dict[str, Any]:
-    """An error for machines."""
-    return {
-        "type": type(error).__name__,
-        "exit_code": error.exit_code,
-        "problem": error.problem,
-        "remedy": error.remedy,
-    }
-
-
-def explain(exc: Exception) -> PellucidError:
-    """Turn whatever went wrong into an error in words; with PELLUCID_DEBUG, print where it came from."""
+def explained(exc: Exception) -> PellucidError:
+    """Give the error in words for any exception; with PELLUCID_DEBUG, print where it came from."""
+    error = explain(exc)
     if os.environ.get("PELLUCID_DEBUG"):
-        traceback.print_exception(exc)
-    if isinstance(exc, PellucidError):
-        return exc
-    no_memory = re.search("allocate memory|out of memory", str(exc))  # which torch raises as a RuntimeError
-    if isinstance(exc, MemoryError) or (isinstance(exc, RuntimeError) and no_memory):
-        return LimitError(
-            "There is not enough memory",
-            "Close other programs; denoise with --memory 500, or train on smaller batches",
-        )
-    if isinstance(exc, OSError) and exc.strerror:
-        if isinstance(exc, FileNotFoundError) and not exc.filename:  # of getcwd
-            return InputError("The current folder has been deleted", "Change to a folder that is there")
-        where = exc.filename or "The output"
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            return LimitError(
-                f"{where} cannot be written: {exc.strerror}", "Make space or choose another disk"
-            )
-        if exc.errno in (errno.EEXIST, errno.ENOTDIR):
-            return InputError(f"{where} is no folder: a file is there, or above it", "Name another place")
-        return InputError(f"{where} cannot be used: {exc.strerror}", "Check the path and its permissions")
-    return PellucidError(f"This is a bug in Pellucid: {type(exc).__name__}: {exc}".rstrip("."), REPORT)
+        traceback.print_exception(error.__cause__ or error)
+    return error
 
 
 def forward_warnings() -> None:

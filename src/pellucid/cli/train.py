@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli.options import Json, Quiet, Threads, check_threads
-from pellucid.cli.output import say, say_json, table, training_bar
+from pellucid.cli.output import progress_bar, say, say_json, table, training_bar
 from pellucid.errors import UsageError, require
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Examples:
   pellucid train --recipe mnist-latent16 -o run --epochs 2
            --set network.code=32
 
-The same command goes on with a run that was stopped.
+The same command goes on with a run that was stopped, or with more epochs.
 """
 
 
@@ -40,17 +40,18 @@ def train(
         typer.Option(
             envvar="PELLUCID_DATA",
             metavar="FOLDER",
-            help="Where the recipe's images lie. MNIST and its like are downloaded when missing.",
+            help="Folder of the recipe's images. MNIST and its like are downloaded when missing.",
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(metavar="N", help="Train this long, whatever the number of steps.")
+        float | None, typer.Option(metavar="N", help="Minutes of training (overrides the number of steps).")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Train this many steps, not the recipe's.")
+        int | None, typer.Option(metavar="N", min=1, help="Training steps (overrides the recipe).")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="So many times through the set, not the recipe's.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Passes over the training set (overrides the recipe)."),
     ] = None,
     changes: Annotated[
         list[str] | None,
@@ -60,16 +61,20 @@ def train(
         Path | None,
         typer.Option("--plot-network", metavar="FILE", help="Draw the network as an SVG or PNG."),
     ] = None,
+    with_report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Evaluate on the test images of a set at the end.")
+    ] = True,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")] = "auto",
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a network by a recipe. Needs: pip install "pellucid[lab]".
+    """Train a network from a recipe. Needs: pip install "pellucid[lab]".
 
-    The run folder then holds the network as an .onnx file, which denoise takes as its --model, beside the
+    The run folder then contains the network as an .onnx file, which denoise takes as its --model, and the
     recipe, the log, the checkpoint and, for sets such as MNIST, metrics.json and report.html.
     """
+    from pellucid.training.recipe import check_run_folder
     from pellucid.training.recipe_files import load_recipe
 
     chosen = list(changes or [])
@@ -82,11 +87,6 @@ def train(
     check_threads(threads)
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is imported
-    for package in ("torch", "onnx", "onnxscript", "PIL"):
-        require(package, "lab", "to train a network")
-    from pellucid.training.loop import train as run
-    from pellucid.training.report import report
-
     plans = {output: plan}
     if plan.variants:
         if plot is not None:
@@ -95,6 +95,13 @@ def train(
                 "Leave it out; the report shows the drawing of each",
             )
         plans = {output / _name(each): load_recipe(recipe, [*chosen, each]) for each in plan.variants}
+    for folder, each in plans.items():
+        check_run_folder(folder, each)
+    for package in ("torch", "onnx", "onnxscript", "PIL"):
+        require(package, "lab", "to train a network")
+    from pellucid.training.loop import train as run
+    from pellucid.training.report import report
+
     first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
     for folder, each in plans.items():
         if first:
@@ -102,7 +109,10 @@ def train(
         with training_bar(quiet=quiet or as_json or not first) as show:
             run(each, folder, data_dir=data_dir, device=device, minutes=minutes, show=show)
     if first:
-        metrics = report(plan, output, list(plans), data_dir=data_dir)
+        metrics = {}
+        if with_report:
+            with progress_bar(1, quiet=quiet or as_json) as step:
+                metrics = report(plan, output, list(plans), data_dir=data_dir, progress=step)
         _finish(plan, output, list(plans), metrics, as_json=as_json, quiet=quiet)
 
 
@@ -133,7 +143,7 @@ def _finish(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Print what was reached, compared with the noisy input, and where it lies."""
+    """Print the figures, compared with the noisy input, and the files."""
     from pellucid.inference.card import psnr_gain, psnr_pairs, shortfall, warn_of, words
     from pellucid.inference.session import RunOptions, Session
 

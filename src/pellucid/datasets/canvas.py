@@ -1,6 +1,6 @@
 """The canvas that clean graphics are drawn on: its style, and the few ways to draw and to write.
 
-Words are random syllables, in the open fonts that matplotlib brings (DejaVu, STIX, Computer Modern).
+Words are random syllables, in the open fonts of matplotlib (DejaVu, STIX, Computer Modern).
 """
 
 import colorsys
@@ -39,6 +39,20 @@ _ALPHABETS = (  # consonants and vowels; the fonts of Computer Modern have the f
 _NUMBERS = ("{:.0f}", "{:,.2f}", "{:.1f} %", "${:.2f}", "{:+.3f}", "{:.0f}:30", "#{:.0f}")
 
 
+# The distributions of a canvas's style: the values of a tuple are equally likely, one that is there twice is
+# twice as likely.
+RULE_STRENGTHS = (0.1, 0.2, 0.4, 1)  # share of ink
+SATURATIONS = (0, 0.3, 0.7, 1, 1)
+DARK_PAPERS = (0, 0.1, 0.15, 0.25)  # values of HSV
+SMOOTH_LETTERS = ("grey", "grey", "lcd")
+EXACT_LETTERS = ("exact", "exact", "grey", "lcd")
+SYLLABLES = (1, 1, 2, 2, 3, 4)
+PUNCTUATION = ",,,,..;:!?"
+CORNERS = (3, 4, 4, 5, 6, 10, 60, 60, 60)  # of a shape; 60: round
+WAVES = (0, 0, 0.2, 0.5)  # how much the radius of a shape varies
+REACHES = (0.1, 0.3, 0.7)  # of a curve, as shares of the canvas
+
+
 @dataclass
 class Canvas:
     """An image, the style of what is drawn on it, and the few ways to draw."""
@@ -60,7 +74,7 @@ class Canvas:
 
     def faint(self) -> Colour:
         """A colour for rules and frames."""
-        return mix(self.paper, self.ink, self.dice.choice((0.1, 0.2, 0.4, 1)))
+        return mix(self.paper, self.ink, self.dice.choice(RULE_STRENGTHS))
 
     def put(self, box: Sequence[float], element: Element, *, fresh: float = 0) -> None:
         """Let an element fill the piece (left, top, right, bottom), in new colours at the chance `fresh`."""
@@ -125,7 +139,7 @@ def new_canvas(dice: Random, width: int, height: int) -> Canvas:
     (paper, ink, accents), fonts, smooth = _colours(dice), dice.choice(FONTS), dice.random() < 0.75
     image, words = Image.new("RGB", (width, height), paper), _vocabulary(dice, fonts[0].startswith("cm"))
     size = round(min(36, 8.5 + dice.expovariate(1 / 6)))
-    letters = dice.choice(("grey", "grey", "lcd") if smooth else ("exact", "exact", "grey", "lcd"))
+    letters = dice.choice(SMOOTH_LETTERS if smooth else EXACT_LETTERS)
     return Canvas(image, dice, paper, ink, accents, fonts, words, size, smooth, letters)
 
 
@@ -170,9 +184,9 @@ def _hsv(hue: float, saturation: float, value: float) -> Colour:
 
 def _colours(dice: Random) -> tuple[Colour, Colour, list[Colour]]:
     """Paper, ink and accents: dark on light or light on dark, grey to vivid, full contrast to low."""
-    dark, vivid = dice.random() < 0.35, dice.choice((0, 0.3, 0.7, 1, 1))
+    dark, vivid = dice.random() < 0.35, dice.choice(SATURATIONS)
     tint = vivid * dice.choice((0, 0, 0, 0.06, 0.15, dice.random()))
-    light = dice.choice((0, 0.1, 0.15, 0.25)) if dark else dice.choice((1, 1, 1, 0.96, dice.uniform(0.75, 1)))
+    light = dice.choice(DARK_PAPERS) if dark else dice.choice((1, 1, 1, 0.96, dice.uniform(0.75, 1)))
     contrast = dice.choice((1, 0.85, dice.uniform(0.7, 1), dice.uniform(0.3, 0.9)))
     paper = _hsv(dice.random(), tint, light)
     accents = [_hsv(dice.random(), vivid * dice.uniform(0.3, 1), dice.uniform(0.3, 1)) for _ in range(6)]
@@ -184,9 +198,9 @@ def _vocabulary(dice: Random, latin: bool) -> list[str]:
     consonants, vowels = _ALPHABETS[0] if latin else dice.choice((_ALPHABETS[0], _ALPHABETS[0], *_ALPHABETS))
     ends = ("", "", *dice.sample(consonants, 2))
     syllables = [first + vowel + end for first in consonants for vowel in vowels for end in ends]
-    words = ["".join(dice.choices(syllables, k=dice.choice((1, 1, 2, 2, 3, 4)))) for _ in range(40)]
+    words = ["".join(dice.choices(syllables, k=dice.choice(SYLLABLES))) for _ in range(40)]
     words += [word.capitalize() for word in words[:8]] + [word.upper() for word in words[8:10]]
-    words += [word + dice.choice(",,,,..;:!?") for word in words[10:18]]
+    words += [word + dice.choice(PUNCTUATION) for word in words[10:18]]
     words += [dice.choice(_NUMBERS).format(10 ** dice.uniform(0, 4)) for _ in range(6)]
     return [*words, f"({words[0]})", f'"{words[1]}"']
 
@@ -201,7 +215,7 @@ def rounded(left: float, top: float, right: float, bottom: float, radius: float)
 
 def shape_of(dice: Random, x: float, y: float, radius: float) -> Lines:
     """A circle, ellipse, polygon, star or blob, anyhow turned."""
-    corners, waves = dice.choice((3, 4, 4, 5, 6, 10, 60, 60, 60)), dice.choice((0, 0, 0.2, 0.5))
+    corners, waves = dice.choice(CORNERS), dice.choice(WAVES)
     turn = np.linspace(0, 2 * np.pi, corners + 1)
     reach = radius * (1 + waves * np.cos(turn * (corners // 2 if corners < 60 else dice.randint(2, 5))))
     flat, angle = dice.choice((1, 1, dice.uniform(0.2, 1))), dice.choice((0, np.pi / 4, dice.uniform(0, 6)))
@@ -211,7 +225,7 @@ def shape_of(dice: Random, x: float, y: float, radius: float) -> Lines:
 
 def curve(dice: Random, width: int, height: int) -> ArrayLike:
     """A cubic Bezier curve somewhere on a canvas (Bernstein's form)."""
-    middle, reach = (dice.uniform(0, width), dice.uniform(0, height)), dice.choice((0.1, 0.3, 0.7)) * width
+    middle, reach = (dice.uniform(0, width), dice.uniform(0, height)), dice.choice(REACHES) * width
     handles = np.array([[part + dice.uniform(-reach, reach) for part in middle] for _ in range(4)])
     t = np.linspace(0, 1, 24)[:, None]
     curve: ArrayLike = np.hstack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3]) @ handles

@@ -1,4 +1,4 @@
-"""What every set of images is once it is loaded."""
+"""A set of images in memory."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Dataset:
-    """Clean images, and a fixed split of them: what trains, what chooses, what judges at the very end.
+    """Clean images, and a fixed split of them: training, validation and test.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def image_files(folders: Sequence[Path]) -> list[Path]:
     Raises
     ------
     InputError
-        When a folder does not exist or holds no image.
+        When a folder does not exist or contains no image.
     """
     files: list[Path] = []
     for folder in folders:
@@ -44,7 +44,9 @@ def image_files(folders: Sequence[Path]) -> list[Path]:
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         )
         if not found:
-            raise InputError(f"{folder} holds no images", f"Name a folder with {', '.join(suffixes())} files")
+            raise InputError(
+                f"{folder} contains no images", f"Name a folder with {', '.join(suffixes())} files"
+            )
         files += found
     return files
 
@@ -107,7 +109,7 @@ def crop_pool(
     Returns
     -------
     uint8 array (n, channels, size, size)
-        Crops of one image lie together.
+        Crops of one image are neighbours.
 
     Raises
     ------
@@ -165,7 +167,7 @@ def recolour(
     turn : float
         Angle in radians.
     strength : float
-        What the distance from grey is multiplied by.
+        Factor of the distance from grey.
     tilt : float
         Angle in radians by which the axis of greys is tilted about the image's mean colour.
     towards : float

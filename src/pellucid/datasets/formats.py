@@ -17,14 +17,14 @@ REMEDY = "Get the published file, or delete it and let it be downloaded"
 
 
 def read_unpacked(path: Path, *, max_bytes: int = 2**30) -> bytes:
-    """What a file holds, unpacked when it is a gzip file, whatever its name.
+    """The content of a file, unpacked when it is a gzip file, whatever its name.
 
     Raises
     ------
     InputError
         When the file cannot be read, or is a damaged gzip file.
     LimitError
-        When it holds more than `max_bytes`.
+        When it contains more than `max_bytes`.
     """
     try:
         with path.open("rb") as file:
@@ -37,7 +37,7 @@ def read_unpacked(path: Path, *, max_bytes: int = 2**30) -> bytes:
             f"{path} cannot be read: {exc.strerror}", "Check the path and its permissions"
         ) from exc
     if len(content) > max_bytes:
-        raise LimitError(f"{path} holds more than {max_bytes:,} bytes", REMEDY)
+        raise LimitError(f"{path} contains more than {max_bytes:,} bytes", REMEDY)
     return content
 
 

@@ -30,7 +30,7 @@ def folder_dataset(
 ) -> Dataset:
     """Load every image in a folder and below, and split them by file.
 
-    Which part an image falls into depends on the seed and on what the files hold, not on their names, their
+    Which part an image falls into depends on the seed and the content of the files, not on their names, their
     order or `size`. Images that are identical at this size stay together. What cannot be read is left out
     with a warning.
 
@@ -52,7 +52,7 @@ def folder_dataset(
     UsageError
         When an option has a value that cannot be.
     InputError
-        When the folder holds fewer readable images than the parts need.
+        When the folder contains fewer readable images than the parts need.
     """
     if size < 1 or channels not in (1, 3) or fit not in ("crop", "resize"):
         raise UsageError(
@@ -115,7 +115,7 @@ def _identical(images: Sequence[NDArray[np.uint8]]) -> list[list[int]]:
 
 
 def _lot(file: Path, seed: int) -> bytes:
-    """What puts the files into a random order; from their bytes, since decoders differ between versions."""
+    """The key of a random order of the files; from their bytes, since decoders differ between versions."""
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return hashlib.sha256(f"{seed}:{digest}".encode()).digest()

@@ -2,7 +2,7 @@
 
 Files in a folder of the user's are taken, below ``mnist/``, ``fashion-mnist/`` and ``cifar10/``, gzipped or
 not. What is not there is downloaded, once. Variables of the environment say where: PELLUCID_DATA is that
-folder, PELLUCID_MIRROR an address that serves the three folders in place of the sets' homes, and
+folder, PELLUCID_MIRROR an address that serves the three folders instead of the sets' homes, and
 PELLUCID_CACHE the folder for what is downloaded.
 """
 
@@ -34,11 +34,11 @@ class Source:
     Parameters
     ----------
     name : str
-        What the user says; also the folder below the user's and below a mirror.
+        As the user writes it; also the folder below the user's and below a mirror.
     homes : tuple of str
         Addresses, each with its last slash, tried one after the other.
     md5 : mapping
-        The files and the MD5 of what they hold, unpacked; of an archive that of the archive.
+        The files and the MD5 of their unpacked content; of an archive that of the archive.
     """
 
     name: str
@@ -88,7 +88,7 @@ def load_dataset(name: str, *, data_dir: Path | None = None) -> Dataset:
     """Load a set by its name.
 
     MNIST and Fashion-MNIST: 55,000 images train, the last 5,000 validate, 10,000 test. CIFAR-10: as many of
-    the parts are used as the folder holds. Of all five the last 5,000 images validate, of fewer the last
+    the parts are used as the folder contains. Of all five the last 5,000 images validate, of fewer the last
     twentieth; ``test_batch.bin`` tests, or else ``test_first_1000.bin``.
 
     Parameters
@@ -115,7 +115,7 @@ def load_dataset(name: str, *, data_dir: Path | None = None) -> Dataset:
         data_dir = Path(os.environ["PELLUCID_DATA"])
     if data_dir is not None and not data_dir.is_dir():
         raise InputError(
-            f"{data_dir} is no folder", f"Name the folder in which {name}/ lies, or none to download the set"
+            f"{data_dir} is no folder", f"Name the folder that contains {name}/, or none to download the set"
         )
     return (load_cifar if name == CIFAR10.name else load_idx)(SETS[name], data_dir)
 
@@ -139,7 +139,7 @@ def load_idx(source: Source, data_dir: Path | None) -> Dataset:
 
 
 def load_cifar(source: Source, data_dir: Path | None) -> Dataset:
-    """Load CIFAR-10 from the parts that lie in the folder or, when none of them trains, from its archive.
+    """Load CIFAR-10 from the parts in the folder or, when none of them trains, from its archive.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def load_cifar(source: Source, data_dir: Path | None) -> Dataset:
     if test is None:
         raise InputError(
             f"{source.name} has {', '.join(train)} but no test images",
-            f"Put {' or '.join(TEST)} beside them, or take them away and let the whole set be downloaded",
+            f"Put {' or '.join(TEST)} in the same folder, or remove them and let the whole set be downloaded",
         )
     whole = train == TRAIN and test == TEST[0]
     images, labels = zip(*(parts[name] for name in train), strict=True)
@@ -237,7 +237,7 @@ def _md5(content: bytes) -> str:
 
 
 def _download(source: Source, name: str, *, packed: str = "") -> Path:
-    """The file in the cache, downloaded when it is missing or has changed; it lies there unpacked."""
+    """The file in the cache, unpacked; downloaded when it is missing or has changed."""
     pooch = require("pooch", "lab", f"to download {source.name}")
 
     def unpack(url: str, path: str, _: object) -> None:

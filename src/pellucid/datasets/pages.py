@@ -1,178 +1,24 @@
-"""Clean pages made by a generator: what was on the paper before it was printed, aged and scanned.
+"""Clean pages made by a generator: the content of paper before it is printed, aged and scanned.
 
 Text in many scripts, tables, forms, formulae, music, line drawings, stamps, handwriting and photographs, in
-open fonts at 6 to 24 points. Paper is white, and ink is what it is: grey pencil stays grey. Some fonts,
-scripts and layouts are held back: no network is trained on them, so that they can validate. Needs the extra
-`lab`.
+open fonts at 6 to 24 points. Paper is white, and ink keeps its own tone: pencil stays grey. The layout
+`plain`, and the fonts in `HELD_FONTS`, are held back: no network is trained on them. Needs the extra `lab`.
 """
 
-import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter
 
 from pellucid.datasets.canvas import curve, shape_of
-from pellucid.errors import InputError
+from pellucid.datasets.sheet import Sheet, face_of
 
-FONTS: Mapping[str, tuple[str, ...]] = {
-    "latin": (
-        "LiberationSerif-*", "LiberationSans-*", "LiberationMono-*", "NimbusRoman-*", "NimbusSans-*", "C059-*",
-        "P052-*", "URWBookman-*", "Caladea-*", "Carlito-*", "EBGaramond12-*", "LinLibertine_R*", "Lato-Regular",
-        "Lato-Bold", "Lato-Italic", "Lato-Light", "OpenSans-Regular", "OpenSans-Italic", "OpenSans-Bold",
-        "OldStandard-*", "lmroman10-*", "lmsans10-*", "lmmono10-*", "FreeSerif*", "FreeSans*", "FreeMono*",
-        "GNUTypewriter", "TlwgTypewriter*", "GoudyBookletter1911", "Essays1743*", "NotoSansMono-*",
-    ),
-    "script": ("dkg*", "Breip", "Humor-Sans", "Z003-*", "DancingScript-*", "Rufscript*", "KleeOne-*"),
-    "blackletter": ("Blankenburg*",),
-    "cyrillic": ("PTF*", "PTS*", "PTM*", "FreeSerif", "LiberationSans-Regular"),
-    "greek": ("GFSDidot*", "GFSArtemisia*", "FreeSans"),
-    "arabic": ("Amiri-Regular", "Amiri-Bold"),
-    "cjk": ("uming", "wqy-microhei"),
-    "devanagari": ("Lohit-Devanagari",),
-    "maths": ("latinmodern-math", "texgyretermes-math"),
-}  # fmt: skip
-"""Names of font files by script; all come in Debian packages of the same names (fonts-liberation2 and others)."""
-
-HELD_FONTS: Mapping[str, tuple[str, ...]] = {
-    "latin": (
-        "CharisSIL-*", "GenBas*", "Vollkorn-Regular", "Vollkorn-Italic", "Vollkorn-Bold", "RobotoSlab-Regular",
-        "Inconsolata", "Cabin-Regular", "Cabin-Italic", "Cabin-Bold", "Karla-Regular", "Courier Prime",
-        "Courier Prime Italic", "Quattrocento-Regular", "GilliusADF-Regular", "GilliusADF-Italic",
-        "DejaVuSerif", "DejaVuSans", "UniversalisADFStd-Regular", "JunicodeTwoBeta-Regular",
-    ),
-    "script": ("Kristi", "Joscelyn-Regular"),
-    "blackletter": ("Isabella",),
-    "cyrillic": ("DejaVuSerif",),
-    "greek": ("GFSNeohellenic*",),
-    "arabic": ("Scheherazade-*", "KacstOne*"),
-    "cjk": ("ipam", "TakaoGothic"),
-    "devanagari": ("Gargi",),
-    "maths": ("texgyrepagella-math",),
-    "hangul": ("NanumMyeongjo", "NanumGothic"),
-}  # fmt: skip
-"""Fonts, and a script, that no network is trained on."""
-
-WORDS = """the of and to in is that for it as was with be by on not he this are or his from at which but have an
-had they you were their one all we can her has there been if more when will would who so no out up into than them
-only time could about some then other its over these may such new also any two first very after most made must
-before where through back years much your way well down should because each just those people how too little state
-good world still own see men work long here get both between life being under never day same another know while
-last might us great old year off come since against go came right used take three small large house during without
-again place around however home found thought went say part once general high upon school every does got united
-left number course war until always away something fact water though less public put think almost hand enough far
-took head yet government system better set told nothing night end why called eyes find going look asked later knew
-point next program city business give group toward young days let room word given several present order things
-quickly jumped lazy zebra vexed quiz fjord puzzle journey equal oxygen liquid exact maximum bizarre hockey gravel
-kidney shipping freight invoice received quantity balance amount signature department chapter figure section""".split()
-
-MARKS = ",,,,,....;:!?"
-
-
-@dataclass
-class Sheet:
-    """A white sheet and how it is written on; an element fills its whole sheet."""
-
-    image: Image.Image
-    dice: Random
-    dpi: float
-    shelf: Mapping[str, Sequence[Path]]
-    script: str
-    font: Path
-    size: float  # of the text, in pixels
-    ink: Any
-    colours: int  # channels
-    plain: bool = False  # only real words in one regular font: for reading by OCR
-    lines: Any = None  # of the text that was written, where somebody wants it
-    photos: Sequence[Path] = ()  # files for the photographs in a page
-
-    @property
-    def mm(self) -> float:
-        """Pixels of a millimetre."""
-        return self.dpi / 25.4
-
-    @property
-    def pen(self) -> ImageDraw.ImageDraw:
-        return ImageDraw.Draw(self.image)
-
-    def face(self, scale: float = 1.0) -> ImageFont.FreeTypeFont:
-        complex_script = self.script in ("arabic", "devanagari")
-        return _face(self.font, max(5, round(self.size * scale)), complex_script)
-
-    def write(self, x: float, y: float, text: str, scale: float = 1.0, ink: Any = None) -> float:
-        """Write from the left upper corner; give the width."""
-        face = self.face(scale)
-        self.pen.text((round(x), round(y)), text, self.ink if ink is None else ink, face)
-        return face.getlength(text)
-
-    def put(self, box: Sequence[float], element: Callable[["Sheet"], None]) -> None:
-        """Let an element fill the part (left, top, right, bottom)."""
-        left, top, right, bottom = map(round, box)
-        if min(right - left, bottom - top) < 8:
-            return
-        part = replace(self, image=self.image.crop((left, top, right, bottom)))
-        element(part)
-        self.image.paste(part.image, (left, top))
-
-    def other_ink(self) -> Any:
-        """Ink of another darkness, in colour where there are colours."""
-        if self.colours == 1:
-            return self.dice.randint(0, 120)
-        strong = self.dice.sample((self.dice.randint(0, 60), self.dice.randint(0, 160), self.dice.randint(60, 220)), 3)
-        return tuple(strong)
-
-    def paper(self) -> Any:
-        return 255 if self.colours == 1 else (255, 255, 255)
-
-    def word(self) -> str:
-        """A word of the script: of English half the time, else made of random letters."""
-        dice, script = self.dice, self.script
-        if self.plain or (script in LATIN and dice.random() < 0.4):
-            text = dice.choice(WORDS)
-        elif script == "cjk" or script == "hangul":
-            low, high = (0x4E00, 0x7FFF) if script == "cjk" else (0xAC00, 0xD7A0)
-            return "".join(chr(dice.randint(low, high)) for _ in range(dice.randint(1, 8)))
-        else:
-            text = "".join(dice.choices(_letters(script), k=min(12, 1 + int(dice.expovariate(0.25)))))
-        if script in (*LATIN, "cyrillic", "greek"):
-            chance = dice.random()
-            text = text.capitalize() if chance < 0.12 else text.upper() if chance < 0.14 else text
-            if chance > 0.93:
-                text = f"{10 ** dice.uniform(0, 5):.{dice.choice((0, 0, 2))}f}"
-            text += dice.choice(MARKS) if dice.random() < 0.15 else ""
-        return text
-
-
-LATIN = ("latin", "script", "blackletter", "maths")
 Element: TypeAlias = Callable[[Sheet], None]
-
-
-def find_fonts(folder: Path, names: Mapping[str, Sequence[str]] = FONTS) -> dict[str, list[Path]]:
-    """The font files of each script below a folder.
-
-    Raises
-    ------
-    InputError
-        When there is no font of a script.
-    """
-    files = sorted(each for each in Path(folder).rglob("*") if each.suffix.lower() in (".ttf", ".otf", ".ttc"))
-    found = {
-        script: [file for file in files if any(_matches(file.stem, name) for name in patterns)]
-        for script, patterns in names.items()
-    }
-    for script, fonts in found.items():
-        if not fonts:
-            raise InputError(
-                f"{folder} has no font for {script}: {', '.join(names[script])}",
-                "Unpack the Debian packages that docs/scans.md lists into that folder",
-            )
-    return found
 
 
 def draw_clean_page(
@@ -275,14 +121,20 @@ def _table(sheet: Sheet) -> None:
     """Cells with words and numbers between rules; hairlines are one pixel."""
     dice, (width, height) = sheet.dice, sheet.image.size
     step, pitch = sheet.size * dice.uniform(1.4, 2.2), sheet.size * dice.uniform(3.5, 12)
-    rule, thick = dice.choice((sheet.ink, sheet.other_ink())), max(1, round(dice.choice((0, 0.15, 0.4)) * sheet.mm))
+    rule, thick = (
+        dice.choice((sheet.ink, sheet.other_ink())),
+        max(1, round(dice.choice((0, 0.15, 0.4)) * sheet.mm)),
+    )
     upright = dice.random() < 0.6
     for y in np.arange(0, height, step).tolist():
         if dice.random() < 0.9:
             sheet.pen.line((0, y, width, y), rule, thick)
         for x in np.arange(0, width, pitch).tolist():
             text = sheet.word() if dice.random() < 0.5 else f"{10 ** dice.uniform(0, 4):,.2f}"
-            sheet.put((x + 3, y + 2, x + pitch - 2, y + step - 1), lambda cell, text=text: cell.write(0, 0, text, 0.85))  # type: ignore[misc]
+            sheet.put(
+                (x + 3, y + 2, x + pitch - 2, y + step - 1),
+                lambda cell, text=text: cell.write(0, 0, text, 0.85),
+            )  # type: ignore[misc]
     for x in np.arange(0, width, pitch).tolist() if upright else ():
         sheet.pen.line((x, 0, x, height), rule, thick)
 
@@ -290,7 +142,9 @@ def _table(sheet: Sheet) -> None:
 def _form(sheet: Sheet) -> None:
     """Printed labels, dotted or ruled lines, boxes, and answers by hand."""
     dice, (width, height) = sheet.dice, sheet.image.size
-    hand = replace(sheet, script="script", font=dice.choice(list(sheet.shelf["script"])), ink=sheet.other_ink())
+    hand = replace(
+        sheet, script="script", font=dice.choice(list(sheet.shelf["script"])), ink=sheet.other_ink()
+    )
     for y in np.arange(0, height, sheet.size * 2).tolist():
         x = sheet.write(0, y, f"{sheet.word()} {sheet.word()}:", 0.8) + sheet.size
         base = y + sheet.size * 1.1
@@ -303,7 +157,9 @@ def _form(sheet: Sheet) -> None:
             for left in np.arange(x, width, sheet.size * 1.3).tolist():
                 sheet.pen.rectangle((left, y, left + sheet.size * 1.3, base), outline=sheet.ink)
         if dice.random() < 0.7:
-            hand.write(x, y - sheet.size * 0.2, " ".join(hand.word() for _ in range(3)), dice.uniform(0.9, 1.4))
+            hand.write(
+                x, y - sheet.size * 0.2, " ".join(hand.word() for _ in range(3)), dice.uniform(0.9, 1.4)
+            )
 
 
 def _formula(sheet: Sheet) -> None:
@@ -316,12 +172,17 @@ def _formula(sheet: Sheet) -> None:
         while x < width - sheet.size * 3 and dice.random() < 0.95:
             text = "".join(dice.choices(symbols, k=dice.randint(1, 3)))
             if dice.random() < 0.2:
-                long = max(maths.write(x, y - 0.8 * sheet.size, text), maths.write(x, y + 0.7 * sheet.size, text[::-1]))
+                long = max(
+                    maths.write(x, y - 0.8 * sheet.size, text),
+                    maths.write(x, y + 0.7 * sheet.size, text[::-1]),
+                )
                 sheet.pen.line((x, y + sheet.size * 0.65, x + long, y + sheet.size * 0.65), sheet.ink)
             else:
                 long = maths.write(x, y, text)
             if dice.random() < 0.4:
-                long += maths.write(x + long, y + sheet.size * dice.choice((-0.2, 0.6)), dice.choice(symbols), 0.6)
+                long += maths.write(
+                    x + long, y + sheet.size * dice.choice((-0.2, 0.6)), dice.choice(symbols), 0.6
+                )
             x += long + sheet.size * 0.2
 
 
@@ -337,7 +198,9 @@ def _music(sheet: Sheet) -> None:
             y, up = top + space * dice.randint(-1, 9) / 2, dice.choice((-1, 1))
             box = (x - 0.6 * space, y - 0.45 * space, x + 0.6 * space, y + 0.45 * space)
             sheet.pen.ellipse(box, sheet.ink if dice.random() < 0.7 else None, sheet.ink, thick)
-            sheet.pen.line((x - up * 0.6 * space, y, x - up * 0.6 * space, y + up * 3.2 * space), sheet.ink, thick)
+            sheet.pen.line(
+                (x - up * 0.6 * space, y, x - up * 0.6 * space, y + up * 3.2 * space), sheet.ink, thick
+            )
             if dice.random() < 0.2:
                 sheet.pen.ellipse((x + space, y - 0.15 * space, x + 1.3 * space, y + 0.15 * space), sheet.ink)
             x += space * dice.uniform(1.8, 4)
@@ -390,7 +253,11 @@ def _made_up(sheet: Sheet, rng: np.random.Generator) -> NDArray[Any]:
     planes = []
     for _ in range(sheet.colours):
         tone = sum(
-            np.asarray(Image.fromarray(rng.standard_normal((cells, cells)).astype(np.float32)).resize((width, height), 3))
+            np.asarray(
+                Image.fromarray(rng.standard_normal((cells, cells)).astype(np.float32)).resize(
+                    (width, height), 3
+                )
+            )
             / cells**0.5
             for cells in (3, 6, 12, 24)
         )
@@ -407,10 +274,14 @@ def _stamp(sheet: Sheet) -> None:
     pen, thick = ImageDraw.Draw(mask), max(1, round(0.5 * sheet.mm))
     for inset in (1, round(0.12 * side)):
         box = (inset, inset, side - 1 - inset, side - 1 - inset)
-        pen.ellipse(box, outline=255, width=thick) if dice.random() < 0.7 else pen.rectangle(box, outline=255, width=thick)
-    face = _face(sheet.font, max(6, side // 6), False)
+        pen.ellipse(box, outline=255, width=thick) if dice.random() < 0.7 else pen.rectangle(
+            box, outline=255, width=thick
+        )
+    face = face_of(sheet.font, max(6, side // 6), False)
     pen.text((side * 0.2, side * 0.4), sheet.word().upper(), 255, face)
-    mask = mask.rotate(dice.uniform(-30, 30), Image.Resampling.BICUBIC).point(lambda value: round(value * 0.7))
+    mask = mask.rotate(dice.uniform(-30, 30), Image.Resampling.BICUBIC).point(
+        lambda value: round(value * 0.7)
+    )
     place = dice.randint(0, max(0, width - side)), dice.randint(0, max(0, height - side))
     sheet.image.paste(sheet.other_ink(), place, mask)
 
@@ -425,7 +296,12 @@ def _pen_marks(sheet: Sheet) -> None:
         path = (points * 0.5 + shift).ravel().tolist()
         sheet.pen.line(path, ink, max(1, round(sheet.mm * dice.uniform(0.2, 0.6))), "curve")
     hand = replace(sheet, script="script", font=dice.choice(list(sheet.shelf["script"])), ink=ink)
-    hand.write(dice.uniform(0, width / 2), dice.uniform(0, height), f"{hand.word()} {hand.word()}", dice.uniform(1, 1.8))
+    hand.write(
+        dice.uniform(0, width / 2),
+        dice.uniform(0, height),
+        f"{hand.word()} {hand.word()}",
+        dice.uniform(1, 1.8),
+    )
 
 
 # ---- layouts -------------------------------------------------------------------------------------
@@ -466,7 +342,9 @@ def _over(element: Element) -> Element:
             if sheet.dice.random() < 0.2:
                 more(sheet)
         if sheet.dice.random() < 0.15:
-            turned = sheet.image.rotate(sheet.dice.uniform(-3, 3), Image.Resampling.BICUBIC, fillcolor=sheet.paper())
+            turned = sheet.image.rotate(
+                sheet.dice.uniform(-3, 3), Image.Resampling.BICUBIC, fillcolor=sheet.paper()
+            )
             sheet.image.paste(turned)
         if sheet.dice.random() < 0.15:
             sheet.image = sheet.image.filter(ImageFilter.GaussianBlur(0.4))
@@ -486,29 +364,3 @@ LAYOUTS: Mapping[str, tuple[Element, float]] = {
     "plain": (_plain, 0),
 }
 """Each layout with its weight when layouts are drawn; `plain` is held back for OCR."""
-
-
-# ---- fonts ---------------------------------------------------------------------------------------
-
-
-def _matches(stem: str, name: str) -> bool:
-    return stem.startswith(name[:-1]) if name.endswith("*") else stem == name
-
-
-@functools.lru_cache(maxsize=256)
-def _face(path: Path, size: int, complex_script: bool) -> ImageFont.FreeTypeFont:
-    engine = ImageFont.Layout.RAQM if complex_script else ImageFont.Layout.BASIC
-    return ImageFont.truetype(path, size, layout_engine=engine)
-
-
-@functools.cache
-def _letters(script: str) -> str:
-    ranges = {
-        "cyrillic": [(0x430, 0x44F)],
-        "greek": [(0x3B1, 0x3C9), (0x3AC, 0x3AF)],
-        "arabic": [(0x627, 0x63A), (0x641, 0x64A)],
-        "devanagari": [(0x915, 0x939), (0x93E, 0x944), (0x915, 0x939)],
-    }
-    if script in ranges:
-        return "".join(chr(code) for low, high in ranges[script] for code in range(low, high + 1))
-    return "eeeeaaaiiioootttnnnsssrrrhhllddccuummppffggbbvykwjjxzqqiijj" + "éèàäöüßçñåø"

@@ -1,1 +1,1 @@
-"""From models and images to tables, figures and the report. What is judged are ``.onnx`` files."""
+"""From models and images to tables, figures and the report. They evaluate ``.onnx`` files."""

@@ -1,8 +1,7 @@
 """The classical denoisers that a network has to beat.
 
-None is told how much noise there is. Each has one parameter, and the value that serves it best on validation
-images with the same noise is the one that is judged: a baseline is as good as it can be without having
-seen the test images.
+None is given the noise level. Each has one parameter, and is evaluated at the value that serves it best on
+validation images with the same noise: a baseline is as good as it can be without having seen the test images.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,19 +26,21 @@ class Baseline:
     ----------
     name : str
     parameter : str
-        What it is called, for tables.
+        The parameter's name, for tables.
     tries : tuple of float
         The values among which it is chosen.
     denoise : function of (noisy, value) to denoised
         Takes and gives float32 (n, height, width, channels), 0 to 1.
     images : int, optional
-        How many of the first test images it is judged on, because it is slow; None: all.
+        How many of the first test images it is evaluated on, because it is slow; None: all.
     chosen_on : int
         How many of the first validation images its parameter is chosen on.
     needs : str, optional
         A package without which it is left out.
     smallest : int
         Pixels a side below which it cannot work and is left out.
+    on_request : bool
+        Left out unless it is asked for, since it takes minutes.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Baseline:
     chosen_on: int = 200
     needs: str | None = None
     smallest: int = 1
+    on_request: bool = False
 
 
 def median(noisy: Batch, side: float) -> Batch:
@@ -116,18 +118,25 @@ SIGMAS = (0.02, 0.035, 0.05, 0.08, 0.13, 0.2, 0.35, 0.55, 0.9)
 BASELINES = (
     Baseline("median filter", "side", (3, 5, 7), median),
     Baseline("Gaussian filter", "width", (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2), gaussian),
-    Baseline("wavelets", "sigma", SIGMAS, wavelet, 200, needs="pywt", smallest=14),
-    Baseline("total variation", "weight", SIGMAS, total_variation, 200),
-    Baseline("non-local means", "sigma", SIGMAS, non_local_means, 200, smallest=2),
+    Baseline("wavelets", "sigma", SIGMAS, wavelet, 1000, needs="pywt", smallest=14),
+    Baseline("total variation", "weight", SIGMAS, total_variation, 1000),
+    Baseline("non-local means", "sigma", SIGMAS, non_local_means, 1000, smallest=2),
     # 0.6 s for an image of MNIST, 450 times non-local means.
-    Baseline("BM3D", "sigma", (0.05, 0.1, 0.2, 0.35, 0.6), bm3d, 10, 4, "bm3d", 9),
+    Baseline("BM3D", "sigma", (0.05, 0.1, 0.2, 0.35, 0.6), bm3d, 10, 4, "bm3d", 9, on_request=True),
 )
 
 
-def usable_baselines(side: int) -> list[Baseline]:
-    """The baselines whose packages are there and that can work on images of so few pixels a side."""
+def usable_baselines(side: int, *, on_request: bool = False) -> list[Baseline]:
+    """The baselines whose packages are there and that can work on images of so few pixels a side.
+
+    Those that are slow are among them `on_request` only.
+    """
     return [
-        each for each in BASELINES if side >= each.smallest and (each.needs is None or find_spec(each.needs))
+        each
+        for each in BASELINES
+        if side >= each.smallest
+        and (each.needs is None or find_spec(each.needs))
+        and (on_request or not each.on_request)
     ]
 
 

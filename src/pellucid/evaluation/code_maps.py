@@ -1,7 +1,7 @@
-"""Images of the code: where classes lie, what lies between two images, what the numbers stand for.
+"""Maps of the code: its classes, interpolation between two images, and the meaning of each dimension.
 
 Every function gives a figure of matplotlib, which `pellucid.evaluation.figures` writes into files and
-pages. What stands in it can be read on white and on black.
+pages. They can be read on white and on black.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from pellucid.evaluation.figures import TEXT
 from pellucid.inference.codec import Codec, Floats
 from pellucid.io.image import to_float
 
-# Ten colours that are told apart with every kind of colour vision: Petroff 2021, Accessible color sequences
+# Ten colours, distinguishable with every kind of colour vision: Petroff 2021, Accessible color sequences
 # for data visualization, arXiv:2107.02270.
 COLOURS = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
@@ -80,9 +80,9 @@ def principal_plane(points: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, str]
 
 
 def apart(places: NDArray[Any], extent: NDArray[Any]) -> NDArray[Any]:
-    """Move places (n, 2) until no two are closer than a name is high, a twentieth of the extent (2,)."""
+    """Move positions (n, 2) until no two are closer than a name is high, a twentieth of the extent (2,)."""
     moved: NDArray[Any] = places / np.maximum(extent, 1e-30)
-    moved = moved + np.random.default_rng(0).normal(0, 1e-6, moved.shape)  # the same place has no direction
+    moved = moved + np.random.default_rng(0).normal(0, 1e-6, moved.shape)  # equal positions have no direction
     for _ in range(100):
         between = moved[:, None] - moved[None]  # (n, n, 2)
         distance = np.linalg.norm(between, axis=2) + np.eye(len(moved))
@@ -93,7 +93,7 @@ def apart(places: NDArray[Any], extent: NDArray[Any]) -> NDArray[Any]:
 
 
 def walks(codec: Codec, starts: NDArray[Any], ends: NDArray[Any], *, steps: int = 7) -> Figure:
-    """Draw what lies between two images: linear interpolation in the latent space.
+    """Draw the linear interpolation between two images in the latent space.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def walks(codec: Codec, starts: NDArray[Any], ends: NDArray[Any], *, steps: int 
     starts, ends : arrays (n, height, width, channels)
         As `Codec.encode` takes them; one row of the figure for each pair.
     steps : int
-        Decoded images a row, from 2; the images themselves stand at both ends.
+        Decoded images a row, from 2; the images themselves are at both ends.
     """
     first, last = codec.encode(starts), codec.encode(ends)
     shares = np.linspace(0, 1, steps, dtype=np.float32)
@@ -149,7 +149,7 @@ def codes_as_images(codec: Codec, images: NDArray[Any]) -> Figure:
 
 
 def decoded_grid(codec: Codec, codes: NDArray[Any], *, steps: int = 15) -> Figure:
-    """Decode every place of the plane in which codes of two numbers lie.
+    """Decode a grid of codes with two dimensions.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def _draw_points(axes: Axes, points: NDArray[Any], labels: NDArray[np.int64]) ->
 
 
 def _name_class(axes: Axes, place: NDArray[Any], label: int, names: Sequence[str] | None) -> None:
-    """Write a class's name where it lies, on white, which every page lets read."""
+    """Write a class's name at its median, on white, readable on every page."""
     box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": COLOURS[label % len(COLOURS)]}
     text, (x, y) = names[label] if names else str(label), place
     axes.text(x, y, text, bbox=box | {"linewidth": 2}, color="black", weight="bold", ha="center", va="center")

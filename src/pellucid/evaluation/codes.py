@@ -1,7 +1,7 @@
-"""What the codes of autoencoders hold: figures and images for a report, beside PCA.
+"""The evaluation of codes of autoencoders: figures and images for a report, compared with PCA.
 
 The networks are given clean images here, whatever they were trained for. Principal component analysis
-(scikit-learn's) learns from the training images of the set, and the nearest codes that tell the class of a
+(scikit-learn's) learns from the training images of the set, and the nearest codes that predict the class of a
 test image are those of training images.
 """
 
@@ -23,9 +23,9 @@ from pellucid.io.image import to_float
 
 COMPONENTS = (2, 4, 8, 16, 32, 64)
 MOST_COMPONENTS = 256  # a code of more numbers is compared with no PCA
-REFERENCES = 10_000  # training images from which PCA and the nearest neighbours know the set
+REFERENCES = 10_000  # training images for PCA and the nearest neighbours
 NEIGHBOURS = 5
-DRAWN = 3  # of all codes so many are drawn: a report has a limit of size
+DRAWN = 3  # codes that are drawn: the size of a report is limited
 MAPPED = 3000  # points of a map
 
 
@@ -50,12 +50,14 @@ def evaluate_codes(contenders: Sequence[Contender], sets: Sequence[ImageSet]) ->
     ]
     found: list[CodeFacts] = []
     for images in sets:
-        found += _judge_set(with_code, images, room=DRAWN - len(found))
+        found += _evaluate_set(with_code, images, room=DRAWN - len(found))
     return tuple(found)
 
 
-def _judge_set(networks: Sequence[tuple[str, Codec]], images: ImageSet, *, room: int) -> Iterator[CodeFacts]:
-    """Judge all codes on one set, and draw the first `room` of them."""
+def _evaluate_set(
+    networks: Sequence[tuple[str, Codec]], images: ImageSet, *, room: int
+) -> Iterator[CodeFacts]:
+    """Evaluate all codes on one set, and draw the first `room` of them."""
     if len({each.shape for each in (*images.test, *images.train)}) != 1 or not images.train:
         return
     fitting = [(name, codec) for name, codec in networks if _fits(codec, images.test[0].shape)]
@@ -105,20 +107,20 @@ class Components:
     def __init__(self, train: NDArray[np.uint8], test: NDArray[np.uint8], numbers: Sequence[int]) -> None:
         from sklearn.decomposition import PCA
 
-        known, judged = (to_float(part).reshape(len(part), -1) for part in (train, test))
+        known, tested = (to_float(part).reshape(len(part), -1) for part in (train, test))
         most = min(*known.shape, MOST_COMPONENTS)
         self.numbers = sorted({each for each in numbers if each <= most})
         pca: Any = PCA(max(self.numbers, default=1), random_state=0).fit(known)
-        self.known, self.codes = pca.transform(known), pca.transform(judged)
+        self.known, self.codes = pca.transform(known), pca.transform(tested)
         # The directions are orthonormal: each component takes its own share of the squared error away.
-        shares = np.cumsum(np.mean(self.codes**2, axis=0)) / judged.shape[1]
-        whole = float(np.mean((judged - pca.mean_) ** 2))
+        shares = np.cumsum(np.mean(self.codes**2, axis=0)) / tested.shape[1]
+        whole = float(np.mean((tested - pca.mean_) ** 2))
         self.errors = tuple((each, whole - float(shares[each - 1])) for each in self.numbers)
 
     def accuracy(
         self, count: int, train_labels: NDArray[np.int64] | None, labels: NDArray[np.int64] | None
     ) -> float | None:
-        """As `accuracy` of so many components; None when they were too many."""
+        """As `accuracy` with this number of components; None when there are fewer."""
         if count not in self.numbers:
             return None
         return accuracy(self.known[:, :count], self.codes[:, :count], train_labels, labels)
@@ -146,14 +148,14 @@ def draw(name: str, codec: Codec, images: ImageSet, codes: Floats) -> Iterator[D
     numbers = codes[0].size
     if labels is not None and numbers > 1:
         yield Drawing(
-            title=f"{name}: where the classes lie",
+            title=f"{name}: the classes in the code",
             svg=figure_svg(maps.code_map(codes[:MAPPED], labels[:MAPPED])),
             caption=f"The codes of the first {min(MAPPED, len(codes)):,} test images. "
-            "The network was not told the classes.",
+            "The network was trained without the classes.",
         )
     if codes.shape[1:] == (2,):
         yield Drawing(
-            title=f"{name}: what each place of the plane means",
+            title=f"{name}: the decoded plane",
             svg=figure_svg(maps.decoded_grid(codec, codes)),
             caption="Codes from the middle 96 % of each number, decoded.",
         )
@@ -167,7 +169,7 @@ def draw(name: str, codec: Codec, images: ImageSet, codes: Floats) -> Iterator[D
     if pairs := list(itertools.islice(_pairs(test, labels), 3)):
         starts, ends = zip(*pairs, strict=True)
         yield Drawing(
-            title=f"{name}: walks from one image to another",
+            title=f"{name}: latent interpolation",
             svg=figure_svg(maps.walks(codec, np.stack(starts), np.stack(ends))),
             caption="Codes on the straight line between two codes, decoded.",
         )

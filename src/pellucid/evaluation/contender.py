@@ -1,4 +1,4 @@
-"""The networks that are judged: by name, as ``.onnx`` files, or from run folders."""
+"""The networks that are evaluated: by name, as ``.onnx`` files, or from run folders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ from pellucid.inference.session import RunOptions, Session
 
 @dataclass(frozen=True)
 class Contender:
-    """A network to be judged.
+    """A network to be evaluated.
 
     Parameters
     ----------
     name : str
-        What tables call it.
+        Its name in tables.
     cards : mapping of int to Card
         By the number of channels of the images that each is for.
     denoise : function of (noisy, sigma) to denoised
         Takes and gives float32 (n, height, width, channels), 0 to 1. Sigma is the noise level from 0 to 1,
-        or None when nobody knows it; a network that takes none does not see it.
+        or None when it is unknown; a network without this input ignores it.
     run : Path, optional
-        The run folder it comes from, where its log lies.
+        The run folder it comes from, with its log.
     file : Path, optional
-        The ``.onnx`` file of a network that is told no noise level, as autoencoders are.
+        The ``.onnx`` file of a network without a noise level as input, as autoencoders are.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Contender:
     file: Path | None = None
 
     def card(self, channels: int) -> Card:
-        """The card of the network that images with so many channels go through.
+        """The card of the network for images with this number of channels.
 
         Raises
         ------
@@ -60,19 +60,19 @@ class Contender:
 
     @property
     def is_told(self) -> bool:
-        """Whether the network is told a noise level."""
+        """Whether the network takes a noise level."""
         return any(card.sigma for card in self.cards.values())
 
     def note(self, channels: int, sigma: float | None) -> str:
-        """What the network is told about the noise, in words; empty when it takes no level."""
+        """The noise level that the network is given, in words; empty when it takes none."""
         limits = self.card(channels).sigma
         if limits is None:
             return ""
         if sigma is None:
             return "estimates the noise level"
         if sigma > limits[1]:
-            return f"told sigma {limits[1]:.3g}, the most it knows"
-        return f"told sigma {sigma:.3g}"
+            return f"given sigma {limits[1]:.3g}, its highest"
+        return f"given sigma {sigma:.3g}"
 
 
 def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) -> list[Contender]:
@@ -90,13 +90,13 @@ def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) 
     UsageError
         When a name means nothing, or is given twice.
     InputError
-        When a file or folder holds no network.
+        When a file or folder contains no network.
     """
     texts = [str(name) for name in names]
     if twice := [text for text in texts if texts.count(text) > 1]:
         raise UsageError(f"{twice[0]} is named twice", "Name each network once")
     labels = [Path(text).stem if text.endswith(".onnx") else Path(text).name or text for text in texts]
-    # Two runs in folders of one name are told apart by their paths.
+    # Two runs in folders with one name are distinguished by their paths.
     shown = [text if labels.count(label) > 1 else label for text, label in zip(texts, labels, strict=True)]
     return [_open(text, label, threads) for text, label in zip(texts, shown, strict=True)]
 
@@ -107,15 +107,11 @@ def _open(text: str, label: str, threads: int | None) -> Contender:
     if str(path).endswith(".onnx") and Path(path).is_file():
         session = Session(Path(path), RunOptions(threads=threads))
         if session.card.kind == "autoencoder":
-            denoise = partial(_untold, session)
-            return Contender(label, {session.card.channels: session.card}, denoise, run, Path(path))
+            cards = {session.card.channels: session.card}
+            return Contender(label, cards, lambda noisy, _: denoise_batch(session, noisy), run, Path(path))
     model = load_model(path, threads=threads)
     cards = {channels: model.card(channels) for channels in model.channels}
     return Contender(label, cards, partial(denoise_each, model), run)
-
-
-def _untold(session: Session, noisy: Batch, sigma: float | None) -> Batch:
-    return denoise_batch(session, noisy)
 
 
 def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
@@ -127,7 +123,7 @@ def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
     noisy : float32 array (n, height, width, channels), 0 to 1
     sigma : float, optional
         The noise level, 0 to 1; by default that of each image is estimated. A level beyond what the
-        network knows is lowered to the most it knows.
+        network can take is lowered to its highest.
 
     Returns
     -------
@@ -144,11 +140,10 @@ def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
     if limits is None:
         return np.stack([model.denoise(each).image for each in noisy])
     # The model would do the same, and warn of each image.
-    levels = (_level(each) if sigma is None else sigma for each in noisy)
-    told = (min(level, limits[1]) for level in levels)
-    return np.stack([model.denoise(each, sigma=level).image for each, level in zip(noisy, told, strict=True)])
-
-
-def _level(pixels: Batch) -> float:
-    level = estimate_sigma(pixels)
-    return level if level >= MIN_WHITE_SIGMA else 0.0
+    levels = [sigma if sigma is not None else estimate_sigma(each) for each in noisy]
+    if sigma is None:
+        levels = [level if level >= MIN_WHITE_SIGMA else 0.0 for level in levels]
+    given = (min(level, limits[1]) for level in levels)
+    return np.stack(
+        [model.denoise(each, sigma=level).image for each, level in zip(noisy, given, strict=True)]
+    )

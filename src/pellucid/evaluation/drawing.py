@@ -20,7 +20,7 @@ from pellucid.errors import UsageError
 from pellucid.evaluation.figures import TEXT, figure_svg, save_figure
 from pellucid.inference.card import Layer
 
-# Okabe and Ito's colours, which are told apart with every kind of colour vision, on light and dark.
+# Okabe and Ito's colours, distinguishable with every kind of colour vision, on light and dark.
 COLOURS = {"encoder": "#0072B2", "code": "#D55E00", "decoder": "#009E73", "network": "#0072B2"}
 IMAGE = "#8c8c8c"  # what goes in, and what comes out
 

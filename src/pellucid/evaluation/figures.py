@@ -16,7 +16,7 @@ from pellucid.errors import UsageError
 
 TEXT = "#808080"  # and lines: readable on white and on black
 
-# Okabe and Ito's colours, which are told apart with every kind of colour vision, on light and dark.
+# Okabe and Ito's colours, distinguishable with every kind of colour vision, on light and dark.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKS = "os^Dvp"
 MOST_MARKS = 24  # of a line: more would hide it
@@ -136,11 +136,11 @@ def figure_svg(figure: Figure, *, tight: bool = True, label: str = "") -> str:
     tight : bool
         Leave out what is empty around it.
     label : str
-        What the figure shows, for those who cannot see it.
+        A description of the figure, for those who cannot see it.
     """
     text = _render(figure, "svg", tight).decode()
     text = text[text.index("<svg") :]  # a page has a head of its own
-    # Its style and names would also hold for the rest of the page.
+    # Its style and names would also apply to the rest of the page.
     text = re.sub(r'<metadata>.*?</metadata>|<style .*?</style>| id="\w+_\d+"', "", text, flags=re.DOTALL)
     if label:
         text = text.replace("<svg", f'<svg class="chart" role="img" aria-label="{html.escape(label)}"', 1)

@@ -1,4 +1,4 @@
-"""Images to look at: what went in, what came out, and where it is wrong."""
+"""Images of a report: original, noisy, denoised, and the error."""
 
 import math
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ def make_gallery(
 
 
 def _see(contenders: Sequence[Contender], images: ImageSet, corruption: Corruption, image: int) -> Seen:
-    """Make one image noisy as it is among all others, and denoise it."""
+    """Make one image noisy, as among all others, and denoise it."""
     batches = corruption.batches(images.test[: image + 1])
     clean, noisy = next(islice((pair for batch in batches for pair in zip(*batch, strict=True)), image, None))
     return Seen(clean, noisy, [each.denoise(noisy[None], corruption.sigma)[0] for each in contenders])

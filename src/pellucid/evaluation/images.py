@@ -1,4 +1,4 @@
-"""The images that networks are judged on, and the noise that is added to them."""
+"""The images that networks are evaluated on, and the noise that is added to them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,19 +31,19 @@ LARGEST_BATCH_PIXELS = 2**21
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Clean images to judge by.
+    """Clean images for an evaluation.
 
     Parameters
     ----------
     name : str
     test : sequence of uint8 arrays (height, width, channels)
-        What is judged, and what nothing was trained on; each image may have its own size.
+        Nothing was trained on them; each image may have its own size.
     validation : sequence of uint8 arrays (height, width, channels)
         Other images, on which the parameters of the classical baselines are chosen.
     note : str
-        What part of the set was there.
+        Which part of the set was found.
     train : sequence of uint8 arrays (height, width, channels)
-        What networks may have learned from, for what is compared with them; none of a folder.
+        Training images, for methods that are compared with networks; none of a folder.
     labels, train_labels : int arrays (n,), optional
         The classes of the test and the training images, where there are any.
     """
@@ -87,9 +87,9 @@ def load_set(name: str, *, data_dir: Path | None = None, grey: bool = False) -> 
     Parameters
     ----------
     name : str
-        Such as ``mnist``; or a folder, which may lie in `data_dir`.
+        Such as ``mnist``; or a folder, which may be in `data_dir`.
     data_dir : Path, optional
-        Where the dataset's files lie; by default they are downloaded.
+        The folder above the dataset's files; by default they are downloaded.
     grey : bool
         Make the images of a folder grey. By default they are grey when all files are.
 
@@ -98,7 +98,7 @@ def load_set(name: str, *, data_dir: Path | None = None, grey: bool = False) -> 
     UsageError
         When there is neither such a dataset nor such a folder.
     InputError
-        When the folder holds no images.
+        When the folder contains no images.
     """
     if name in SETS:
         return ImageSet.of(load_dataset(name, data_dir=data_dir))
@@ -109,14 +109,14 @@ def load_set(name: str, *, data_dir: Path | None = None, grey: bool = False) -> 
 
 
 def folder_set(folder: Path, *, grey: bool = False) -> ImageSet:
-    """All images in a folder and below, beside photographs of scikit-image for validation.
+    """All images in a folder and below, and photographs of scikit-image for validation.
 
-    What cannot be read is left out with a warning.
+    Files that cannot be read are left out with a warning.
 
     Raises
     ------
     InputError
-        When the folder holds no images that can be read.
+        When the folder contains no images that can be read.
     """
     files = image_files([folder])
     found = list(readable(files, 1 if grey else 3))
@@ -165,7 +165,7 @@ class Corruption:
 
     @property
     def sigma(self) -> float | None:
-        """The standard deviation that a denoiser may be told, 0 to 1; None unless the noise is Gaussian."""
+        """The standard deviation that a denoiser may be given, 0 to 1; None unless the noise is Gaussian."""
         return self.noise.sigma if isinstance(self.noise, Gaussian) else None
 
     def batches(self, images: Sequence[Samples]) -> Iterator[tuple[Batch, Batch]]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import pellucid
 from pellucid.cpus import usable_cpus
 from pellucid.errors import InputError
-from pellucid.evaluation.baselines import choose_parameter, usable_baselines
+from pellucid.evaluation.baselines import Baseline, choose_parameter, usable_baselines
 from pellucid.evaluation.contender import Contender
 from pellucid.evaluation.gallery import make_gallery
 from pellucid.evaluation.images import Corruption, ImageSet, Samples, read_corruption
@@ -40,7 +40,7 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Method:
-    """What makes a row of a table; it is judged on the first `images` test images, or on all."""
+    """A method makes a row of a table; it is evaluated on the first `images` test images, or on all."""
 
     name: str
     kind: str
@@ -63,11 +63,12 @@ def evaluate(
     noises: Sequence[str],
     *,
     baselines: bool = True,
+    bm3d: bool = False,
     seed: int = 0,
     clip: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Judge networks on every set with every noise.
+    """Evaluate networks on every set with every noise.
 
     Parameters
     ----------
@@ -77,7 +78,9 @@ def evaluate(
     noises : sequence of str
         In text form, such as ``gaussian:0.5``, without ranges.
     baselines : bool
-        Judge classical denoisers too.
+        Evaluate classical denoisers too, the slow ones on the first 1,000 images.
+    bm3d : bool
+        BM3D is among them, on the first ten images.
     seed : int
         Of the noise.
     clip : bool
@@ -103,15 +106,16 @@ def evaluate(
     rows: list[Row] = []
     galleries: list[Gallery] = []
     for done, (images, corruption) in enumerate(tables):
-        tell = partial(_tell, progress, done, f"{images.name}, {corruption.noise}")
-        found, gallery = _judge(
-            contenders, images, corruption, tell, baselines=baselines, room=GALLERY_BYTES // len(tables)
-        )
+        report = partial(_report, progress, done, f"{images.name}, {corruption.noise}")
+        side = min(min(each.shape[:2]) for each in (*images.test, *images.validation))
+        classical = usable_baselines(side, on_request=bm3d) if baselines else []
+        methods = _methods(contenders, images, corruption, report, classical)
+        found, gallery = _evaluate(contenders, images, corruption, methods, room=GALLERY_BYTES // len(tables))
         rows += found
         galleries.append(gallery)
     curves: list[Curve] = []
     for images in sets:
-        _tell(progress, len(tables), images.name, "noise levels")
+        _report(progress, len(tables), images.name, "noise levels")
         curves += noise_curves(contenders, images, seed=seed, clip=clip)
     return Evaluation(
         pellucid=pellucid.__version__,
@@ -131,36 +135,34 @@ def evaluate(
 
 
 def _network(contender: Contender, channels: set[int]) -> Network:
-    """The network with those of its cards that were judged."""
+    """The network with those of its cards that were evaluated."""
     cards = {card.channels: card for card in map(contender.card, sorted(channels))}
     run = str(contender.run) if contender.run else None
     return Network(name=contender.name, cards=tuple(cards.values()), run=run)
 
 
 def _try(contender: Contender, images: ImageSet) -> None:
-    """Denoise one image, so that what does not fit is told at once, and everything is loaded."""
+    """Denoise one image, so that what does not fit is an error at once, and everything is loaded."""
     contender.card(images.channels)
     some = Corruption(Gaussian(0.1))
     for _, noisy in some.batches(images.test[:1]):
         contender.denoise(noisy, some.sigma)
 
 
-def _tell(progress: Progress | None, done: int, where: str, what: str) -> None:
+def _report(progress: Progress | None, done: int, where: str, what: str) -> None:
     if progress:
         progress(f"{where}: {what}", done)
 
 
-def _judge(
+def _evaluate(
     contenders: Sequence[Contender],
     images: ImageSet,
     corruption: Corruption,
-    tell: Callable[[str], None],
+    methods: Iterator[Method],
     *,
-    baselines: bool,
     room: int,
 ) -> tuple[list[Row], Gallery]:
     """One table, and what its networks make of a few images."""
-    methods = _methods(contenders, images, corruption, tell, baselines=baselines)
     measured = [(method, score(method, images.test, corruption)) for method in methods]
     rows = [_row(images, corruption, method, scores) for method, scores in measured]
     psnr = {method.name: scores.values[:, 1] for method, scores in measured if method.kind == "network"}
@@ -173,20 +175,18 @@ def _methods(
     contenders: Sequence[Contender],
     images: ImageSet,
     corruption: Corruption,
-    tell: Callable[[str], None],
-    *,
-    baselines: bool,
+    report: Callable[[str], None],
+    baselines: Sequence[Baseline],
 ) -> Iterator[Method]:
     """One method after the other; the parameter of a baseline is chosen when its turn comes."""
     yield Method("noisy input", "noisy", lambda noisy: noisy)
-    sides = (min(each.shape[:2]) for each in (*images.test, *images.validation))
-    for baseline in usable_baselines(min(sides)) if baselines else ():
-        tell(baseline.name)
+    for baseline in baselines:
+        report(baseline.name)
         value = choose_parameter(baseline, images.validation, corruption)
         note = f"{baseline.parameter} {value:g}"
         yield Method(baseline.name, "baseline", _with(baseline.denoise, value), note, baseline.images)
     for contender in contenders:
-        tell(contender.name)
+        report(contender.name)
         note = contender.note(images.channels, corruption.sigma)
         yield Method(contender.name, "network", _with(contender.denoise, corruption.sigma), note)
 
@@ -196,7 +196,7 @@ def _with(denoise: Callable[[Batch, T], Batch], value: T) -> Callable[[Batch], B
 
 
 def score(method: Method, images: Sequence[Samples], corruption: Corruption) -> Scores:
-    """Judge one method.
+    """Evaluate one method.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the report's page shows: tables, plots, images and cards, ready for the template."""
+"""The content of the report's page: tables, plots, images and cards, ready for the template."""
 
 import json
 import struct
@@ -65,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True)
 class CodeTable:
-    """What the codes of all networks hold of one set."""
+    """The codes of all networks on one set."""
 
     title: str
     images: int
@@ -75,7 +75,7 @@ class CodeTable:
 
 
 def title(evaluation: Evaluation) -> str:
-    """Which networks were judged, and on what."""
+    """Which networks were evaluated, and on which sets."""
     networks, sets = ([each.name for each in group] for group in (evaluation.networks, evaluation.sets))
     return f"{_in_words(networks)} on {_in_words(sets)}"
 
@@ -143,7 +143,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _card(network: Network, channels: int) -> Card:
-    """The card for images with so many channels; one for colour may serve grey ones too."""
+    """The card for images with this number of channels; one for colour may serve grey ones too."""
     cards = {card.channels: card for card in network.cards}
     return cards.get(channels) or network.cards[0]
 
@@ -246,7 +246,7 @@ def read_log(run: Path) -> list[dict[str, Any]]:
 
 
 def _split(key: str) -> tuple[str, str]:
-    """What a figure of the log measures, and which data it belongs to, as the end of a name."""
+    """The quantity of a figure in the log, and the part of the set it belongs to, as the end of a name."""
     if key.startswith("validation_"):
         return key.removeprefix("validation_"), VALIDATION
     return key, ", training" if key == "loss" else ""
@@ -266,13 +266,13 @@ def drawing(card: Card) -> str:
     """The network as an ``<svg>`` element; empty when its card lists no layers."""
     if not card.layers:
         return ""
-    from pellucid.evaluation.drawing import network_svg  # brings matplotlib
+    from pellucid.evaluation.drawing import network_svg  # imports matplotlib
 
     return network_svg(card.layers)
 
 
 def recipe(card: Card) -> str:
-    """The recipe as JSON that can be read; as it is when it is none."""
+    """The recipe as indented JSON; unchanged when it is no JSON."""
     try:
         return json.dumps(json.loads(card.recipe), indent=2)
     except ValueError:
@@ -280,7 +280,7 @@ def recipe(card: Card) -> str:
 
 
 def data_uri(png: bytes) -> str:
-    """A PNG file as an address that holds it."""
+    """A PNG file as a data URI."""
     return f"data:image/png;base64,{b64encode(png).decode()}"
 
 

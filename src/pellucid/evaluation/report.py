@@ -49,7 +49,7 @@ def write_results(folder: Path, evaluation: Evaluation) -> list[Path]:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a file as a whole or not at all; its folder is made when it is missing.
+    """Write a file atomically; its folder is made when it is missing.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def report_html(evaluation: Evaluation) -> str:
     Parameters
     ----------
     evaluation : Evaluation
-        The logs of its run folders are read from where they lie.
+        The logs of its run folders are read.
     """
     import jinja2
 

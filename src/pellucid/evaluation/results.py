@@ -1,4 +1,4 @@
-"""What an evaluation finds, as values that JSON can hold."""
+"""The results of an evaluation, as values that can be written as JSON."""
 
 import msgspec
 
@@ -20,7 +20,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     noise: str
     method: str
     kind: str  # "noisy", "baseline" or "network"
-    note: str  # which parameter was chosen, or what the network was told
+    note: str  # which parameter was chosen, or which level the network was given
     images: int  # how many of the set's first test images
     mse: Figure  # in units of white, squared
     psnr: Figure  # dB
@@ -40,24 +40,24 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """A network that was judged."""
+    """A network that was evaluated."""
 
     name: str
     cards: tuple[Card, ...]
-    run: str | None  # its run folder, where the log lies
+    run: str | None  # its run folder, with the log
 
 
 class SetFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a set was."""
+    """Name and size of a set."""
 
     name: str
-    images: int  # that were judged
+    images: int  # in the test
     channels: int
     note: str
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What one network made of an image."""
+    """An image denoised by one network."""
 
     method: str
     psnr: float  # dB, of the whole image
@@ -96,14 +96,16 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CodeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the code of an autoencoder holds of a set's clean images, beside PCA."""
+    """What is left of a set's clean images after the code of an autoencoder, compared with PCA."""
 
     set: str
     method: str
     numbers: int  # in the code
     images: int  # how many of the set's first test images
     mse: float  # of the images that are decoded, in units of white, squared
-    accuracy: float | None  # share of images whose class 5 nearest codes tell; None without classes
+    accuracy: (
+        float | None
+    )  # 5-NN accuracy: share of images with the class of the 5 nearest codes; None without classes
     pca: tuple[tuple[int, float], ...]  # numbers of components, and the MSE of what they rebuild
     pca_accuracy: float | None  # with as many components as the code has numbers
     drawings: tuple[Drawing, ...] = ()  # what the report shows; not in the JSON file

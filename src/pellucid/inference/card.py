@@ -18,9 +18,14 @@ KINDS = {1: "grey", 3: "colour"}
 """Names of images with N channels."""
 
 Kind: TypeAlias = Literal["white-noise", "photographs", "pages", "autoencoder", "noise-estimator"]
-"""What a network does: removes white noise of a given level; removes the noise of photographs, which it
-finds itself; cleans scanned pages; makes its image through a code; or estimates noise."""
-_TABLES: dict[str, Kind] = {"unet": "white-noise", "photo": "photographs", "estimator": "noise-estimator"}
+"""What a network does: removes white noise of a given level, removes the noise of photographs, which it
+finds itself, cleans scanned pages, makes its image through a code, or estimates noise."""
+_TABLES: dict[str, Kind] = {
+    "unet": "white-noise",
+    "photo": "photographs",
+    "page": "pages",
+    "estimator": "noise-estimator",
+}
 
 
 class Layer(msgspec.Struct, frozen=True):

@@ -63,7 +63,7 @@ def bands(pixels: Array, halvings: int) -> tuple[Band, ...]:
     if not halvings:
         return ()
     half = halve(pixels)
-    squares = (pixels - enlarge(half, *pixels.shape[:2])) ** 2
+    squares: Array = (pixels - enlarge(half, *pixels.shape[:2])) ** 2
     largest = OUTLIER * np.median(squares)  # hot pixels are no detail
     noise = NOISE * np.median(_averaged(np.minimum(squares, largest)))
     return Band(np.float32(largest), np.float32(noise)), *bands(half, halvings - 1)
@@ -89,8 +89,8 @@ def denoise_coarse(pixels: Array, measured: tuple[Band, ...], denoise: Callable[
     fine = pixels - enlarge(half, height, width)
     power = _averaged(np.minimum(fine**2, measured[0].largest))
     noise = measured[0].noise
-    kept: Array = clean + fine * (1 - noise / np.maximum(power, noise + np.float32(1e-20)))
-    return kept
+    kept = 1 - noise / np.maximum(power, noise + np.float32(1e-20))
+    return np.asarray(clean + fine * kept, np.float32)
 
 
 def reach(halo: int, halvings: int) -> int:
@@ -104,7 +104,7 @@ def _averaged(squares: Array) -> Array:
     """Means of (h, w, c) over `WINDOW` x `WINDOW` pixels."""
     margin = WINDOW // 2
     padded = np.pad(squares, ((margin, margin), (margin, margin), (0, 0)), mode="symmetric")
-    rows = sliding_window_view(padded, WINDOW, axis=0).mean(axis=-1, dtype=np.float32)
+    rows = np.asarray(sliding_window_view(padded, WINDOW, axis=0).mean(axis=-1))
     return np.asarray(sliding_window_view(rows, WINDOW, axis=1).mean(axis=-1), np.float32)
 
 

@@ -24,7 +24,6 @@ from pellucid.inference.pixels import one_source
 from pellucid.inference.registry import denoiser_for, load_model
 from pellucid.inference.stream import Progress
 from pellucid.io.files import (
-    check_name,
     check_target,
     copy_file,
     create_file,
@@ -315,17 +314,14 @@ def denoise_file(
     """
     choice = DenoiseOptions.of(**options)
     file = Path(path)
-    find_format(file)  # a wrong input is reported first
     target = default_output(file) if output is None else Path(output)
-    found = check_name(target, overwrite=overwrite)
     denoiser = denoiser_for(model, choice)
     with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
-        check_target(target, source, overwrite=overwrite)
+        found = check_target(target, source, overwrite=overwrite)
         same_format = found.name == source.encoding.format
         if not same_format and target.exists() and target.samefile(file):
-            label = source.encoding.format.upper()
             raise UsageError(
-                f"{file} is a {label} by another name, and would become what its name says",
+                f"{file} is no {found.label}, as its name says, and would become one",
                 "Rename it, or write the result to another file",
             )
         with about(file):

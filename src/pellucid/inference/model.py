@@ -31,8 +31,8 @@ MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
-LARGEST_TILE = 1088  # pixels a side; larger ones gain little for their memory (benchmarks/overlap.py)
-LOWEST_TILE = 544  # pixels that tiles of wide images are high at least
+LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
+LOWEST_TILE = 544  # pixels that tiles may be high, however wide the image
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
@@ -88,7 +88,7 @@ class Model(Denoiser):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled for another process, it opens its files anew there."""
         options = {**asdict(self.run_options), "memory": self._memory, "exact": self._exact}
-        return functools.partial(Model, **options), (self.name, self._files)
+        return functools.partial(type(self), **options), (self.name, self._files)
 
     def card(self, channels: int) -> Card:
         """The card of the network for grey (1) or colour (3) images."""
@@ -242,41 +242,27 @@ class Model(Denoiser):
             raise UsageError(
                 f"{self.name} takes {right} pixels, not {width} x {height}", "Name another model"
             )
-        halo = reach(card.radius if self._wants_exact(card) else card.overlap, halvings)
-        try:
-            return plan(
-                height,
-                width,
-                stride=card.stride << halvings,
-                halo=halo,
-                largest=self._largest_tile(card, image.row_bytes),
-            )
-        except UsageError as exc:
+        room = math.inf if self._memory is None else self._memory - FIXED_MEMORY
+        tallest = max(LOWEST_TILE, STRIP // image.row_bytes)
+
+        def fits(tall: int, wide: int) -> bool:
+            needed = card.bytes_per_pixel * tall * wide + STRIPS * image.row_bytes * min(tall, height)
+            return tall * wide <= LARGEST_TILE and (tall <= tallest or tall >= height) and needed <= room
+
+        stride, halo = card.stride << halvings, card.radius if self._wants_exact(card) else card.overlap
+        tiles = plan(height, width, stride=stride, halo=reach(halo, halvings), fits=fits)
+        if tiles is None:
             raise LimitError(
                 f"{(self._memory or 0) / 1e6:.0f} MB are too few for an image of {width} x {height} pixels",
                 "Allow more with --memory, or leave it out",
-            ) from exc
-
-    def _largest_tile(self, card: Card, row_bytes: int) -> tuple[int, int]:
-        """Height and width: lower and wider for wide images, and within the memory."""
-        tall = min(LARGEST_TILE, max(LOWEST_TILE, STRIP // row_bytes))
-        wide = LARGEST_TILE**2 // tall
-        if self._memory is None:
-            return tall, wide
-        room = max(0, self._memory - FIXED_MEMORY)
-        strips = STRIPS * row_bytes  # bytes for each row of a strip
-        # A square tile of this side, and strips as high, fill the room.
-        side = int(
-            (math.sqrt(strips**2 + 4 * card.bytes_per_pixel * room) - strips) / (2 * card.bytes_per_pixel)
-        )
-        tall = min(tall, side)
-        return tall, min(wide, (room - strips * tall) // (card.bytes_per_pixel * max(1, tall)))
+            )
+        return tiles
 
     def _wants_exact(self, card: Card) -> bool:
         if self._exact is not None:
             return self._exact
-        halo = -(-card.radius // card.stride) * card.stride
-        return (LARGEST_TILE / (LARGEST_TILE - 2 * halo)) ** 2 < 1.3
+        side = math.sqrt(LARGEST_TILE)
+        return (side / (side - 2 * card.radius)) ** 2 < 1.3
 
     def session_for(self, channels: int) -> Session:
         """The network for images with N channels; a colour network serves grey images, too."""

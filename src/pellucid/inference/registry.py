@@ -11,8 +11,12 @@ from pellucid.inference.auto import Auto
 from pellucid.inference.card import shortfall, warn_of
 from pellucid.inference.denoiser import Denoiser
 from pellucid.inference.model import Model
+from pellucid.inference.pages import PageModel
 from pellucid.inference.session import RunOptions, Session
 from pellucid.options import DenoiseOptions
+
+KINDS: dict[str, type[Model]] = {"pages": PageModel}
+"""The denoisers of kinds of networks that need another one than `Model`."""
 
 CHOICE = "photo-best", "photo-fast", "gaussian-best", "gaussian-fast"
 """The networks among which `auto` chooses."""
@@ -79,17 +83,18 @@ def _own(path: Path, options: dict[str, Any]) -> Model:
     if card.kind == "noise-estimator":
         raise InputError(f"{path} estimates noise and does not denoise", f"Name {others}")
     warn_of(str(path), shortfall(card))
-    return Model(str(path), {card.channels: path}, **options)
+    return KINDS.get(card.kind, Model)(str(path), {card.channels: path}, **options)
 
 
 def _installed(name: str, options: dict[str, Any]) -> Model:
-    files = {}
+    files, kind = {}, Model
     for entry in index.entries(name):
         if entry.kind == "noise-estimator":
             raise index.unknown(name)
         index.verify(entry)
         files[entry.channels] = entry.path
-    return Model(name, files, **options)
+        kind = KINDS.get(entry.kind, Model)
+    return kind(name, files, **options)
 
 
 _load = functools.lru_cache(maxsize=2)(load_model)  # repeated calls must not load the weights again

@@ -11,13 +11,12 @@ own. Origins are multiples of the network's stride: there a network computes the
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pellucid.errors import UsageError
 
 Array = NDArray[np.float32]
 
@@ -48,8 +47,10 @@ class Tiles:
         return len(self.rows) * len(self.columns)
 
 
-def plan(height: int, width: int, *, stride: int, halo: int, largest: tuple[int, int]) -> Tiles:
-    """Cover an image with as few tiles as windows of at most `largest` pixels allow.
+def plan(
+    height: int, width: int, *, stride: int, halo: int, fits: Callable[[int, int], bool]
+) -> Tiles | None:
+    """Cover an image with tiles, so that a network runs on as few pixels as possible.
 
     Parameters
     ----------
@@ -58,38 +59,55 @@ def plan(height: int, width: int, *, stride: int, halo: int, largest: tuple[int,
     stride : int
         Of the network.
     halo : int
-        How far what is kept must stay away from a cut, in pixels.
-    largest : (int, int)
-        Height and width of the largest window, in pixels.
+        How far away kept pixels must be from a cut, in pixels.
+    fits : function of height and width
+        Whether windows of this size are possible; if so, smaller ones are, too.
 
-    Raises
-    ------
-    UsageError
-        When windows of that size would be all halo.
+    Returns
+    -------
+    Tiles or None
+        None where not even the smallest windows fit.
     """
-    halo = -(-halo // stride) * stride
-    tall, wide = (side // stride * stride for side in largest)
-    if tall < min(2 * halo + stride, height) or wide < min(2 * halo + stride, width):
-        raise UsageError(
-            f"Tiles of {wide} x {tall} pixels are too small for a halo of {halo}",
-            f"Allow at least {2 * halo + stride} pixels a side",
-        )
-    rows, tall = _spans(height, stride, halo, tall)
-    columns, wide = _spans(width, stride, halo, wide)
-    return Tiles((tall, wide), rows, columns)
+    margin = -(-halo // stride)
+    high, long = (-(-extent // stride) for extent in (height, width))  # in strides
+    best, cheapest, across = None, math.inf, _most(long, margin)
+    for down in range(_most(high, margin), 0, -1):  # the fewer rows of tiles, the more columns
+        tall = _window(high, margin, down)
+        while across > 1 and fits(tall * stride, _window(long, margin, across - 1) * stride):
+            across -= 1
+        while across < _most(long, margin) and not fits(
+            tall * stride, _window(long, margin, across) * stride
+        ):
+            across += 1
+        wide = _window(long, margin, across)
+        if fits(tall * stride, wide * stride) and (area := down * across * tall * wide) <= cheapest:
+            best, cheapest = (down, across, tall, wide), area
+    if best is None:
+        return None
+    down, across, tall, wide = best
+    rows, columns = _spans(height, stride, margin, down), _spans(width, stride, margin, across)
+    return Tiles((tall * stride, wide * stride), rows, columns)
 
 
-def _spans(extent: int, stride: int, halo: int, largest: int) -> tuple[tuple[Span, ...], int]:
-    """The tiles along one side, and the extent of their windows."""
+def _window(steps: int, margin: int, count: int) -> int:
+    """The extent of each of so many windows over so many steps; all in strides."""
+    return math.ceil((steps - 2 * margin) / count) + 2 * margin if count > 1 else steps
+
+
+def _most(steps: int, margin: int) -> int:
+    """So many windows keep one step each."""
+    return max(1, steps - 2 * margin)
+
+
+def _spans(extent: int, stride: int, margin: int, count: int) -> tuple[Span, ...]:
+    """The tiles along one side."""
     steps = -(-extent // stride)  # the side in strides, the last one perhaps padded
-    margin, limit = halo // stride, largest // stride
-    count = 1 if steps <= limit else math.ceil((steps - 2 * margin) / (limit - 2 * margin))
-    window = math.ceil((steps - 2 * margin) / count) + 2 * margin if count > 1 else steps
+    window = _window(steps, margin, count)
     origins = [k * (steps - window) // max(1, count - 1) for k in range(count)]
     cuts = [(a + window + b) // 2 for a, b in pairwise(origins)]  # in the middle of what neighbours share
     edges = [0, *(cut * stride for cut in cuts), extent]
-    spans = (Span(origin * stride, *edge) for origin, edge in zip(origins, pairwise(edges), strict=True))
-    return tuple(spans), window * stride
+    pairs = zip(origins, pairwise(edges), strict=True)
+    return tuple(Span(origin * stride, *edge) for origin, edge in pairs)
 
 
 def pad_to(pixels: Array, shape: tuple[int, int]) -> Array:

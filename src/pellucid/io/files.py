@@ -376,8 +376,10 @@ def check_name(file: Path, *, overwrite: bool = False) -> Format:
             f"{file}: the suffix {file.suffix!r} names no format that Pellucid writes", f"Use one of {known}"
         )
     if found.create is None:
+        instead = registry.of_suffix(registry.writable(file))
         raise UsageError(
-            f"{file}: {found.label} is read but not written", f"Write {registry.writable(file).suffix}"
+            f"{file}: {found.label} is read but not written",
+            f"Write {instead.label}" if instead else "Choose another format",
         )
     refuse_existing(file, overwrite)
     return found

@@ -34,7 +34,7 @@ class Format:
     create : function of a path and a source, optional
         Gives the sink that writes a file for an image like the source's; None where it is only read.
     depths : tuple of int
-        Bits per sample that it can hold, as `Image.depth` counts.
+        Bits per sample that it stores, as `Image.depth` counts.
     few_bits : tuple of int
         Bits per sample below 8 that it can hold, for grey.
     alpha, extra_channels, grey_profile : bool
@@ -46,7 +46,8 @@ class Format:
     longest : int
         Pixels per side.
     carries : frozenset of str
-        Which of "icc", "cicp", "colorimetry", "exif", "xmp", "iptc" and "nodata" it can hold.
+        Which fields of `Metadata` it can hold: "icc", "cicp", "colorimetry", "exif", "xmp", "iptc",
+        "resolution" and "nodata".
     extras : tuple of Extra types
         Which kinds of `Extra` it can hold.
     largest : mapping of str to int
@@ -80,7 +81,7 @@ class Format:
     def problem(self, like: Source) -> str | None:
         """Say what of an image the format cannot hold; None when it can."""
         depth = depth_of(like.dtype, like.encoding.bits)
-        if depth not in self.depths:
+        if depth not in self.depths and not (depth in (10, 12) and 16 in self.depths):  # stretched already
             return "floating-point samples" if depth == 32 else f"{depth}-bit samples"
         if like.alpha and not self.alpha:
             return "transparency (alpha)"

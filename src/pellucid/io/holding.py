@@ -9,7 +9,13 @@ from pellucid.io.promises import without_promises
 from pellucid.io.source import Source
 from pellucid.io.vips import is_srgb
 
-_LABELS = {"exif": "EXIF", "xmp": "XMP", "iptc": "IPTC data", "nodata": 'value that means "no data"'}
+_LABELS = {
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "iptc": "IPTC data",
+    "resolution": "resolution",
+    "nodata": 'value that means "no data"',
+}
 
 
 def problem_of(found: Format, like: Source) -> str | None:
@@ -25,15 +31,22 @@ def problem_of(found: Format, like: Source) -> str | None:
 
 
 def held_metadata(found: Format, like: Source) -> tuple[Metadata, list[str]]:
-    """Give the metadata that a format can hold, and the names of the others, which are no reason to refuse."""
+    """Give the metadata that a format can hold, and the names of the others, which are lost."""
     metadata = like.metadata
     fields = [name for name in _LABELS if name not in found.carries and getattr(metadata, name) is not None]
     lost = [_LABELS[name] for name in fields]
     lost += [extra.label for extra in metadata.extra if type(extra) not in found.extras]
     extras = tuple(extra for extra in metadata.extra if type(extra) in found.extras)
     xmp = metadata.xmp if len(extras) == len(metadata.extra) else without_promises(metadata.xmp)
-    kept = replace(metadata, xmp=xmp, extra=extras, icc=_profile(found, like))
-    return replace(kept, **dict.fromkeys(fields)), lost
+    kept = replace(
+        metadata,
+        icc=_profile(found, like),
+        exif=None if "exif" in fields else metadata.exif,
+        xmp=None if "xmp" in fields else xmp,
+        iptc=None if "iptc" in fields else metadata.iptc,
+        extra=extras,
+    )
+    return kept, lost
 
 
 def _profile(found: Format, like: Source) -> bytes | None:

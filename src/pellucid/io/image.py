@@ -94,6 +94,11 @@ def is_resolution(sides: object) -> bool:
     return all(isinstance(side, (int, float)) and 0 < side < 1e6 for side in sides)
 
 
+def known_resolution(x: float, y: float) -> tuple[float, float] | None:
+    """Give pixels per millimetre as a pair; None where no file could hold them."""
+    return (x, y) if is_resolution((x, y)) else None
+
+
 @dataclass(frozen=True)
 class Cicp:
     """The meaning of colours as coding-independent code points (ITU-T H.273).

@@ -34,7 +34,9 @@ class Items:
 
 
 @dataclass(frozen=True)
-class _Box:
+class Box:
+    """The places of a box in a file, or in the content of another box."""
+
     name: bytes
     start: int
     content: int
@@ -56,9 +58,9 @@ def items_of(file: BinaryIO) -> Items:
     """Read what a file contains, without decoding any; of a broken file, what can be read."""
     items = Items()
     try:
-        found = _top(file)
+        found = top_boxes(file)
         _note_boxes(items, found)
-        meta = _read(file, next(box for box in found if box.name == b"meta"))
+        meta = content_of(file, next(box for box in found if box.name == b"meta"))
         _note_items(items, meta)
     except (struct.error, StopIteration, IndexError, ValueError):
         return items
@@ -71,9 +73,9 @@ def set_cicp(path: Path, cicp: Cicp) -> None:
     Its matrix and range stay, which the decoder needs.
     """
     with path.open("r+b") as file:
-        top = _top(file)
+        top = top_boxes(file)
         box = next(box for box in top if box.name == b"meta")
-        meta = _read(file, box)
+        meta = content_of(file, box)
         rest_start = box.end
         new = _with_cicp(meta, cicp)
         if len(new) == len(meta):
@@ -88,7 +90,8 @@ def set_cicp(path: Path, cicp: Cicp) -> None:
         file.write(struct.pack(">I", size) + b"meta" + shifted + rest)
 
 
-def _top(file: BinaryIO) -> list[_Box]:
+def top_boxes(file: BinaryIO) -> list[Box]:
+    """Find the boxes of a file, up to one that makes no sense."""
     size, place, found = file.seek(0, 2), 0, []
     while place + 8 <= size:
         file.seek(place)
@@ -99,31 +102,33 @@ def _top(file: BinaryIO) -> list[_Box]:
         end = size if length == 0 else place + length
         if end <= place or end < content:
             break
-        found.append(_Box(head[4:8], place, content, end))
+        found.append(Box(head[4:8], place, content, end))
         place = end
     return found
 
 
-def _read(file: BinaryIO, box: _Box) -> bytes:
+def content_of(file: BinaryIO, box: Box) -> bytes:
+    """Read a box's content, of at most 16 MB."""
     file.seek(box.content)
     return file.read(min(box.end - box.content, _META_LIMIT))
 
 
-def _inside(data: bytes, start: int = 0) -> Iterator[_Box]:
+def inner_boxes(data: bytes, start: int = 0) -> Iterator[Box]:
+    """Find the boxes inside the content of another."""
     while start + 8 <= len(data):
         length = int.from_bytes(data[start : start + 4], "big")
         if length < 8 or start + length > len(data):
             return
-        yield _Box(data[start + 4 : start + 8], start, start + 8, start + length)
+        yield Box(data[start + 4 : start + 8], start, start + 8, start + length)
         start += length
 
 
 def _child(data: bytes, name: bytes, start: int = 0) -> bytes:
     """The content of the first box of a name; empty where there is none."""
-    return next((data[box.content : box.end] for box in _inside(data, start) if box.name == name), b"")
+    return next((data[box.content : box.end] for box in inner_boxes(data, start) if box.name == name), b"")
 
 
-def _note_boxes(items: Items, found: list[_Box]) -> None:
+def _note_boxes(items: Items, found: list[Box]) -> None:
     for box in found:
         if box.name in _FILMS:
             items.lost.append("a film")
@@ -135,20 +140,21 @@ def _note_items(items: Items, meta: bytes) -> None:
     pitm, iprp, iref = (_child(meta, name, 4) for name in (b"pitm", b"iprp", b"iref"))
     primary = int.from_bytes(pitm[4:8] if pitm[0] else pitm[4:6], "big")
     ipco = _child(iprp, b"ipco")
-    properties = [(box.name, ipco[box.content : box.end]) for box in _inside(ipco)]
+    properties = [(box.name, ipco[box.content : box.end]) for box in inner_boxes(ipco)]
     for number, owned in _associations(_child(iprp, b"ipma")):
         for index in owned:
             name, data = properties[index - 1] if 0 < index <= len(properties) else (b"", b"")
             if name == b"colr" and data[:4] == b"nclx" and number == primary:
-                items.cicp = Cicp(*struct.unpack_from(">HHH", data, 4), bool(data[10] & 128))
+                primaries, transfer, matrix = struct.unpack_from(">HHH", data, 4)
+                items.cicp = Cicp(primaries, transfer, matrix, bool(data[10] & 128))
             elif name == b"auxC" and not data[4:].startswith(_ALPHA):
                 items.lost.append("a gain map" if b"hdrgainmap" in data else "a depth map or other channel")
-    kinds = {box.name for box in _inside(iref, 4)}
+    kinds = {box.name for box in inner_boxes(iref, 4)}
     items.premultiplied = b"prem" in kinds
     if b"thmb" in kinds:
         items.lost.append("a thumbnail")
     iinf = _child(meta, b"iinf", 4)
-    for box in _inside(iinf, 6 if iinf[:1] == b"\0" else 8):
+    for box in inner_boxes(iinf, 6 if iinf[:1] == b"\0" else 8):
         entry = iinf[box.content : box.end]
         kind = entry[8:12] if entry[0] == 2 else entry[10:14]
         if kind == b"tmap":
@@ -182,13 +188,14 @@ def _with_cicp(meta: bytes, cicp: Cicp) -> bytes:
     if place >= 0:
         return meta[: place + 8] + points + meta[place + 12 :]
     matrix = struct.pack(">HB", 6, 128)  # BT.601, full range: what libheif encodes
-    colr = _boxed(b"colr", b"nclx" + points + matrix)
-    index = sum(1 for _ in _inside(ipco)) + 1
+    colr = boxed(b"colr", b"nclx" + points + matrix)
+    index = sum(1 for _ in inner_boxes(ipco)) + 1
     pitm = _child(meta, b"pitm", 4)
     primary = pitm[4:8] if pitm[0] else pitm[4:6]
-    new = _boxed(b"iprp", _boxed(b"ipco", ipco + colr) + _boxed(b"ipma", _associated(ipma, primary, index)))
+    new = boxed(b"iprp", boxed(b"ipco", ipco + colr) + boxed(b"ipma", _associated(ipma, primary, index)))
     return b"".join(
-        [meta[:4]] + [new if box.name == b"iprp" else meta[box.start : box.end] for box in _inside(meta, 4)]
+        [meta[:4]]
+        + [new if box.name == b"iprp" else meta[box.start : box.end] for box in inner_boxes(meta, 4)]
     )
 
 
@@ -209,7 +216,7 @@ def _associated(ipma: bytes, item: bytes, index: int) -> bytes:
 
 def _shifted(meta: bytes, delta: int, behind: int) -> bytes:
     """Move the places of the items' data that are at or behind an offset in the file."""
-    box = next(box for box in _inside(meta, 4) if box.name == b"iloc")
+    box = next(box for box in inner_boxes(meta, 4) if box.name == b"iloc")
     data = bytearray(meta[box.content : box.end])
     version = data[0]
     offset_size, length_size, base_size = data[4] >> 4, data[4] & 15, data[5] >> 4
@@ -241,5 +248,6 @@ def _shifted(meta: bytes, delta: int, behind: int) -> bytes:
     return meta[: box.content] + bytes(data) + meta[box.end :]
 
 
-def _boxed(name: bytes, content: bytes) -> bytes:
+def boxed(name: bytes, content: bytes) -> bytes:
+    """Make a box."""
     return struct.pack(">I", len(content) + 8) + name + content

@@ -6,17 +6,24 @@ from pathlib import Path
 
 from pellucid.io.format import Format
 from pellucid.io.formats.avif import AVIF
+from pellucid.io.formats.bmp import BMP
+from pellucid.io.formats.gif import GIF
 from pellucid.io.formats.heic import HEIC
+from pellucid.io.formats.jp2 import JP2
 from pellucid.io.formats.jpeg import JPEG
+from pellucid.io.formats.jxl import JXL
 from pellucid.io.formats.png import PNG
+from pellucid.io.formats.pnm import PNM
 from pellucid.io.formats.tiff import TIFF
 from pellucid.io.formats.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC)
+FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL)
 
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {
-    b"GIF8": ("a GIF", "PNG"),
+    b"P7": ("a PAM", "PNG"),
+    b"Pf": ("a PFM", "TIFF with 32-bit floats"),
+    b"PF": ("a PFM", "TIFF with 32-bit floats"),
     b"%PDF": ("a PDF", "PNG, one for each page"),
     b"8BPS": ("a Photoshop file", "TIFF"),
     b"v/1\x01": ("an OpenEXR file", "TIFF with 32-bit floats"),

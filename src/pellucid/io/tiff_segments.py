@@ -20,8 +20,9 @@ from pellucid.io.vips import TYPES, calling, light, vips
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 # What describes how a tile's bytes become samples.
-_DECODING = (258, 259, 262, 266, 277, 284, 292, 293, 317, 320, 338, 339, 347, 512, 513, 514, 519, 520, 521)
-_DECODING += (529, 530, 531, 532, 34675)
+_DECODING = {258, 259, 262, 266, 277, 284, 292, 293, 317, 320, 338, 339, 347, 34675}
+_DECODING |= {*range(512, 515), *range(519, 522), *range(529, 533)}  # of JPEG and YCbCr
+_LARGEST_TILE = 1 << 28  # pixels
 _CACHED = 1 << 28  # bytes of decoded tiles that are kept, besides those of one row
 
 
@@ -55,21 +56,28 @@ class TileReader:
         Only read here; its file may be closed afterwards.
     name : str
         Of the file, for errors.
+
+    Raises
+    ------
+    ValueError
+        When the tiles make no sense.
     """
 
     def __init__(self, data: Data, page: Any, name: str) -> None:
         self._data, self._name = data, name
         self._height, self._width = page.tilelength, page.tilewidth
+        if not 0 < self._height * self._width <= _LARGEST_TILE:
+            raise ValueError(f"its tiles have {self._width} x {self._height} pixels")
         self._across = -(-page.imagewidth // self._width)
         self._down = -(-page.imagelength // self._height)
         self._planes = page.samplesperpixel if page.planarconfig == 2 else 1
         self._offsets, self._sizes = page.dataoffsets, page.databytecounts
-        if len(self._offsets) < self._across * self._down * self._planes:
-            raise InputError(f"{name} is a broken TIFF file: tiles are missing", "Use an intact copy")
+        if min(len(self._offsets), len(self._sizes)) < self._across * self._down * self._planes:
+            raise ValueError("tiles are missing")
         self._order = page.parent.byteorder
         with stream_of(data) as file:
             self._tags = []
-            for code in _DECODING:
+            for code in sorted(_DECODING):
                 tag = page.tags.get(code)
                 if tag is not None and int(tag.dtype) in _SIZES:
                     file.seek(tag.valueoffset)

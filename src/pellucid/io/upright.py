@@ -31,10 +31,11 @@ def upright_metadata(
     elif resolution and is_turned(orientation):
         resolution = resolution[::-1]
     exif = upright(exif, orientation, size) if exif else exif
-    resolution = resolution_of(exif or b"") or resolution
+    in_tags = resolution_of(exif or b"")
+    resolution = in_tags if is_resolution(in_tags) else resolution
     return replace(
         metadata,
         exif=exif,
         xmp=upright_xmp(xmp, orientation, size) if xmp else xmp,
-        resolution=resolution if is_resolution(resolution) else None,
+        resolution=resolution,
     )

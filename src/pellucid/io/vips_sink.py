@@ -176,7 +176,7 @@ class _PngStream:
         lines = np.zeros((height, 1 + rows[0].nbytes), np.uint8)  # each begins with its filter: none
         ordered = rows.astype(rows.dtype.newbyteorder(">"), order="C", copy=False)
         lines[:, 1:] = ordered.reshape(height, -1).view(np.uint8)
-        data = memoryview(lines).cast("B")
+        data = lines.data.cast("B")
         self._adler = zlib.adler32(data, self._adler)
         for start in range(0, len(data), 65535):
             block = data[start : start + 65535]

@@ -34,8 +34,10 @@ class VipsSource:
         Whether the loader has turned the image upright, whatever EXIF says.
     tolerant : bool
         Whether damage that the decoder survives gives a warning instead of an error.
-    extra : int or None
-        The number of extra channels after the colour; None: whatever libvips takes for alpha is alpha.
+    premultiplied : bool
+        Whether the loader leaves colours multiplied by their alpha, so that they are divided here.
+    extra : int
+        The number of channels that are neither colour nor alpha, at the end.
 
     Raises
     ------
@@ -53,7 +55,8 @@ class VipsSource:
         profiled: bool = False,
         turned: bool = False,
         tolerant: bool = False,
-        extra: int | None = None,
+        premultiplied: bool = False,
+        extra: int = 0,
     ) -> None:
         self.name = name_of(data)
         self._data, self._loader, self._fail_on = data, loader, "warning" if tolerant else "error"
@@ -73,7 +76,7 @@ class VipsSource:
                 "Save it as grey, RGB or CMYK with at most 16 bits, or as float grey or RGB",
             )
         self.height, self.width = raster.height, raster.width
-        self.extra = extra or 0
+        self.extra, self._premultiplied = extra, premultiplied
         colours = raster.bands - self.extra
         self.alpha = colours in (2, 4)
         self.channels = colours - self.alpha
@@ -95,7 +98,8 @@ class VipsSource:
             return region.fetch(columns.start, rows.start, width, height)
 
         array = np.frombuffer(self._checked(fetch), self.dtype)
-        return stretched(array.reshape(height, width, -1), self.encoding.bits)
+        samples = stretched(array.reshape(height, width, -1), self.encoding.bits)
+        return divided(samples) if self._premultiplied and self.alpha else samples
 
     def close(self) -> None:
         """Let go of the file."""
@@ -152,3 +156,13 @@ class VipsSource:
         icc = usable_profile(self.name, metadata.icc, self.channels, profiled=profiled)
         upright = upright_metadata(metadata, self._turn, (self.width, self.height), in_exif=in_exif)
         return replace(upright, icc=icc)
+
+
+def divided(samples: Samples) -> Samples:
+    """Divide integer colours (h, w, channels + 1) by their alpha, the last channel; black where it is 0."""
+    full = np.iinfo(samples.dtype).max
+    alpha = samples[..., -1:].astype(np.float32)
+    colours = samples[..., :-1] * (full / np.maximum(alpha, 1)) * (alpha > 0)
+    return np.concatenate(
+        [np.rint(np.minimum(colours, full)).astype(samples.dtype), samples[..., -1:]], axis=2
+    )

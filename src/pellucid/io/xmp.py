@@ -195,7 +195,7 @@ def _dimensions(element: _Element, orientation: int, size: tuple[int, int]) -> _
     for namespace in _DIMENSIONS if is_turned(orientation) else ():
         if f"{namespace}w" in element.properties and _is_in(element, "AppliedToDimensions"):
             width, height = element.properties[f"{namespace}w"], element.properties[f"{namespace}h"]
-            if (Decimal(width.text) > Decimal(height.text)) != (size[0] > size[1]):
+            if (_number(width.text) > _number(height.text)) != (size[0] > size[1]):
                 yield from ((width, height.text), (height, width.text))
 
 
@@ -222,7 +222,7 @@ def _area(element: _Element, orientation: int, size: tuple[int, int]) -> _Change
             known = {name: element.properties.get(namespace + name) for name in ("x", "y", "w", "h", "unit")}
             unit = known.pop("unit")
             old = [value for value in known.values() if value]
-            x, y, *sides = (Decimal(value.text) for value in old)
+            x, y, *sides = (_number(value.text) for value in old)
             whole = _whole(unit is not None and unit.text == "pixel", orientation, size)
             new = *upright_point(x, y, *whole, orientation), *_sides(sides, orientation)
             yield from zip(old, map(_plain, new), strict=True)
@@ -232,17 +232,17 @@ def _angles(element: _Element, orientation: int, _size: tuple[int, int]) -> _Cha
     for name, quarter in _ANGLES:
         if name in element.properties:
             old = element.properties[name]
-            angle = Decimal(old.text) * (-1 if orientation in MIRRORED else 1)
+            angle = _number(old.text) * (-1 if orientation in MIRRORED else 1)
             angle = (angle + QUARTERS[orientation] * quarter) % (4 * quarter)
-            if quarter != 90:  # radians are written from -π to π, degrees from 0 to 360
-                angle -= 4 * quarter if angle > 2 * quarter else 0
-            yield old, _plain(round(angle, 5).normalize())
+            lowest = 0 if quarter == 90 else -2 * quarter  # degrees from 0 to 360, radians from -π to π
+            angle += 4 * quarter * ((angle < lowest) - (angle > lowest + 4 * quarter))
+            yield old, _plain((round(angle, 5) + 0).normalize())
 
 
 def _microsoft(element: _Element, orientation: int, _size: tuple[int, int]) -> _Changes:
     if _RECTANGLE in element.properties:
         old = element.properties[_RECTANGLE]
-        x, y, width, height = map(Decimal, old.text.split(","))
+        x, y, width, height = (_number(text.strip()) for text in old.text.split(","))
         yield old, ", ".join(map(_plain, _box(x, y, width, height, _FRACTIONS, orientation)))
 
 
@@ -252,7 +252,7 @@ def _iptc(element: _Element, orientation: int, size: tuple[int, int]) -> _Change
     if f"{_IPTC}rbX" not in known:
         return
     old = [known[name] for key in "XYWH" if (name := f"{_IPTC}rb{key}") in known]
-    x, y, *sides = (Decimal(value.text) for value in old)
+    x, y, *sides = (_number(value.text) for value in old)
     boundary = element
     for _ in range(4):  # a vertex, in a list, has the unit of its polygon
         if f"{_IPTC}rbUnit" not in boundary.properties and boundary.parent:
@@ -264,7 +264,7 @@ def _iptc(element: _Element, orientation: int, size: tuple[int, int]) -> _Change
     yield from zip(old, map(_plain, box), strict=False)
     if f"{_IPTC}rbRx" in known and is_turned(orientation) and not pixels:
         radius = known[f"{_IPTC}rbRx"]
-        yield radius, _plain(round(Decimal(radius.text) * size[1] / size[0], 12).normalize())
+        yield radius, _plain(round(_number(radius.text) * size[1] / size[0], 12).normalize())
 
 
 def _crop(element: _Element, orientation: int, _size: tuple[int, int]) -> _Changes:
@@ -274,10 +274,10 @@ def _crop(element: _Element, orientation: int, _size: tuple[int, int]) -> _Chang
         return
     old = [known[f"{_CAMERA_RAW}Crop{side}"] for side in ("Left", "Top", "Right", "Bottom")]
     angle = known.get(f"{_CAMERA_RAW}CropAngle")
-    if angle and Decimal(angle.text) and orientation != 3:
+    if angle and _number(angle.text) and orientation != 3:
         yield known[f"{_CAMERA_RAW}HasCrop"], "False"
         return
-    left, top, right, bottom = (Decimal(value.text) for value in old)
+    left, top, right, bottom = (_number(value.text) for value in old)
     x, y, width, height = _box(left, top, right - left, bottom - top, _FRACTIONS, orientation)
     yield from zip(old, map(_plain, (x, y, x + width, y + height)), strict=True)
 
@@ -285,6 +285,15 @@ def _crop(element: _Element, orientation: int, _size: tuple[int, int]) -> _Chang
 _RULES: tuple[Callable[[_Element, int, tuple[int, int]], _Changes], ...] = (
     _sizes, _dimensions, _subject, _area, _angles, _microsoft, _iptc, _crop,
 )  # fmt: skip
+
+
+def _number(text: str) -> Decimal:
+    """Read a number; one that no coordinate can be might take a gigabyte to write."""
+    number = Decimal(text)
+    exponent = number.as_tuple().exponent
+    if len(text) > 28 or not isinstance(exponent, int) or exponent < -28 or abs(number) >= 10**9:
+        raise ValueError(f"{text} is no coordinate")
+    return number
 
 
 def _whole(pixels: bool, orientation: int, size: tuple[int, int]) -> tuple[Decimal, Decimal]:

@@ -123,7 +123,7 @@ def _similarity(a: Array, b: Array, data_range: float) -> NDArray[np.float64]:
 
 
 def _weights() -> NDArray[np.float64]:
-    """The band matrix (32, 42) whose row i holds the Gaussian around column i + 5."""
+    """The band matrix (32, 42) whose row i is the Gaussian around column i + 5."""
     distance = np.arange(TILE + 2 * RADIUS) - np.arange(TILE)[:, None] - RADIUS
     weights: NDArray[np.float64] = np.exp(-0.5 * (distance / SIGMA) ** 2) * (abs(distance) <= RADIUS)
     weights /= weights[0].sum()  # every row has the same sum

@@ -1,4 +1,4 @@
-"""How much noise an image holds, from its finest wavelet coefficients.
+"""The noise level of an image, from its finest wavelet coefficients.
 
 This is the usual estimate of the field and the reference for a learned one. It takes fine texture for
 noise, and noise that was clipped at black or white for less than it was.

@@ -34,7 +34,7 @@ Learned = TypeVar("Learned", bound=nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
 
 
 class Autoencoder(Network):
-    """What the three kinds share: an encoder, a decoder, and the way through both."""
+    """The base of the three kinds: an encoder, a decoder, and the way through both."""
 
     encoder: nn.Sequential
     decoder: nn.Sequential
@@ -201,7 +201,7 @@ class ConvPool(Autoencoder):
     def decode(self, code: Tensor) -> Tensor:
         if self.unpools:
             raise UsageError(
-                "A code cannot be decoded by itself in a network with unpooling, which must be told where "
+                "A code cannot be decoded by itself in a network with unpooling, which needs to know where "
                 "in the image each maximum was",
                 "Train one whose decoder is transposed, nearest or bilinear",
             )
@@ -211,38 +211,38 @@ class ConvPool(Autoencoder):
         if not self.unpools:
             return super().forward(noisy)
         self.check(noisy.shape[2], noisy.shape[3])
-        x, places = noisy, []
+        x, positions = noisy, []
         for layer in self.encoder:
             if isinstance(layer, nn.MaxPool2d):
-                places.append(place_of_maximum(x))
+                positions.append(position_of_maximum(x))
             x = layer(x)
         code = x
         for layer in self.decoder:
-            x = layer(x, places.pop()) if isinstance(layer, Unpool) else layer(x)
+            x = layer(x, positions.pop()) if isinstance(layer, Unpool) else layer(x)
         return x, code
 
 
 class Unpool(nn.Module):
-    """Put each number where its 2 x 2 window had its maximum, and zeros at the other three places."""
+    """Put each number where its 2 x 2 window had its maximum, and zeros elsewhere."""
 
-    def forward(self, x: Tensor, place: Tensor) -> Tensor:
+    def forward(self, x: Tensor, position: Tensor) -> Tensor:
         four = torch.arange(4, device=x.device).reshape(4, 1, 1)
-        windows = x.unsqueeze(2) * (place.unsqueeze(2) == four)  # (n, c, h, w) -> (n, c, 4, h, w)
+        windows = x.unsqueeze(2) * (position.unsqueeze(2) == four)  # (n, c, h, w) -> (n, c, 4, h, w)
         return F.pixel_shuffle(windows.flatten(1, 2), 2)  # (n, 4c, h, w) -> (n, c, 2h, 2w)
 
 
-def place_of_maximum(x: Tensor) -> Tensor:
+def position_of_maximum(x: Tensor) -> Tensor:
     """Where each 2 x 2 window has its maximum, 0 to 3 in reading order; of equal ones, the first.
 
     `nn.MaxPool2d` could return indices too, but `nn.MaxUnpool2d`, which they are for, has no ONNX form.
     """
     windows = F.pixel_unshuffle(x, 2).unflatten(1, (-1, 4))  # (n, c, h, w) -> (n, c, 4, h/2, w/2)
-    place: Tensor = windows.argmax(2)
-    return place
+    position: Tensor = windows.argmax(2)
+    return position
 
 
 class Output(nn.Module):
-    """From any numbers to pixels from 0 to 1: by a sigmoid, or by cutting off what lies outside."""
+    """From any values to pixels from 0 to 1: by a sigmoid, or by clipping."""
 
     def __init__(self, kind: Literal["sigmoid", "linear"]) -> None:
         super().__init__()

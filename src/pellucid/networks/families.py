@@ -1,6 +1,6 @@
 """The families of networks: the settings of each, which are a recipe's table ``[network]``, and its facts.
 
-A new network is one file in this folder, which holds its class, and one row in `FAMILIES` with its settings.
+A new network is one file in this folder, with its class, and one row in `FAMILIES` with its settings.
 Nothing here imports torch, so that recipes can be read without it.
 """
 
@@ -74,7 +74,9 @@ class PhotoSettings(UNetSettings, frozen=True, tag="photo"):
 class PageSettings(Settings, frozen=True, tag="page"):
     """Of a `pellucid.networks.page.PageUNet`."""
 
-    widths: Annotated[tuple[Count, ...], msgspec.Meta(min_length=4)]  # channels at each level, from half the size
+    widths: Annotated[
+        tuple[Count, ...], msgspec.Meta(min_length=4)
+    ]  # channels at each level, from half the size
     encoder: tuple[Whole, ...]  # residual blocks at each level on the way down
     body: Whole  # residual blocks at the coarsest level
     decoder: tuple[Whole, ...]  # residual blocks at each level on the way up, from the finest
@@ -146,14 +148,16 @@ class ConvPoolSettings(AutoencoderSettings, frozen=True, tag="conv-pool"):
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """All that training, export and evaluation must know of the networks with the same kind of settings."""
+    """The facts about a kind of network that training, export and evaluation need."""
 
     settings: type[Settings]
     kind: Kind  # as the card of the exported network says it
     network: str  # module and class, made with (settings, channels, size)
     outputs: tuple[str, ...]  # names in the .onnx file, in the order in which the network returns them
     conditions: Mapping[str, float] = field(default_factory=dict)  # further inputs, with example values
-    crops: Literal["denoising", "photographs", "estimating", "pages"] | None = None  # its training task on crops
+    crops: Literal["denoising", "photographs", "estimating", "pages"] | None = (
+        None  # its training task on crops
+    )
     sets: bool = False  # whether sets of small images can train it
     one_thread: bool = False  # whether its layers are so small that a second thread costs more than it saves
 

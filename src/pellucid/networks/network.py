@@ -1,4 +1,4 @@
-"""What all networks of images share, whatever they give."""
+"""The base of all networks of images."""
 
 from torch import nn
 
@@ -6,7 +6,7 @@ from pellucid.networks.families import Settings
 
 
 class Network(nn.Module):
-    """A network of images (n, c, h, w), with the facts that its family cannot know.
+    """A network of images (n, c, h, w), with the facts that depend on its settings.
 
     Attributes
     ----------
@@ -15,7 +15,7 @@ class Network(nn.Module):
     any_size : bool
         Whether it also takes every other size that `stride` divides.
     stride : int
-        What height and width must be multiples of.
+        Height and width must be multiples of it.
     maps : int
         Channels of its second input, where it has one.
     code_shape : tuple of int, optional
@@ -29,7 +29,7 @@ class Network(nn.Module):
     code_shape: tuple[int, ...] | None = None
 
     def finish(self) -> None:
-        """Change the trained weights in place into those that a file holds; most are the same."""
+        """Change the trained weights in place into those of the file; most are the same."""
 
     def unfinish(self, settings: Settings) -> None:
         """Undo `finish`, after the weights of a file of these settings were loaded."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pellucid.networks.families import EstimatorSettings
 from pellucid.networks.network import Network
 from pellucid.networks.photo import mean_around
-from pellucid.networks.unet import folded
+from pellucid.networks.unet import strided
 
 
 class NoiseEstimator(Network):
@@ -38,7 +38,7 @@ class NoiseEstimator(Network):
     def __init__(self, settings: EstimatorSettings, channels: int, size: tuple[int, int] = (32, 32)) -> None:
         super().__init__()
         width, self.channels, self.size = settings.width, channels, size
-        self.fine = folded(2 * channels, width, 2, bias=True)
+        self.fine = strided(2 * channels, width, 2, bias=True)
         self.middle = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
         self.deep = nn.Conv2d(2 * width, 2 * width, 3, padding=1)
         self.wide = nn.Conv2d(2 * width, 2 * width, 3, padding=1)

@@ -47,6 +47,7 @@ class Block(nn.Module):
 
 
 def blocks(count: int, width: int) -> nn.Sequential:
+    """As many blocks, one after the other; without any, the identity."""
     return nn.Sequential(*(Block(width) for _ in range(count)))
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from pellucid.networks.families import PhotoSettings, Settings
 from pellucid.networks.network import Network
-from pellucid.networks.unet import UNet, folded
+from pellucid.networks.unet import UNet, strided
 
 FOLD = 8
 """The levels are estimated at an eighth of the image's size: noise changes more slowly than content."""
@@ -41,7 +41,7 @@ class LevelEstimator(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.fine = folded(channels, width, 2, bias=True)
+        self.fine = strided(channels, width, 2, bias=True)
         self.middle = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
         self.coarse = nn.Conv2d(2 * width, 2 * width, 3, stride=2, padding=1)
         self.wide = nn.Conv2d(2 * width, 2 * width, 3, padding=1)

@@ -1,4 +1,4 @@
-"""What a network is made of: its layers in plain words, with the shape of what each gives."""
+"""The layers of a network in plain words, with the shape of each one's output."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ LAYERS: dict[type[nn.Module], Words] = {
     Residual: lambda layer: f"residual block {sides(layer.first)}",
 }
 
-ADDITIONS: dict[type[nn.Module], Words] = {  # without weights, told with the layer before
+ADDITIONS: dict[type[nn.Module], Words] = {  # without weights, named with the layer before
     nn.ReLU: lambda layer: "ReLU",
     nn.ELU: lambda layer: "ELU",
     nn.GELU: lambda layer: "GELU",
@@ -41,8 +41,8 @@ ADDITIONS: dict[type[nn.Module], Words] = {  # without weights, told with the la
 def layers(network: Network, family: Family, channels: int) -> list[Layer]:
     """List the layers in the order in which they run, found by running the network once.
 
-    What no module does (the U-Net's adding and doubling of sizes) has no row; its effect is seen in the shape
-    of the next one.
+    Operations outside modules (the U-Net's adding and doubling of sizes) have no row; their effect is seen in
+    the shape of the next one.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def layers(network: Network, family: Family, channels: int) -> list[Layer]:
 
 
 def known(module: nn.Module) -> Iterator[nn.Module]:
-    """Find the modules that have words, from the outside; what is inside them is not looked at."""
+    """Find the modules that have words, from the outside; modules inside them are skipped."""
     if type(module) in LAYERS or type(module) in ADDITIONS:
         yield module
     else:

@@ -4,8 +4,8 @@
     sigma (n, 1, 1, 1) ─ told ──┘     └─ down ─ … ─ up ─┘
     denoised = noisy - noise
 
-The image is first folded to half its size with four times the channels (Shi and others 2016), since a
-convolution there costs a quarter. Each level below halves the size again and holds more channels. There is
+The image is first brought to half its size with four times the channels (Shi and others 2016), since a
+convolution there costs a quarter. Each level below halves the size again and has more channels. There is
 no bias anywhere, so that scaling image and sigma scales the result (Mohan and others 2020), no
 normalisation, and nothing that looks at the whole image, so that an image can be cut into tiles. (For
 noise so strong that little of the image is left, a U-Net may give the image itself instead.)
@@ -36,7 +36,7 @@ class Residual(nn.Module):
         self.activate = ACTIVATIONS[activation]()
         self.first = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.second = nn.Conv2d(width, out, 3, padding=1, bias=False)
-        self.narrow = narrowing(width, out)
+        self.narrow = projection(width, out)
         nn.init.kaiming_normal_(self.first.weight)
         with torch.no_grad():
             self.second.weight.mul_(0.3)  # blocks that begin near the identity train faster
@@ -46,7 +46,7 @@ class Residual(nn.Module):
         return out
 
 
-def folded(channels: int, width: int, unshuffle: int, *, bias: bool = False) -> nn.Conv2d:
+def strided(channels: int, width: int, unshuffle: int, *, bias: bool = False) -> nn.Conv2d:
     """A 3x3 convolution after pixel-unshuffle, as the strided one that it equals, which runs faster.
 
     Its weights are the other's after pixel-shuffle.
@@ -63,10 +63,10 @@ def residuals(count: int, width: int, out: int, activation: str = "relu") -> nn.
     blocks: dict[str, nn.Module] = {}
     for left in reversed(range(count)):
         blocks[str(left)] = Residual(width, width if left else out, activation)
-    return nn.Sequential(OrderedDict(blocks or {"narrow": narrowing(width, out)}))
+    return nn.Sequential(OrderedDict(blocks or {"narrow": projection(width, out)}))
 
 
-def narrowing(width: int, out: int) -> nn.Module:
+def projection(width: int, out: int) -> nn.Module:
     """A 1x1 convolution to fewer channels, or nothing where there are as many."""
     return nn.Identity() if out == width else nn.Conv2d(width, out, 1, bias=False)
 
@@ -105,7 +105,7 @@ class UNet(Network):
         pairs = list(pairwise(widths))
         self.stride = settings.unshuffle * 2 ** len(pairs)
         self.size = size or (8 * self.stride, 8 * self.stride)
-        self.head = folded(channels + extra_channels, widths[0], settings.unshuffle)
+        self.head = strided(channels + extra_channels, widths[0], settings.unshuffle)
         self.told = nn.Conv2d(sigma_maps, widths[0], 3, padding=1, bias=False)
         self.encoder = nn.ModuleList(map(blocks, settings.encoder, widths, widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2, bias=False) for fine, coarse in pairs)

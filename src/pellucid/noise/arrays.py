@@ -1,4 +1,4 @@
-"""What lets one formula run in NumPy and in torch: planes (n, channels, height, width) in either.
+"""One formula for NumPy and torch: planes (n, channels, height, width) in either.
 
 Functions that go by the same name in both libraries are taken from the one that made the array; the few below
 hide what differs. This room never imports torch.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 class Array(Protocol):
-    """What arrays of NumPy and tensors of torch have in common, as far as the noises need it."""
+    """The operations that NumPy's arrays and torch's tensors share, as far as the noises need them."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...

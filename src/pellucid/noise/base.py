@@ -6,9 +6,9 @@
 upper end. Any parameter may be a range, ``gaussian:0-50``: each image then draws its own value. One that
 has a default may be left out and is named when it is not, ``poisson:100,read=1.6``.
 
-Each formula is written once, with operators that NumPy arrays and torch tensors share. What differs is the
-source of random numbers (`NumpyRandom` here, ``TorchRandom`` beside the training loop). No noise clips or
-rounds, save for JPEG and the camera, whose files hold 8 bits: `to_8bit` does, where it is asked for.
+Each formula is written once, with operators that NumPy arrays and torch tensors share. They differ in the
+source of random numbers (`NumpyRandom` here, ``TorchRandom`` in training). No noise clips or
+rounds, save for JPEG and the camera, whose files have 8 bits: `to_8bit` does, where it is asked for.
 """
 
 import dataclasses
@@ -86,7 +86,7 @@ def to_8bit(pixels: Pixels) -> Pixels:
 
 
 class Limits(NamedTuple):
-    """Between which values a parameter may lie, and whether its text may count grey levels of 255."""
+    """The range of a parameter, and whether its text may count grey levels of 255."""
 
     lowest: float
     highest: float
@@ -107,7 +107,7 @@ class Noise(ABC):
     Raises
     ------
     UsageError
-        When a parameter lies outside its limits or is NaN, or its range falls.
+        When a parameter is outside its limits or is NaN, or its range falls.
     """
 
     kind: ClassVar[str]

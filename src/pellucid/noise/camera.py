@@ -65,10 +65,11 @@ def shoot(clean: Pixels, shot: Shot, random: Random) -> tuple[Pixels, Pixels]:
     colour = planes if planes.shape[1] == 3 else library(planes).concatenate([planes] * 3, 1)
     light = unprocess(enlarge(colour, shot), shot)
     mosaic = through_bayer_filter(light.clip(0, 1), shot)
-    # Demosaicing is linear: the noise passes through it alone, and the image is spared the zipper edges
+    # Demosaicing is linear: the noise passes through it alone, and the image may be spared the zipper edges
     # that these two simple ways leave and cameras' own do not. Colours are balanced before it.
     gains = through_bayer_filter(shot.gains + library(light).zeros_like(light), shot)
     noise = demosaic((add_sensor_noise(mosaic, shot, random) - mosaic) * gains, shot) / shot.gains
+    light = light + shot.zipper * (demosaic(mosaic * gains, shot) / shot.gains - light)
     lit, more, less = (develop(each, shot) for each in (light, light + noise, light - noise))
     # Clipping moves the mean of the light, and the bent tone curve moves the mean of the tones. The opposite
     # noise shows both means without most of the noise, and a denoiser should give one of them.

@@ -11,7 +11,18 @@ from pellucid.noise.sensor import Gaussian, Poisson, PoissonGaussian, Rician, Sa
 
 NOISES: Mapping[str, type[Noise]] = {
     each.kind: each
-    for each in (Gaussian, Poisson, PoissonGaussian, Speckle, SaltAndPepper, Uniform, Rician, Jpeg, Camera, Scan)
+    for each in (
+        Gaussian,
+        Poisson,
+        PoissonGaussian,
+        Speckle,
+        SaltAndPepper,
+        Uniform,
+        Rician,
+        Jpeg,
+        Camera,
+        Scan,
+    )
 }
 
 
@@ -23,13 +34,13 @@ def parse_noise(text: str) -> Noise:
     text : str
         ``kind:value`` or ``kind:value,value``, such as ``gaussian:25``, ``gaussian:0-50``, ``poisson:100``,
         ``poisson-gaussian:30,5``, ``uniform:0.11``, ``camera:iso=3200``. A sigma of 1 or more counts grey
-        levels of 255. The parameter's name may stand before its value, and must where the parameter may be
+        levels of 255. The parameter's name may precede its value, and must where the parameter may be
         left out: ``gaussian:0.5,mean=0.5``, ``poisson:100,read=1.6,black=0.02``.
 
     Raises
     ------
     UsageError
-        When the kind is unknown or a value cannot be read or lies outside its limits.
+        When the kind is unknown or a value cannot be read or is outside its limits.
 
     Examples
     --------

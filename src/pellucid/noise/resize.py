@@ -22,7 +22,7 @@ def resample(planes: Pixels, size: Sequence[int], *, first: float, step: float) 
     size : (int, int)
         Height and width of the result.
     first, step : float
-        Where the first value lies, in pixels of the given planes, and how far apart they lie.
+        Position of the first value, in pixels of the given planes, and the distance between two.
 
     Returns
     -------

@@ -1,9 +1,9 @@
 """A scanner or a phone over paper, as a noise model: from a clean page to what people have of it.
 
-The clean page is the share of light that ink on perfectly white paper reflects. Each step is a short function
-with physical parameters, applied in the order in which it happens: ink, paper, what happened to the sheet, the
-light on it, lens, sensor, file. Lengths are in millimetres and become pixels by the resolution. Every step
-multiplies or mixes light, so that text below a stain stays darker than the stain.
+The clean page is the share of light that ink on perfectly white paper reflects. Each step is a short
+function with physical parameters, applied in the order in which it happens: ink, paper, what happened to
+the sheet, the light on it, lens, sensor, file. Lengths are in millimetres and become pixels by the
+resolution. Every step multiplies or mixes light, so that text below a stain stays darker than the stain.
 
 All arrays are NumPy's (height, width, channels), float32, 0 to 1.
 
@@ -15,7 +15,6 @@ References
    Processing, Springer, 2007.
 """
 
-import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from pellucid.noise.arrays import Pixels, asarray_like, from_planes, to_planes
 from pellucid.noise.base import QUALITY, SHARE, SIGMA, Limits, Noise, Parameter, Random, to_8bit
+from pellucid.noise.fields import along, blur, field_of, normal_quantile, unit
 from pellucid.noise.jpeg import jpeg
 
 Page = NDArray[np.float32]
@@ -57,6 +57,7 @@ class Scan(Noise):
     texture: Parameter = field(default=0.0, metadata=SHARE)  # standard deviation of the paper's grain
     laid: Parameter = field(default=0.0, metadata=SHARE)  # standard deviation of the lines of laid paper
     stains: Parameter = field(default=0.0, metadata=_some(100))  # rings, pools and drops on 10 cm x 10 cm
+    blots: Parameter = field(default=0.0, metadata=_some(100))  # spills of any shape, likewise
     folds: Parameter = field(default=0.0, metadata=_some(100))  # straight creases
     crumple: Parameter = field(default=0.0, metadata=SHARE)  # shading of crumpled paper
     dust: Parameter = field(default=0.0, metadata=_some(1000))  # specks on a square centimetre, and hairs
@@ -87,7 +88,9 @@ class Scan(Noise):
     def _of(self, number: int) -> "Scan":
         """The values of one image of a batch."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        many = {name: float(value.flatten()[number]) for name, value in values.items() if hasattr(value, "ndim")}
+        many = {
+            name: float(value.flatten()[number]) for name, value in values.items() if hasattr(value, "ndim")
+        }
         return replace(self, **many)
 
 
@@ -112,6 +115,7 @@ def degrade(page: Page, scan: Scan, rng: np.random.Generator) -> Page:
     x = x * other_side(page, scan.bleed, rng, mm)
     x = x * paper(page.shape, scan, rng, mm)
     x = x * stains(page.shape, scan.stains, rng, mm)
+    x = x * blots(page.shape, scan.blots, rng, mm)
     x = crease(x, scan, rng, mm)
     x = x * dust(page.shape, scan.dust, rng, mm)
     x = x * light(page.shape, scan, rng, mm)
@@ -128,7 +132,7 @@ def degrade(page: Page, scan: Scan, rng: np.random.Generator) -> Page:
 
 
 def print_ink(page: Page, scan: Scan, rng: np.random.Generator, mm: float) -> Page:
-    """Strokes that run or fail at their edges, fade over centimetres and drop out over tenths of millimetres."""
+    """Strokes that run or fail at their edges, fade over centimetres and drop out over fractions of one."""
     ink = 1 - page
     if scan.spread or scan.thin:
         soft = blur(ink, 0.5 + 0.03 * mm)
@@ -168,18 +172,23 @@ def paper(shape: tuple[int, ...], scan: Scan, rng: np.random.Generator, mm: floa
         fibres = along(fine, long, 0) + along(np.roll(fine, 7, 1), long, 1)
         parts = blur(fine[..., None], 0.6), fibres[..., None], field_of(rng, shape, 0.8 * mm)
         weights = rng.dirichlet((1, 1, 1))
-        grain = sum(weight**0.5 * part / (part.std() + 1e-6) for weight, part in zip(weights, parts, strict=True))
+        grain = sum(
+            weight**0.5 * part / (part.std() + 1e-6) for weight, part in zip(weights, parts, strict=True)
+        )
         x = x * (1 + scan.texture * grain)
     if scan.laid:
         rows = np.arange(shape[0], dtype=np.float32)[:, None, None]
-        x = x * (1 + scan.laid * np.sin(rows * (2 * np.pi / max(2.5, 1.1 * mm))) * unit(field_of(rng, shape, 9 * mm)))
+        x = x * (
+            1
+            + scan.laid * np.sin(rows * (2 * np.pi / max(2.5, 1.1 * mm))) * unit(field_of(rng, shape, 9 * mm))
+        )
     if shape[2] == 3 and scan.yellow:
         x = x * (1 - scan.yellow * np.array([0.05, 0.3, 1.0], np.float32))
     return np.asarray(x, np.float32)
 
 
 def stains(shape: tuple[int, ...], density: float, rng: np.random.Generator, mm: float) -> Page:
-    """Coffee rings, pools and drops; `density` of them on 10 cm x 10 cm, at least as many on smaller pages."""
+    """Coffee rings, pools and drops: `density` on 10 cm x 10 cm, and as many on smaller pages."""
     height, width = shape[:2]
     through = np.ones((height, width, 1), np.float32)
     area = max(1.0, height * width / (100 * mm) ** 2)
@@ -193,7 +202,12 @@ def stains(shape: tuple[int, ...], density: float, rng: np.random.Generator, mm:
 
 
 def stain(
-    shape: tuple[int, int], at: tuple[float, float], radius: float, kind: int, rng: np.random.Generator, mm: float
+    shape: tuple[int, int],
+    at: tuple[float, float],
+    radius: float,
+    kind: int,
+    rng: np.random.Generator,
+    mm: float,
 ) -> Page:
     """What a ring (0), a pool with a dark rim (1) or a drop (2) absorbs (h, w, 1)."""
     rows = np.arange(shape[0], dtype=np.float32)[:, None] - np.float32(at[0])
@@ -215,13 +229,44 @@ def stain(
     return np.asarray((shade[..., None] * clouds).clip(0, 1) * rng.uniform(0.05, 0.7), np.float32)
 
 
+def blots(shape: tuple[int, ...], density: float, rng: np.random.Generator, mm: float) -> Page:
+    """Spills of any shape with sharp outlines; `density` on 10 cm x 10 cm, and as many on smaller pages."""
+    height, width = shape[:2]
+    through = np.ones((height, width, 1), np.float32)
+    absorbs = COFFEE if shape[2] == 3 else np.ones(1, np.float32)
+    for _ in range(round(density * max(1.0, height * width / (100 * mm) ** 2))):
+        radius, turn, flat = mm * 2 * 12 ** rng.uniform(), rng.uniform(0, np.pi), rng.uniform(0.25, 1)
+        rows = np.arange(height, dtype=np.float32)[:, None, None] - np.float32(
+            rng.uniform(-0.1, 1.1) * height
+        )
+        columns = np.arange(width, dtype=np.float32)[:, None] - np.float32(rng.uniform(-0.1, 1.1) * width)
+        along_it = rows * np.sin(turn) + columns * np.cos(turn)
+        across = (rows * np.cos(turn) - columns * np.sin(turn)) / flat
+        bumps = 0.3 * field_of(rng, shape, radius / 2) + 0.05 * field_of(rng, shape, radius / 8)
+        inside = np.float32(radius * flat) * (1 + bumps - np.hypot(along_it, across) / np.float32(radius))
+        covered = 1 / (1 + np.exp((-inside / (rng.uniform(0.1, 0.4) * mm)).clip(-30, 30)))
+        rim = np.exp(-(inside.clip(0, None) / (mm * rng.uniform(0.2, 3))))
+        core = rng.uniform(0.3, 1)
+        clouds = 1 + rng.uniform(0, 0.3) * field_of(rng, shape, radius / 3)
+        specks = 1 + rng.uniform(0, 0.15) * field_of(rng, shape, 0.25 * mm)
+        shade = covered * (core + (1 - core) * rim) * clouds * specks
+        through = through * (1 - shade.clip(0, 1) * rng.uniform(0.1, 0.75) * absorbs)
+    return np.asarray(through, np.float32)
+
+
 def crease(x: Page, scan: Scan, rng: np.random.Generator, mm: float) -> Page:
-    """Straight folds and the facets of crumpled paper: shading on both sides, and ink that flaked off the ridge."""
-    shape, shade, flaked = x.shape, np.zeros((*x.shape[:2], 1), np.float32), np.zeros((*x.shape[:2], 1), np.float32)
+    """Straight folds and facets of crumpled paper: shading on both sides, and ink flaked off the ridge."""
+    shape, shade, flaked = (
+        x.shape,
+        np.zeros((*x.shape[:2], 1), np.float32),
+        np.zeros((*x.shape[:2], 1), np.float32),
+    )
     rows, columns = np.arange(shape[0], dtype=np.float32)[:, None], np.arange(shape[1], dtype=np.float32)
     for _ in range(round(scan.folds)):
         turn = rng.uniform(0, np.pi)
-        across = (rows - rng.uniform(0, shape[0])) * np.cos(turn) + (columns - rng.uniform(0, shape[1])) * np.sin(turn)
+        across = (rows - rng.uniform(0, shape[0])) * np.cos(turn) + (
+            columns - rng.uniform(0, shape[1])
+        ) * np.sin(turn)
         across = across[..., None] + 0.3 * mm * field_of(rng, shape, 10 * mm)
         side = np.tanh(across / (0.1 * mm)) * np.exp(-abs(across) / (mm * rng.uniform(0.5, 6)))
         shade = shade + rng.uniform(-0.15, 0.15) * side
@@ -269,7 +314,10 @@ def light(shape: tuple[int, ...], scan: Scan, rng: np.random.Generator, mm: floa
     x = np.ones((*shape[:2], 1), np.float32)
     if scan.light:
         turn = rng.uniform(0, 2 * np.pi)
-        rows, columns = np.linspace(-1, 1, shape[0])[:, None, None], np.linspace(-1, 1, shape[1])[None, :, None]
+        rows, columns = (
+            np.linspace(-1, 1, shape[0])[:, None, None],
+            np.linspace(-1, 1, shape[1])[None, :, None],
+        )
         ramp = rows * np.sin(turn) + columns * np.cos(turn) + 0.5 * field_of(rng, shape, max(shape) / 3)
         x = x * (1 - scan.light * (ramp - ramp.min()) / np.ptp(ramp)).astype(np.float32)
     if scan.curl:
@@ -299,60 +347,3 @@ def file(x: Page, quality: float) -> Page:
         return x
     sampling = (2, 2) if x.shape[2] == 3 and quality < 90 else (1, 1)
     return np.asarray(from_planes(jpeg(to_planes(x), round(quality), sampling), x), np.float32)
-
-
-# ---- fields and filters ------------------------------------------------------------------------------
-
-
-def field_of(rng: np.random.Generator, shape: tuple[int, ...], cell: float) -> Page:
-    """A smooth random field (h, w, 1) of variance about 1 that changes over `cell` pixels (cubic B-splines)."""
-    cell = max(2.0, cell)
-    down, across = (_splines(extent, cell, rng.uniform()) for extent in shape[:2])
-    knots = rng.standard_normal((down.shape[1], across.shape[1]), np.float32)
-    return np.asarray((down @ knots @ across.T)[..., None], np.float32)
-
-
-def _splines(extent: int, cell: float, start: float) -> NDArray[np.float32]:
-    """The weights of the knots at each pixel (extent, knots), of which the squares' sum is 1 on average."""
-    at = np.arange(extent, dtype=np.float32)[:, None] / cell + start
-    distance = abs(at - np.arange(math.ceil(extent / cell) + 4) + 1)
-    near = 2 / 3 - distance**2 + distance**3 / 2
-    weights = np.where(distance < 1, near, np.where(distance < 2, (2 - distance).clip(0, 2) ** 3 / 6, 0))
-    return np.asarray(weights / 0.692, np.float32)  # sqrt(151 / 315): the integral of the spline's square
-
-
-def unit(x: Page) -> Page:
-    """A field of variance 1, moved to 0 to 1 by a logistic curve."""
-    return np.asarray(1 / (1 + np.exp(-1.7 * x)), np.float32)
-
-
-def normal_quantile(share: float) -> float:
-    """Below this lies the share of a standard normal (Hastings 1955, 26.2.23 of Abramowitz and Stegun)."""
-    tail = min(max(1 - share, 1e-6), 0.5)
-    t = math.sqrt(-2 * math.log(tail))
-    return t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t**2 + 0.001308 * t**3)
-
-
-def along(x: NDArray[np.float32], length: int, axis: int) -> NDArray[np.float32]:
-    """The mean over so many neighbours along one axis of (h, w), which wraps round."""
-    total = np.cumsum(np.concatenate([x, x.take(range(length), axis)], axis), axis, dtype=np.float64)
-    ends = total.take(range(length, total.shape[axis]), axis) - total.take(range(total.shape[axis] - length), axis)
-    return np.asarray(ends / length, np.float32)
-
-
-def blur(x: Any, sigma: float) -> Page:
-    """Convolve (h, w, c) with a Gaussian of this standard deviation in pixels; edges go on as they end."""
-    if sigma < 0.1:
-        return np.asarray(x, np.float32)
-    reach = max(1, math.ceil(2.5 * sigma))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    taps /= taps.sum()
-    for axis in (0, 1):
-        pad = [(reach, reach) if each == axis else (0, 0) for each in range(3)]
-        wide = np.pad(x, pad, mode="edge")
-        parts = (
-            np.float32(tap) * (wide[at : at + x.shape[0]] if axis == 0 else wide[:, at : at + x.shape[1]])
-            for at, tap in enumerate(taps)
-        )
-        x = sum(parts)
-    return np.asarray(x, np.float32)

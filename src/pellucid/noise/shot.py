@@ -33,6 +33,7 @@ class Shot:
     hot: Value  # hot pixels: what noise has above three standard deviations counts so many times more
     clips: Value  # 1 if values below black are cut off before demosaicing, else 0
     malvar: Value  # demosaicing: 1 for Malvar's, 0 for bilinear
+    zipper: Value  # 1 if the clean image is demosaiced too, which leaves zipper edges, else 0
     luma_share: Value  # of luma noise, this share is smoothed
     luma_radius: Value
     spared: Value  # of luma's smoothing, this share is left out where there is detail
@@ -105,6 +106,7 @@ def draw_shot(iso: Value, random: Random, pixels: Array, raw: Value = 0.0) -> Sh
         hot=0.0,
         clips=happens(0.5),
         malvar=happens(0.6),
+        zipper=0.0,
         # Most cameras smooth nearly all of the noise, luma over a pixel and chroma over many.
         luma_share=happens(0.9) * (1 - draw(0, 1) ** 2),
         luma_radius=draw_log(0.5, 3),
@@ -164,7 +166,7 @@ def raw_settings(iso: Value, draw: Callable[[float, float], Array]) -> dict[str,
         "row": draw(-0.3, 0.3).clip(0, None) * read**0.5,
         "hot": draw(-10, 10).clip(0, None),
         "clips": nothing,
-        "malvar": (draw(0, 1) < 0.85) + nothing,
+        "malvar": (draw(0, 1) < 0.75) + nothing,
         "luma_share": nothing,
         "coring": nothing,
         "chroma_share": nothing,
@@ -172,6 +174,7 @@ def raw_settings(iso: Value, draw: Callable[[float, float], Array]) -> dict[str,
         "sharpening": nothing,
         "lossless": (draw(0, 1) < 0.6) + nothing,
         "stacked": nothing + 1,
+        "zipper": (draw(0, 1) < 0.5) + nothing,
     }
 
 

@@ -1,4 +1,4 @@
-"""What training must remember to go on as if it had never stopped."""
+"""Checkpoints: a run that is resumed goes on as if it had never stopped."""
 
 import copy
 import io
@@ -6,7 +6,6 @@ import json
 import logging
 import math
 import pickle
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,17 +24,24 @@ from pellucid.networks.families import AnySettings
 from pellucid.networks.network import Network
 from pellucid.networks.unet import Residual
 from pellucid.training.optimizer import make_optimizers
-from pellucid.training.recipe import KNOWN_SETS, Recipe, as_made, recipe_from_json, recipe_json
+from pellucid.training.recipe import KNOWN_SETS, Recipe, check_same, recipe_json
 from pellucid.training.weights import stored_weights
 
-PLAIN = ("step", "seconds", "best", "stale", "slower", "kept")  # of a state, written as they are
+PLAIN = (
+    "step",
+    "seconds",
+    "best",
+    "checks_without_improvement",
+    "slower",
+    "kept",
+)  # of a state, written as they are
 
 log = logging.getLogger("pellucid")
 
 
 @dataclass
 class State:
-    """All that changes while training, and all that a checkpoint holds."""
+    """All that changes while training, and all that a checkpoint contains."""
 
     network: Network
     average: Network
@@ -43,7 +49,7 @@ class State:
     step: int = 0
     seconds: float = 0.0
     best: float = math.inf  # the lowest figure so far, of runs that watch one
-    stale: int = 0  # checks since then
+    checks_without_improvement: int = 0
     slower: float = 1.0  # what plateaus have made of the learning rate
     kept: dict[str, Tensor] | None = None  # the averaged weights at the best figure
 
@@ -117,24 +123,6 @@ def load_pretrained(network: Network, start: str) -> None:
     log.info("%d of %d weights are those of %s", taken, len(list(network.parameters())), start)
 
 
-def differences(text: str, recipe: Recipe) -> list[str]:
-    """In which keys a checkpoint's JSON is not this recipe, in words."""
-    try:
-        was, now = (_flat(msgspec.to_builtins(each)) for each in (recipe_from_json(text), as_made(recipe)))
-    except msgspec.DecodeError:
-        return ["it is of another version of Pellucid"]
-    keys = [key for key in was | now if was.get(key) != now.get(key)]
-    return [f"{key} was {was.get(key)} and is {now.get(key)}" for key in keys]
-
-
-def _flat(table: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """The keys of a table and of those in it, as in network.code."""
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        found |= _flat(value, f"{place}{key}.") if isinstance(value, dict) else {place + key: value}
-    return found
-
-
 def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
     """What `save` wrote."""
     try:
@@ -158,18 +146,13 @@ def resume(recipe: Recipe, folder: Path, device: torch.device) -> State:
     state = State(network, average, make_optimizers(network, recipe.schedule))
     if path.exists():
         saved = read_checkpoint(path, device)
-        if found := differences(saved["recipe"], recipe):
-            raise UsageError(
-                f"{folder} holds a run of another recipe: {'; '.join(found)}",
-                "Name another folder, or delete this one",
-            )
+        check_same(saved["recipe"], recipe, folder)
         network.load_state_dict(saved["network"])
         state.average.load_state_dict(saved["average"])
         for optimizer, content in zip(state.optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(content)
         for name in PLAIN:
             setattr(state, name, saved[name])
-        log.info("going on from step %d of %s", state.step, path)
     return state
 
 
@@ -190,7 +173,7 @@ def save(state: State, recipe: Recipe, folder: Path) -> None:
 
 
 def begin_log(folder: Path, step: int, note: str) -> None:
-    """Begin a log with what trains, or take away what was logged after the checkpoint and at a run's end."""
+    """Begin a log with what trains, or remove the lines after the checkpoint and at a run's end."""
     path, kept = folder / "log.jsonl", [json.dumps({"step": 0, "images": note}) + "\n"]
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         with suppress(ValueError):  # a line that was cut off

@@ -1,4 +1,4 @@
-"""Learning to take away white noise whose level is told."""
+"""Learning to remove white noise whose level is given."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,13 +23,13 @@ TUNE_SIGMAS = (15 / 255, 25 / 255, 50 / 255)
 
 
 class Crops:
-    """What all that learn from crops of images in folders have.
+    """The base of all tasks that learn from crops of images in folders.
 
     Parameters
     ----------
     recipe : Recipe
     data_dir : Path
-        Where the recipe's folders lie.
+        The folder above the recipe's folders.
     device : torch.device
         Keeps the images, as uint8, and makes the noise.
     """
@@ -41,7 +41,7 @@ class Crops:
         self.pool = load_pool(recipe, data_dir, device)
         self.tune = tune_images(recipe, data_dir)
         self.loss = LOSSES[recipe.loss]
-        self.note = f"{len(self.pool):,} crops to train, {len(self.tune)} images to judge by"
+        self.note = f"{len(self.pool):,} crops to train, {len(self.tune)} images to validate"
 
 
 class Denoising(Crops):
@@ -51,19 +51,19 @@ class Denoising(Crops):
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
         """The loss of each of `count` images."""
-        noisy, sigma, told, clean = make_batch(self.pool, self.recipe, progress, random, count)
-        return weigh(self.loss(network(noisy, told), clean), sigma.flatten(), self.recipe.loss_floor)
+        noisy, sigma, given, clean = make_batch(self.pool, self.recipe, progress, random, count)
+        return weigh(self.loss(network(noisy, given), clean), sigma.flatten(), self.recipe.loss_floor)
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """Mean PSNR in dB over the tune images at each of `TUNE_SIGMAS`, noise not clipped, seed 0."""
         figures = {}
         for sigma in TUNE_SIGMAS:
             values = []
             for samples in self.tune:
                 clean, noisy = noisy_pair(samples, sigma, network.stride)
-                told = torch.full((1, 1, 1, 1), sigma, device=self.device)
-                denoised = to_pixels(network(to_tensor(noisy, self.device), told))
+                given = torch.full((1, 1, 1, 1), sigma, device=self.device)
+                denoised = to_pixels(network(to_tensor(noisy, self.device), given))
                 values.append(psnr(denoised, clean, data_range=1.0))
             figures[f"tune PSNR at sigma {sigma * 255:.0f}"] = mean(values)
         return figures
@@ -90,7 +90,7 @@ def load_pool(recipe: Recipe, data_dir: Path | None, device: torch.device) -> Te
 
 
 def tune_images(recipe: Recipe, data_dir: Path | None) -> list[Any]:
-    """The images (h, w, c) that judge, uint8."""
+    """The images (h, w, c) of the validation, uint8."""
     files = image_files([folder(data_dir, recipe.crops.tune)])
     return [read_samples(path, recipe.data.channels) for path in files]
 
@@ -99,7 +99,7 @@ def folder(data_dir: Path | None, name: str) -> Path:
     """A folder below the data folder."""
     if data_dir is None:
         raise UsageError(
-            "Nothing says where the images lie", "Name their folder with --data-dir, or set PELLUCID_DATA"
+            "No data folder is given", "Name the one with the images by --data-dir or PELLUCID_DATA"
         )
     return data_dir / name
 
@@ -107,7 +107,7 @@ def folder(data_dir: Path | None, name: str) -> Path:
 def make_batch(
     pool: Tensor, recipe: Recipe, progress: float, random: TorchRandom, count: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Noisy images (n, c, h, w), their noise levels (n, 1, 1, 1), the levels told, the clean images."""
+    """Noisy images (n, c, h, w), their noise levels (n, 1, 1, 1), the levels given, the clean images."""
     clean = random_patches(pool, patch_now(recipe.schedule, progress), count, random.generator)
     noise = cast(Gaussian, parse_noise(recipe.degrade.noise or "")).draw(random, clean)
     is_noisy = random.between(0, 1, clean) >= recipe.degrade.clean
@@ -115,14 +115,14 @@ def make_batch(
     noisy = replace(noise, sigma=sigma).formula(clean, random)
     clipped = random.between(0, 1, clean) < recipe.degrade.clipped
     noisy = torch.where(clipped, to_8bit(noisy), noisy).contiguous(memory_format=torch.channels_last)
-    told = sigma * (1 + recipe.degrade.jitter * random.normal(sigma))
-    return noisy, sigma, told.clip(0), clean
+    given = sigma * (1 + recipe.degrade.jitter * random.normal(sigma))
+    return noisy, sigma, given.clip(0), clean
 
 
 def random_patches(
     pool: Tensor, size: int, count: int, generator: torch.Generator, *, turned: bool = True
 ) -> Tensor:
-    """`count` patches (n, c, size, size) in [0, 1], each flipped and turned in one of the eight ways, or not."""
+    """`count` patches (n, c, size, size) in [0, 1], each flipped and turned in one of eight ways, or not."""
 
     def draw(high: int) -> list[int]:
         drawn: list[int] = torch.randint(high, (count,), generator=generator, device=pool.device).tolist()
@@ -130,7 +130,9 @@ def random_patches(
 
     room = pool.shape[-1] - size + 1
     patches = []
-    for index, row, column, turn in zip(draw(len(pool)), draw(room), draw(room), draw(8 if turned else 1), strict=True):
+    for index, row, column, turn in zip(
+        draw(len(pool)), draw(room), draw(room), draw(8 if turned else 1), strict=True
+    ):
         patch = torch.rot90(pool[index, :, row : row + size, column : column + size], turn % 4, (1, 2))
         patches.append(patch.flip(1) if turn >= 4 else patch)
     return torch.stack(patches).float() / 255
@@ -146,7 +148,7 @@ def weigh(losses: Tensor, sigma: Tensor, floor: float | None) -> Tensor:
     return losses if floor is None else losses / (sigma + floor)
 
 
-# ---- judging -------------------------------------------------------------------------------------
+# ---- validation ----------------------------------------------------------------------------------
 
 
 def noisy_pair(samples: Any, sigma: float, stride: int) -> tuple[Any, Any]:

@@ -55,7 +55,7 @@ class Estimating(Photographs):
             raise UsageError(f"{count} images are not eight equal parts", "Set a batch that 8 divides")
         eighth = count // 8
         clean = self.clean_patches(random, progress, 5 * eighth)
-        shots, targets = self.batch(random, step=step, progress=progress, count=2 * eighth)
+        shots, targets, _ = self.batch(random, step=step, progress=progress, count=2 * eighth)
         parts = [
             white(clean[: 2 * eighth], random),
             counted(clean[2 * eighth : 4 * eighth], random),
@@ -88,7 +88,7 @@ class Estimating(Photographs):
         return clean
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """Mean absolute error of the level of whole images in 8 bit, and shares of wrong kinds."""
         figures, wrong = {}, []
         for sigma in (5 / 255, *TUNE_SIGMAS):

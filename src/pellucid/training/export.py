@@ -32,7 +32,7 @@ def export_network(
 ) -> Card:
     """Write a network as ONNX, with its card in the metadata.
 
-    The weights are rounded to what the file will hold before they are compared with torch's.
+    The weights are rounded as in the file before they are compared with torch's.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def export_network(
     steps : int
         How many steps it was trained.
     figures : dict of str to float
-        What was measured on the tune images.
+        Measured on the validation images.
 
     Returns
     -------
@@ -164,9 +164,14 @@ def receptive_radius(network: Network, family: Family, channels: int) -> int:
     """How far away an input pixel can still change an output pixel, in pixels, read off the gradient.
 
     Weights of one sign cannot cancel, so with positive weights the gradient of an output pixel is positive
-    exactly where the graph connects it to an input pixel. Rows and columns are alike: a strip of few rows does.
+    exactly where the graph connects it to an input pixel. Rows and columns are
+    alike, so that a strip of few rows is enough.
     """
     network, stride = copy.deepcopy(network).double(), network.stride
+    network.train()  # then pixels outside 0 to 1 keep a gradient
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.eval()
     with torch.no_grad():
         for weight in network.parameters():
             # Biases are small, so that no pixel is above white, where it would be cut off.
@@ -189,7 +194,7 @@ def receptive_radius(network: Network, family: Family, channels: int) -> int:
 
 
 def cost(network: Network, family: Family, channels: int) -> tuple[int, int]:
-    """Multiply-adds a pixel, and the bytes a pixel that a run holds at most, about."""
+    """Multiply-adds a pixel, and the peak memory of a run in bytes a pixel, about."""
     multiply_adds, sizes = 0, []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:

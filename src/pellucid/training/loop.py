@@ -1,11 +1,11 @@
 """The training loop: batch, forward, loss, backward, step, log, save.
 
-One script for a laptop, a GPU and several of them: on a GPU the crops lie in its memory as uint8 and the
+One script for a laptop, a GPU and several of them: on a GPU the crops are in its memory as uint8 and the
 noise is made there; started by ``torchrun``, each process takes its share of every batch. The random numbers
 of a step depend on the seed, the step and the process alone, so a run that was stopped and resumed gives the
 same weights as one that was not.
 
-A run folder holds ``recipe.json``, ``log.jsonl`` (one line a measurement), ``checkpoint.pt`` and, at the
+A run folder contains ``recipe.json``, ``log.jsonl`` (one line a measurement), ``checkpoint.pt`` and, at the
 end, the network as ``NAME.onnx``.
 """
 
@@ -29,8 +29,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pellucid.cpus import usable_cpus
-from pellucid.errors import DeviceError, UsageError
+from pellucid.errors import DeviceError, PellucidError, UsageError
 from pellucid.inference.card import input_figure
+from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.families import Family
 from pellucid.networks.network import Network
 from pellucid.training.checkpoint import State, begin_log, resume, save, write_log
@@ -50,7 +51,7 @@ STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if ha
 
 
 class Task(Protocol):
-    """What a network learns from, and how it is judged."""
+    """The images that train a network, and its validation."""
 
     @property
     def epoch(self) -> int | None:
@@ -58,14 +59,14 @@ class Task(Protocol):
 
     @property
     def note(self) -> str:
-        """Which images train and which judge, in words."""
+        """Which images train and which validate, in words."""
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
         """The loss (count,) of each image of a batch; `progress` runs from 0 to 1."""
 
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """Figures on images that do not train."""
 
 
@@ -93,9 +94,10 @@ def train(
     ----------
     recipe : Recipe
     folder : Path
-        The run folder. If it holds a checkpoint of the same recipe, training goes on from there.
+        The run folder. A checkpoint of the same recipe in it is resumed, also with more steps or epochs: the
+        learning rate then follows the longer schedule. A finished run is left unchanged.
     data_dir : Path, optional
-        Where the recipe's folders of images lie. Named sets that are not there are downloaded.
+        The folder above the recipe's folders of images. Named sets that are missing are downloaded.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     minutes : float, optional
@@ -113,7 +115,7 @@ def train(
     Raises
     ------
     UsageError
-        When the folder holds a run of another recipe, or processes cannot share a batch.
+        When the folder contains a run of another recipe, or processes cannot share a batch.
     InputError
         When the checkpoint is damaged.
     DeviceError
@@ -136,17 +138,22 @@ def train(
     state = resume(recipe, folder, where)
     make_task = CROPS_TASKS[recipe.family.crops or ""] if recipe.has_crops else Reconstruction
     task = make_task(recipe, data_dir, where)
+    schedule, target = recipe.schedule, folder / f"{recipe.name}.onnx"
+    steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)
+    done = gave_up(state, schedule) or share_done(state, steps, minutes, where, processes) >= 1
+    if done and processes == 1 and is_exported(target, state):
+        return target
+    if 0 < state.step < steps:
+        log.info("going on from step %d of %d", state.step, steps)
     folder.mkdir(parents=True, exist_ok=True)
     if rank == 0:
         begin_log(folder, state.step, task.note)
     network = DistributedDataParallel(state.network) if processes > 1 else state.network
-    schedule = recipe.schedule
 
     def forward(*inputs: Tensor) -> Any:
         with autocast(schedule, where):
             return network(*inputs)
 
-    steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)
     check_every = schedule.check_every if schedule.steps else task.epoch or 1
     generator = own_generator(where)
     random = TorchRandom(generator)
@@ -174,7 +181,7 @@ def train(
                 update_average(state, schedule.average)
 
             if state.step % check_every == 0 and (rank == 0 or watches(schedule)):
-                figures = task.judge(state.average)
+                figures = task.validate(state.average)
                 if rank == 0:
                     write_log(folder, state, loss, figures, epoch=task.epoch)
                 if watches(schedule):
@@ -185,13 +192,14 @@ def train(
                     save(state, recipe, folder)
                     saved = time.monotonic()
             if interrupted():
+                if rank == 0:
+                    log.warning("stopped after step %d: the same command goes on from there", state.step)
                 break
 
-    target = folder / f"{recipe.name}.onnx"
     if state.kept is not None:
         state.average.load_state_dict(state.kept)
     if rank == 0:
-        figures = task.judge(state.average) | input_figures(task, state.average, recipe)
+        figures = task.validate(state.average) | input_figures(task, state.average, recipe)
         save(state, recipe, folder)
         write_log(folder, state, None, figures, epoch=task.epoch)
         export_network(state.average, recipe, target, steps=state.step, figures=figures)
@@ -199,6 +207,13 @@ def train(
         dist.barrier()
         dist.destroy_process_group()
     return target
+
+
+def is_exported(path: Path, state: State) -> bool:
+    """Whether the file has the network of this step."""
+    with suppress(PellucidError):
+        return Session(path, RunOptions("cpu", threads=1)).card.steps == state.step
+    return False
 
 
 @contextmanager
@@ -218,7 +233,7 @@ def suitable_threads(family: Family) -> Iterator[None]:
 
 
 class Unchanged(nn.Module):
-    """Stands where a network is judged, for one that gives its noisy input back."""
+    """A network that gives its noisy input back, for the figures of the noisy input."""
 
     def __init__(self, stride: int, family: Family) -> None:
         super().__init__()
@@ -234,7 +249,7 @@ def input_figures(task: Task, network: Network, recipe: Recipe) -> dict[str, flo
     noisy = recipe.degrade.noise or recipe.degrade.camera
     if not noisy or not recipe.family.denoises:
         return {}
-    figures = task.judge(Unchanged(network.stride, recipe.family)).items()
+    figures = task.validate(Unchanged(network.stride, recipe.family)).items()
     return {input_figure(name): value for name, value in figures if "clean" not in name}
 
 
@@ -251,9 +266,9 @@ def without_subnormals() -> Iterator[None]:
 def keep_memory() -> None:
     """Ask glibc to keep what was freed: to give it back and take it anew costs a tenth of a step."""
     with suppress(OSError, AttributeError, TypeError):  # other C libraries have no such function
-        tell = ctypes.CDLL(None).mallopt
-        tell(-1, 1 << 30)  # M_TRIM_THRESHOLD: at most so many bytes stay
-        tell(-3, 32 << 20)  # M_MMAP_THRESHOLD: larger pieces always go back; this is its highest value
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(-1, 1 << 30)  # M_TRIM_THRESHOLD: the most that stays
+        set_option(-3, 32 << 20)  # M_MMAP_THRESHOLD: larger pieces always go back; this is its highest value
 
 
 def join_processes(device: str) -> tuple[int, int, torch.device]:
@@ -334,18 +349,18 @@ def watches(schedule: Schedule) -> bool:
 def watch(state: State, schedule: Schedule, figure: float) -> None:
     """Note the figure, and slow down on a plateau."""
     if figure < state.best:
-        state.best, state.stale = figure, 0
+        state.best, state.checks_without_improvement = figure, 0
         if schedule.stop_after is not None:
             state.kept = copy.deepcopy(state.average.state_dict())
         return
-    state.stale += 1
-    if schedule.rates == "plateau" and state.stale % schedule.patience == 0:
+    state.checks_without_improvement += 1
+    if schedule.rates == "plateau" and state.checks_without_improvement % schedule.patience == 0:
         state.slower /= 2
 
 
 def gave_up(state: State, schedule: Schedule) -> bool:
-    """Whether too many checks have passed without a better figure; also of a run that ended so before."""
-    return schedule.stop_after is not None and state.stale >= schedule.stop_after
+    """Whether too many checks have passed without improvement; also of a run that ended so before."""
+    return schedule.stop_after is not None and state.checks_without_improvement >= schedule.stop_after
 
 
 @torch.no_grad()
@@ -360,7 +375,7 @@ def update_average(state: State, decay: float) -> None:
 def whole_steps() -> Iterator[Callable[[], bool]]:
     """Let a first Ctrl-C, or another signal to stop, wait; yields the function that says whether one came.
 
-    At the end of the block the signal reaches whoever it was meant for. A second one is not held back.
+    At the end of the block the usual handler gets the signal. A second one is not delayed.
     """
     usual: dict[int, Any] = {}
     came: list[int] = []

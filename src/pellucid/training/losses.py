@@ -38,7 +38,7 @@ def bce(denoised: Tensor, clean: Tensor) -> Tensor:
 def pinball(estimate: Tensor, truth: Tensor) -> Tensor:
     """The error of an estimate (n, ...), an underestimate counting 1.5 times an overestimate.
 
-    A denoiser that is told too little noise leaves some; told a little too much, it loses little
+    A denoiser that is given too low a noise level leaves noise; given one a little too high, it loses little
     (quantile loss, Koenker and Bassett 1978, at the quantile 0.6).
     """
     error = (truth - estimate).flatten(1)

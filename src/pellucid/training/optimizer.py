@@ -38,7 +38,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """The matrix with its singular values moved near 1 (0.7 to 1.2): five Newton-Schulz steps.
 
     A step takes X to (a + b A + c A A) X with A = X X^T; a, b and c are those of Jordan and others (2024).
-    What stands before the first X is a polynomial of the first A, so that small square matrices are all that
+    The factor before the first X is a polynomial of the first A, so that small square matrices are all that
     is multiplied until the end: in single precision, since many processors are slow in bfloat16.
     """
     if matrix.shape[0] > matrix.shape[1]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.datasets.folder import image_files
-from pellucid.datasets.pages import HELD_FONTS, draw_clean_page, find_fonts
+from pellucid.datasets.pages import draw_clean_page
+from pellucid.datasets.sheet import HELD_FONTS, find_fonts
 from pellucid.networks.page import FOLD
 from pellucid.networks.photo import mean_around
 from pellucid.noise.base import NumpyRandom
@@ -31,7 +32,7 @@ SIZE = 512
 """Pixels a side of the pages that are drawn; patches are cut from them."""
 
 STROKE = 6.0
-"""How much a pixel counts more that differs from its surroundings by white: strokes count above grey levels."""
+"""How much more a pixel counts that differs from its surroundings by white."""
 
 MADE = 1.5
 """How much more ink counts that is made where there was none, or lost where there was some."""
@@ -84,8 +85,8 @@ class Pages:
         return torch.cat(patches)
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
-        """RMSE on held-back pages, that of the noisy ones, and the shares of pixels with ink lost and made."""
+    def validate(self, network: Any) -> dict[str, float]:
+        """RMSE on pages in held-back fonts, noisy and cleaned, and shares of pixels with ink lost or made."""
         return measure_pages(network, self.tune)
 
 
@@ -128,7 +129,9 @@ def draw_pair(
     )
     pair = [page, page]
     if dice.random() >= clean:
-        noisy = replace(scan, dpi=resolution).apply(page.astype(np.float32) / 255, NumpyRandom(dice.randrange(2**32)))
+        noisy = replace(scan, dpi=resolution).apply(
+            page.astype(np.float32) / 255, NumpyRandom(dice.randrange(2**32))
+        )
         pair[0] = np.rint(noisy * 255).astype(np.uint8)
     return np.concatenate(pair, axis=2).transpose(2, 0, 1)  # (h, w, 2 c) -> (2 c, h, w)
 
@@ -168,7 +171,12 @@ def measure_pages(network: Any, pairs: Tensor) -> dict[str, float]:
         cleaned, _ = network(noisy, paper)
         error = cleaned - clean
         totals += torch.stack(
-            [error.square().mean(), (noisy - clean).square().mean(), (error > 0.4).float().mean(), (error < -0.4).float().mean()]
+            [
+                error.square().mean(),
+                (noisy - clean).square().mean(),
+                (error > 0.4).float().mean(),
+                (error < -0.4).float().mean(),
+            ]
         )
     values = (totals / len(pairs)).tolist()
     names = ("tune RMSE", "input RMSE", "tune ink lost", "tune ink made")

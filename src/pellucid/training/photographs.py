@@ -15,7 +15,8 @@ from torch import Tensor
 
 from pellucid.datasets.graphics import draw_page
 from pellucid.metrics.quality import psnr
-from pellucid.networks.photo import FOLD, mean_around
+from pellucid.networks.families import PhotoSettings
+from pellucid.networks.photo import FOLD, maps_for, mean_around
 from pellucid.noise.arrays import mix
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.camera import Camera, draw_shot, shoot
@@ -46,15 +47,18 @@ class Photographs(Crops):
         super().__init__(recipe, data_dir, device)
         self.graphics = draw_graphics(recipe).to(device)
         self.made = -1  # which pairs these are
-        self.pairs = torch.empty(0, dtype=torch.uint8)  # (n, 2 c, size, size): noisy, target
+        self.pairs = torch.empty(0, dtype=torch.uint8)  # (n, 2 c + 1, size, size): noisy, target, sharp
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
     ) -> Tensor:
         """The loss of each of `count` images."""
-        noisy, target = self.batch(random, step=step, progress=progress, count=count)
-        gain = torch.ones(1, 1, 1, 1, device=self.device)
-        denoised, levels = network(noisy, gain)
+        noisy, target, sharp = self.batch(random, step=step, progress=progress, count=count)
+        # The export puts the gains into the weights. Sharp content trains with their roots, so that they raise
+        # the levels of soft content more.
+        gains = noisy.new_tensor(cast(PhotoSettings, self.recipe.network).gains)[: maps_for(noisy.shape[1])]
+        gains = gains.sqrt().view(1, -1, 1, 1)
+        denoised, levels = network(noisy, torch.where(sharp, gains, 1.0))
         noise = noisy - target
         rms = noise.square().mean((1, 2, 3)).sqrt()
         truth = true_levels(noise)
@@ -63,8 +67,10 @@ class Photographs(Crops):
         coarse = self.loss(F.avg_pool2d(denoised, FOLD), F.avg_pool2d(target, FOLD))
         return weigh(self.loss(denoised, target) + 2 * coarse + 0.1 * wrong, rms, self.recipe.loss_floor)
 
-    def batch(self, random: TorchRandom, *, step: int, progress: float, count: int) -> tuple[Tensor, Tensor]:
-        """Noisy images and their targets (n, c, h, w), 0 to 1."""
+    def batch(
+        self, random: TorchRandom, *, step: int, progress: float, count: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Noisy images and their targets (n, c, h, w), 0 to 1, and which are sharp (n, 1, 1, 1)."""
         data = self.recipe.crops
         if step // data.renew != self.made:
             self.made = step // data.renew
@@ -72,11 +78,14 @@ class Photographs(Crops):
         patches = random_patches(
             self.pairs, patch_now(self.recipe.schedule, progress), count, random.generator
         )
-        noisy, target = patches.split(data.channels, 1)
-        return noisy.contiguous(memory_format=torch.channels_last), target
+        noisy, target, sharp = patches.split([data.channels, data.channels, 1], 1)
+        return noisy.contiguous(memory_format=torch.channels_last), target, sharp[..., :1, :1] > 0
 
     def take_pairs(self, number: int) -> Tensor:
-        """Photograph crops: uint8 (n, 2 c, size, size); the same number gives the same pairs."""
+        """Photograph crops: uint8 (n, 2 c + 1, size, size); the same number gives the same pairs.
+
+        The last plane is 255 where the content was not enlarged, so that it is sharp to the pixel, else 0.
+        """
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + number)
         random, data, degrade = TorchRandom(generator), self.recipe.crops, self.recipe.degrade
         camera = cast(Camera, parse_noise(degrade.camera or ""))
@@ -88,15 +97,17 @@ class Photographs(Crops):
             if soft:
                 crops = soften(crops, random)
             settings = camera.draw(random, crops)
-            noisy, target = shoot(crops, draw_shot(settings.iso, random, crops, settings.raw), random)
+            raw = settings.raw if soft else min(1.0, 3 * settings.raw)  # a camera's JPEG is rarely so sharp
+            noisy, target = shoot(crops, draw_shot(settings.iso, random, crops, raw), random)
             share = 0.5 if drawn else degrade.clean if soft else max(degrade.clean, degrade.clean_sharp)
             left = random.between(0, 1, crops) < share
             noisy, target = torch.where(left, crops, noisy), torch.where(left, crops, target)
-            pairs.append((torch.cat([noisy, target], 1) * 255).round().to(torch.uint8))
+            sharp = torch.full_like(crops[:, :1], not soft)
+            pairs.append((torch.cat([noisy, target, sharp], 1) * 255).round().to(torch.uint8))
         return torch.cat(pairs)
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """Mean PSNR in dB over the tune images at each of `TUNE_ISOS`, and of clean ones to themselves."""
         figures = {}
         own = torch.ones(1, 1, 1, 1, device=self.device)

@@ -6,7 +6,7 @@ starts from, it gives the same network again.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -37,6 +37,9 @@ IDLE_FOR_SETS = (
 )
 """Keys that say nothing where the images are a set."""
 
+LENGTH = ("schedule.steps", "schedule.epochs")
+"""Keys that may differ when a run goes on: it becomes longer."""
+
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 CROPS_NOISE: Mapping[str, tuple[str, type[Noise]]] = {
@@ -58,15 +61,15 @@ class Data(Table, frozen=True, tag_field="kind", tag="crops"):
     """Crops from folders of images."""
 
     train: tuple[str, ...]  # folders below the data folder
-    tune: str  # folder of the images that judge while training
+    tune: str  # folder of the validation images
     channels: Literal[1, 3]
     crop: Count = 128  # pixels a side of the crops kept in memory
     per_image: Count = 128  # crops cut from each image
     shrunk: Share = 0.5  # share of the crops that come from shrunk copies
     scales: tuple[float, float] = (0.6, 1.0)  # to what scale these are shrunk
     vivid: Share = 0.0  # share of these whose hues are turned and colours made stronger
-    without: tuple[str, ...] = ()  # names of images that are kept for judging
-    graphics: Whole = 0  # drawn pages, screenshots and drawings, beside the photographs a camera takes
+    without: tuple[str, ...] = ()  # names of images that are kept for validation
+    graphics: Whole = 0  # drawn pages, screenshots and drawings, in addition to the photographs
     soft: Share = 0.0  # share of the photographs that are enlarged before a camera takes them
     pairs: Count = 2048  # crops that a camera takes at a time ...
     renew: Count = 512  # ... and after how many steps it takes others
@@ -79,11 +82,11 @@ class SetData(Table, frozen=True, tag_field="kind", tag="set"):
     channels: Literal[1, 3] = 1
     size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every image gets ...
     fit: Literal["crop", "resize"] = "crop"  # ... by taking its middle, or all of it
-    judge: str | None = None  # of a folder: another one that judges, so that all of this one can train
+    test: str | None = None  # of a folder: another one for the test, so that all of this one can train
     flips: bool = False  # mirror half of the images while training
     turns: bool = False  # turn them by quarters
-    rotation: NotNegative = 0.0  # turn them by up to so many degrees to either side
-    shift: Whole = 0  # move them by up to so many pixels each way
+    rotation: NotNegative = 0.0  # turn them by up to this angle in degrees to either side
+    shift: Whole = 0  # move them by up to this many pixels each way
 
 
 class PageData(Table, frozen=True, tag_field="kind", tag="pages"):
@@ -97,7 +100,7 @@ class PageData(Table, frozen=True, tag_field="kind", tag="pages"):
 
 
 class Degrade(Table, frozen=True):
-    """What is done to a clean image."""
+    """The degradation of clean images."""
 
     noise: str | None = None  # its text form, such as gaussian:0-75
     camera: str | None = None  # such as camera:iso=100-25600
@@ -106,7 +109,7 @@ class Degrade(Table, frozen=True):
     clean: Share = 0.0  # share of the images that get no noise at all ...
     clean_sharp: Share = 0.0  # ... at least this share of the camera's photographs that are not enlarged
     clipped: Share = 0.5  # share of the images that are clipped to [0, 1] and rounded to 8 bit afterwards
-    jitter: NotNegative = 0.05  # relative standard deviation of the error in the noise level that is told
+    jitter: NotNegative = 0.05  # relative standard deviation of the error in the noise level that is given
 
     def __post_init__(self) -> None:
         for text in (self.noise, self.camera, *self.scans):
@@ -117,16 +120,16 @@ class Degrade(Table, frozen=True):
 class Schedule(Table, frozen=True):
     """How long, how fast, on how much at a time."""
 
-    steps: Count | None = None  # either so many steps ...
-    epochs: Count | None = None  # ... or so many times through a set
+    steps: Count | None = None  # either this many steps ...
+    epochs: Count | None = None  # ... or this many passes over the training set
     batch: Count = 16  # images a step, over all processes
     patch: Widths = (96,)  # pixels a side; of several, each serves an equal share of the steps
     optimizer: Literal["muon", "adamw", "adam"] = "muon"
     learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 2e-3  # the highest
     warm_up: Whole = 300  # steps in which the learning rate rises from zero
     rates: Literal["cosine", "constant", "steps", "plateau"] = "cosine"  # how the learning rate falls
-    patience: Count = 2  # of plateau: halve the rate after so many checks without a better figure
-    stop_after: Count | None = None  # early stopping: so many checks without a better figure
+    patience: Count = 2  # of plateau: halve the rate after this many checks without improvement
+    stop_after: Count | None = None  # early stopping: this many checks without improvement
     weight_decay: NotNegative = 1e-4
     clip: NotNegative = 1.0  # largest norm of the gradient; 0: any
     average: Fraction = 0.999  # decay of the weights' exponential moving average (EMA), which is kept
@@ -226,7 +229,10 @@ def _check_pages(recipe: Recipe) -> None:
         raise UsageError(f"The scans of [degrade] are {list(scans)}", Scan.usage())
     if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
         stride = recipe.network.stride
-        raise UsageError("Pages have no epochs, and patches of the network's stride", f"Set steps, and multiples of {stride}")
+        raise UsageError(
+            "Pages have no epochs, and patches of the network's stride",
+            f"Set steps, and multiples of {stride}",
+        )
 
 
 def _check_crops(recipe: Recipe, data: Data) -> None:
@@ -271,10 +277,40 @@ def as_made(recipe: Recipe) -> Recipe:
 
 
 def recipe_json(recipe: Recipe) -> str:
-    """`as_made` as one line of JSON, as it travels in checkpoints and cards."""
+    """`as_made` as one line of JSON, as it is stored in checkpoints and cards."""
     return msgspec.json.encode(as_made(recipe)).decode()
 
 
 def recipe_from_json(text: str) -> Recipe:
     """What `recipe_json` wrote, read again."""
     return msgspec.json.decode(text, type=Recipe)
+
+
+def check_same(text: str, recipe: Recipe, folder: Path) -> None:
+    """Raise a UsageError when a run's recipe, as JSON, is another one; only its length may differ."""
+    try:
+        was, now = (_flat(msgspec.to_builtins(each)) for each in (recipe_from_json(text), as_made(recipe)))
+        keys = [key for key in was | now if was.get(key) != now.get(key) and key not in LENGTH]
+        found = [f"{key} was {was.get(key)} and is {now.get(key)}" for key in keys]
+    except msgspec.DecodeError:
+        found = ["it is of another version of Pellucid"]
+    if found:
+        raise UsageError(
+            f"{folder} contains a run of another recipe: {'; '.join(found)}",
+            "Name another folder, or delete this one",
+        )
+
+
+def check_run_folder(folder: Path, recipe: Recipe) -> None:
+    """`check_same` with the run that is in the folder, if there is one."""
+    path = folder / "recipe.json"
+    if path.is_file() and (folder / "checkpoint.pt").is_file():
+        check_same(path.read_text(encoding="utf-8"), recipe, folder)
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The keys of a table and of those in it, as in network.code."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value}
+    return found

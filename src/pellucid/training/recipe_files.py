@@ -80,8 +80,8 @@ def parse_recipe(text: str, source: str = "the recipe", changes: Sequence[str] =
             problem = f"in [{place}], {exc.__cause__.problem}" if place else exc.__cause__.problem
             remedy = exc.__cause__.remedy
         if changes:
-            told = " ".join(f"--set {each}" for each in changes)
-            raise UsageError(f"{source} with {told}: {problem}", remedy) from exc
+            given = " ".join(f"--set {each}" for each in changes)
+            raise UsageError(f"{source} with {given}: {problem}", remedy) from exc
         raise InputError(f"{source}: {problem}", remedy) from exc
 
 

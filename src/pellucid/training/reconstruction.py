@@ -1,6 +1,6 @@
 """Learning to rebuild small images: the autoencoders of the tutorials, noisy to clean or clean to clean.
 
-The whole set lies in memory as one uint8 tensor, and a batch is an index into it: no files, no worker
+The whole set is in memory as one uint8 tensor, and a batch is an index into it: no files, no worker
 processes, and little Python, since an image of 28 x 28 pixels costs less than looking after it would.
 """
 
@@ -27,7 +27,7 @@ from pellucid.training.recipe import Recipe, SetData
 
 log = logging.getLogger("pellucid")
 
-JUDGED = 1000  # images at a time when the network is judged
+VALIDATED = 1000  # images at a time
 LOOK_EVERY = 100  # steps between two looks whether the network has collapsed, in the first epoch or 100 steps
 
 
@@ -38,15 +38,15 @@ class Reconstruction:
     ----------
     recipe : Recipe
     data_dir : Path
-        Where the sets lie; a named one that is not there is downloaded.
+        The folder above the sets; a named one that is missing is downloaded.
     device : torch.device
         Keeps the images, as uint8, and makes the noise.
     """
 
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         self.recipe, self.data = recipe, recipe.set
-        if self.data.judge is not None:  # needed when all is learned, which is late to find it missing
-            image_files([(data_dir or Path()) / self.data.judge])
+        if self.data.test is not None:  # needed when all is learned, which is late to find it missing
+            image_files([(data_dir or Path()) / self.data.test])
         dataset = load_set(self.data, data_dir, recipe.seed)
         self.note = dataset.note
         self.train, self.validation = (
@@ -118,12 +118,12 @@ class Reconstruction:
         )
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """Mean squared error and PSNR in dB over the validation images, with noise of seed 0."""
         random = TorchRandom(torch.Generator(self.train.device).manual_seed(0))
         errors = []
         network.eval()
-        for samples in self.validation.split(JUDGED):
+        for samples in self.validation.split(VALIDATED):
             clean = samples.float() / 255
             denoised = self.run(network, *self.degrade(clean, random))
             errors.append((denoised - clean).square().mean((1, 2, 3)))
@@ -141,7 +141,7 @@ def load_set(data: SetData, data_dir: Path | None, seed: int) -> Dataset:
     if data.name in SETS:
         return load_dataset(data.name, data_dir=data_dir)
     folder = (data_dir or Path()) / data.name
-    share = 0.1 if data.judge is None else 0.0
+    share = 0.1 if data.test is None else 0.0
     return folder_dataset(folder, size=data.size, channels=data.channels, fit=data.fit, test=share, seed=seed)
 
 
@@ -162,6 +162,6 @@ def move(images: Tensor, data: SetData, random: TorchRandom) -> Tensor:
     across, down = ((2 * draw(-data.shift, data.shift).round() / size) for _ in range(2))
     rows = [torch.stack([mirror * cos, -sin, across], 1), torch.stack([mirror * sin, cos, down], 1)]
     grid = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-    # Linear interpolation would blur what is turned, and blurred images are easier than those that judge.
+    # Linear interpolation would blur turned images, and blurred ones are easier than those of the validation.
     moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
     return moved.clip(0, 1)

@@ -1,4 +1,4 @@
-"""What a run ends with: its figures on the test images, and a page that shows them."""
+"""The end of a run: its figures on the test images, and a page that shows them."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from pellucid.datasets.images import folder_dataset
 from pellucid.evaluation.codes import evaluate_codes
 from pellucid.evaluation.contender import open_contenders
 from pellucid.evaluation.images import ImageSet
-from pellucid.evaluation.measure import evaluate
+from pellucid.evaluation.measure import Progress, evaluate
 from pellucid.evaluation.report import write_results, write_text
 from pellucid.evaluation.results import Row
 from pellucid.inference.card import Layer
@@ -31,25 +31,25 @@ def describe(recipe: Recipe) -> list[Layer]:
 
 
 def test_set(data: SetData, data_dir: Path | None, seed: int) -> ImageSet:
-    """The set's own test images, or all of the folder that judges."""
+    """The set's own test images, or all of the folder that tests."""
     images = ImageSet.of(load_set(data, data_dir, seed))
-    if data.judge is None:
+    if data.test is None:
         return images
     folder = folder_dataset(
-        (data_dir or Path()) / data.judge,
+        (data_dir or Path()) / data.test,
         size=data.size,
         channels=data.channels,
         fit=data.fit,
         validation=0,
         test=0,
     )
-    judge = list(folder.train)
-    note = f"{len(judge)} images of {data.size} x {data.size} pixels"
+    test = list(folder.train)
+    note = f"{len(test)} images of {data.size} x {data.size} pixels"
     seen = {each.tobytes() for each in (*images.train, *images.validation)}
-    if copies := sum(each.tobytes() in seen for each in judge):
+    if copies := sum(each.tobytes() in seen for each in test):
         note += f"; {copies} of them are copies of images in {data.name}, from which the network learned"
-        log.warning("%s: %s", data.judge, note)
-    return replace(images, name=data.judge, test=judge, labels=None, note=note)
+        log.warning("%s: %s", data.test, note)
+    return replace(images, name=data.test, test=test, labels=None, note=note)
 
 
 def report(
@@ -58,10 +58,12 @@ def report(
     runs: Sequence[Path],
     *,
     data_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Judge runs on the test images of their set; write ``metrics.json``, the tables and ``report.html``.
+    """Evaluate runs on the test images of their set; write ``metrics.json``, the tables and ``report.html``.
 
-    Where training drew the noise level from a range, the middle of the range judges.
+    Runs that have a report since their networks were written are not evaluated again.
+    Where training drew the noise level from a range, the test has the middle of the range.
 
     Parameters
     ----------
@@ -72,6 +74,8 @@ def report(
     runs : sequence of Path
         The run folders; each gets its own ``metrics.json``.
     data_dir : Path, optional
+    progress : function of (text, float), optional
+        As of `evaluate`.
 
     Returns
     -------
@@ -81,10 +85,17 @@ def report(
     """
     if not isinstance(recipe.data, SetData):
         return {}
+    written = [folder / "report.html", *(run / "metrics.json" for run in runs)]
+    if all(path.is_file() for path in written):
+        networks = [run / f"{recipe.name}.onnx" for run in runs]
+        if max(map(_changed, networks)) <= min(map(_changed, written)):
+            return {run.name: json.loads((run / "metrics.json").read_text("utf-8")) for run in runs}
     noise = recipe.degrade.noise and str(parse_noise(recipe.degrade.noise).middle())
     images = test_set(recipe.data, data_dir, recipe.seed)
     contenders = open_contenders(runs)
-    evaluation = evaluate(contenders, [images], [noise or "gaussian:0"], baselines=noise is not None)
+    evaluation = evaluate(
+        contenders, [images], [noise or "gaussian:0"], baselines=noise is not None, progress=progress
+    )
     evaluation = msgspec.structs.replace(evaluation, codes=evaluate_codes(contenders, [images]))
     write_results(folder, evaluation)
     rows = [row for row in evaluation.rows if row.kind == "network"]
@@ -94,6 +105,10 @@ def report(
         metrics[run.name] = _figures("test", row) | (_figures("input", noisy) if noise else {})
         write_text(run / "metrics.json", json.dumps(metrics[run.name], indent=1) + "\n")
     return metrics
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _figures(name: str, row: Row) -> dict[str, float]:

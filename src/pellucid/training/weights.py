@@ -1,4 +1,4 @@
-"""How weights lie in a file: large convolutions in 8 bits, all else in half precision.
+"""How weights are stored in a file: large convolutions in 8 bits, all else in half precision.
 
 In the file each is followed by what makes single precision of it, which the runtime does once, when it loads:
 the arithmetic stays as exact as in training.

@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 
-from pellucid.errors import InputError
 from pellucid.io.format import Data, Format, name_of, several_images, stream_of
 from pellucid.io.image import Encoding, Metadata, depth_of
 from pellucid.io.isobmff import brands, is_sequence, items_of, set_cicp
@@ -23,18 +22,18 @@ def _open(data: Data) -> Source:
         if is_sequence(file.read(64)):
             raise several_images(name)
         items = items_of(file)
-    if items.premultiplied:
-        raise InputError(
-            f"{name} has colours that are multiplied by their transparency",
-            "Save it with straight (not premultiplied) alpha",
-        )
     if items.lost:
         log.warning("%s: %s will not be in a changed image", name, " and ".join(items.lost))
     # Red, green and blue themselves are stored by lossless files only.
     lossless = items.cicp is not None and items.cicp.matrix == 0
     cicp = None if items.cicp is None or items.cicp.is_srgb else items.cicp
     return VipsSource(
-        data, "heifload", Metadata(cicp=cicp), Encoding(format="avif", lossy=not lossless), turned=True
+        data,
+        "heifload",
+        Metadata(cicp=cicp),
+        Encoding(format="avif", lossy=not lossless),
+        turned=True,
+        premultiplied=items.premultiplied,
     )
 
 
@@ -69,5 +68,5 @@ AVIF = Format(
     grey=False,
     lossless="both",
     longest=16_384,
-    carries=frozenset({"icc", "cicp", "exif", "xmp"}),
+    carries=frozenset({"icc", "resolution", "cicp", "exif", "xmp"}),
 )

@@ -13,72 +13,55 @@ from pellucid.io.isobmff import brands, is_sequence, items_of
 from pellucid.io.source import Source
 from pellucid.io.upright import upright_metadata
 from pellucid.io.vips import usable_profile
+from pellucid.io.vips_source import divided
+from pellucid.io.whole import WholeSource
 
 log = logging.getLogger("pellucid")
 
-_ERRORS = (ValueError, RuntimeError, EOFError, SyntaxError, IndexError)
-
-
-class _HeicSource:
-    """A HEIC file, decoded as a whole when the first region is read."""
-
-    channels, extra, nodata = 3, 0, None
-
-    def __init__(self, data: Data) -> None:
-        self.name = name_of(data)
-        with stream_of(data) as stream:
-            several = is_sequence(stream.read(64))
-            items = items_of(stream)
-        pi_heif = require("pi_heif", "heic", "to read HEIC")
-        try:
-            self._file = pi_heif.open_heif(
-                io.BytesIO(data) if isinstance(data, bytes) else data, convert_hdr_to_8bit=False
-            )
-        except _ERRORS as exc:
-            raise self._broken(exc) from exc
-        if several or len(self._file) > 1:
-            raise several_images(self.name)
-        if items.lost:
-            log.warning("%s: %s will not be in a changed image", self.name, " and ".join(items.lost))
-        self.width, self.height = self._file.size
-        mode = self._file.mode.split(";")[0]
-        self.channels, self.alpha = 1 if mode.startswith("L") else 3, mode.endswith("A") or mode.endswith("a")
-        info = self._file.info
-        bits = info["bit_depth"] if info["bit_depth"] in (10, 12) else None
-        self.dtype = np.dtype(np.uint16 if info["bit_depth"] > 8 else np.uint8)
-        exif = info["exif"].removeprefix(b"Exif\0\0") if info.get("exif") else None
-        cicp = None if items.cicp is None or items.cicp.is_srgb else items.cicp
-        metadata = Metadata(
-            icc=usable_profile(self.name, info.get("icc_profile"), self.channels),
-            cicp=cicp,
-            exif=exif,
-            xmp=info.get("xmp") or None,
-        )
-        self.metadata = upright_metadata(metadata, 1, self._file.size, in_exif=True)
-        self.encoding = Encoding(format="heic", bits=bits, lossy=True)
-        self._samples: Samples | None = None
-
-    def read(self, rows: slice, columns: slice) -> Samples:
-        """Give a region of the decoded image."""
-        if self._samples is None:
-            try:
-                array: Any = np.array(self._file)
-            except _ERRORS as exc:
-                raise self._broken(exc) from exc
-            self._samples = stretched(array.reshape(self.height, self.width, -1), self.encoding.bits)
-        return self._samples[rows, columns]
-
-    def close(self) -> None:
-        """Let go of the samples."""
-        self._samples = None
-
-    def _broken(self, exc: Exception) -> InputError:
-        words = " ".join(str(exc).split())
-        return InputError(f"{self.name} is a broken HEIC file: {words}", "Use an intact copy")
-
 
 def _open(data: Data) -> Source:
-    return _HeicSource(data)
+    name = name_of(data)
+    with stream_of(data) as stream:
+        several = is_sequence(stream.read(64))
+        items = items_of(stream)
+    pi_heif = require("pi_heif", "heic", "to read HEIC")
+    try:
+        file = pi_heif.open_heif(
+            io.BytesIO(data) if isinstance(data, bytes) else data, convert_hdr_to_8bit=False
+        )
+    except (ValueError, RuntimeError, EOFError, SyntaxError, IndexError) as exc:
+        words = " ".join(str(exc).split())
+        raise InputError(f"{name} is a broken HEIC file: {words}", "Use an intact copy") from exc
+    if several or len(file) > 1:
+        raise several_images(name)
+    if items.lost:
+        log.warning("%s: %s will not be in a changed image", name, " and ".join(items.lost))
+    width, height = file.size
+    mode = file.mode.split(";")[0]
+    alpha, channels = mode[-1] in "Aa", 1 if mode.startswith("L") else 3
+    info = file.info
+    bits = info["bit_depth"] if info["bit_depth"] in (10, 12) else None
+    metadata = Metadata(
+        icc=usable_profile(name, info.get("icc_profile"), channels),
+        cicp=None if items.cicp is None or items.cicp.is_srgb else items.cicp,
+        exif=info["exif"].removeprefix(b"Exif\0\0") if info.get("exif") else None,
+        xmp=info.get("xmp") or None,
+    )
+
+    def decode() -> Samples:
+        array: Any = np.array(file)
+        samples = stretched(array.reshape(height, width, -1), bits)
+        return divided(samples) if items.premultiplied and alpha else samples
+
+    return WholeSource(
+        name,
+        (height, width, channels + alpha),
+        np.uint16 if info["bit_depth"] > 8 else np.uint8,
+        decode,
+        metadata=upright_metadata(metadata, 1, (width, height), in_exif=True),
+        encoding=Encoding(format="heic", bits=bits, lossy=True),
+        alpha=alpha,
+    )
 
 
 HEIC = Format(
@@ -89,8 +72,8 @@ HEIC = Format(
     open=_open,
     depths=(8, 10, 12),
     alpha=True,
-    grey=True,
     lossless="no",
+    carries=frozenset({"icc", "cicp", "resolution", "exif", "xmp"}),
     writes_as=".avif",
     needs="heic",
 )

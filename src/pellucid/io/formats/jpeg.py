@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pellucid.io.format import Data, Format, name_of, stream_of
-from pellucid.io.image import Encoding, Extra, Metadata
+from pellucid.io.image import Encoding, Extra, Metadata, known_resolution
 from pellucid.io.photoshop import PhotoshopResources, iptc_in, with_iptc
 from pellucid.io.promises import without_promises
 from pellucid.io.sink import Sink
@@ -186,7 +186,7 @@ def _after_end(content: mmap.mmap | memoryview, place: int) -> bytes:
 def _density(jfif: bytes) -> tuple[float, float] | None:
     unit, x, y = struct.unpack(">BHH", jfif[7:12])
     per_mm = {1: 25.4, 2: 10.0}.get(unit)
-    return (x / per_mm, y / per_mm) if per_mm and x and y else None
+    return known_resolution(x / per_mm, y / per_mm) if per_mm and x and y else None
 
 
 def _tables(data: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -254,7 +254,7 @@ JPEG = Format(
     grey_profile=True,
     lossless="no",
     longest=65_500,  # libjpeg's limit
-    carries=frozenset({"icc", "exif", "xmp", "iptc"}),
+    carries=frozenset({"icc", "resolution", "exif", "xmp", "iptc"}),
     extras=(JpegSegments, JpegTrailer, PhotoshopResources),
     largest={"exif": _SEGMENT - 6, "xmp": _SEGMENT - len(_XMP)},
 )

@@ -28,7 +28,7 @@ _XMP = b"XML:com.adobe.xmp\0"
 # ImageMagick's way to store EXIF and XMP, which libvips reads.
 _PROFILES = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"Raw profile type xmp\0")
 # Chunks that hold for other pixels too, though a program that does not know them could not tell.
-_KEPT = (b"gIFg", b"oFFs", b"pCAL", b"sCAL", b"sTER", b"mDCV", b"cLLI", b"mDCv", b"cLLi", b"sRGB")
+_KEPT = (b"gIFg", b"oFFs", b"pCAL", b"sCAL", b"sTER", b"mDCV", b"cLLI", b"mDCv", b"cLLi", b"sRGB", b"tIME")
 # Chunks that libvips, or this module, carries in another way, or that describe the compressed data.
 _HANDLED = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"pHYs", b"eXIf", b"gAMA", b"cHRM", b"cICP")
 _DROPPED = (b"bKGD", b"sBIT", b"hIST", b"sPLT", b"iDOT")  # docs/formats.md
@@ -42,6 +42,7 @@ class PngChunks(Extra):
 class _Facts:
     kept: bytes = b""
     texts: bool = False
+    exif: bytes | None = None
     xmp: bytes | None = None
     resolution: tuple[float, float] | None = None
     colorimetry: Colorimetry = field(default_factory=Colorimetry)
@@ -72,6 +73,7 @@ def _open(data: Data) -> Source:
         data,
         "pngload",
         Metadata(
+            exif=facts.exif,
             xmp=facts.xmp,
             cicp=facts.cicp,
             # The specification's order: cICP, iCCP, sRGB, then gAMA and cHRM.
@@ -121,6 +123,8 @@ def _take(facts: _Facts, name: bytes, data: bytes) -> None:
         facts.animated = True
     elif name == b"iCCP":
         facts.profiled = True
+    elif name == b"eXIf":  # which libvips does not see behind the pixels
+        facts.exif = data
     elif name == b"iTXt" and data.startswith(_XMP):
         facts.xmp = _xmp(data[len(_XMP) :])
     elif name in (b"tEXt", b"zTXt", b"iTXt"):
@@ -185,10 +189,10 @@ PNG = Format(
     matches=lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
     open=_open,
     create=_create,
-    depths=(8, 10, 12, 16),
+    depths=(8, 16),
     few_bits=(1, 2, 4),
     alpha=True,
     grey_profile=True,
-    carries=frozenset({"icc", "cicp", "colorimetry", "exif", "xmp"}),
+    carries=frozenset({"icc", "resolution", "cicp", "colorimetry", "exif", "xmp"}),
     extras=(PngChunks,),
 )

@@ -8,30 +8,31 @@ import math
 import struct
 from contextlib import suppress
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from pellucid.errors import InputError, require
-from pellucid.io.exif import IPTC, Entry, directory, exif_of_tiff, tags_of
+from pellucid.errors import InputError, PellucidError, require
+from pellucid.io.exif import IPTC, exif_of_tiff
 from pellucid.io.format import Data, Format, name_of, stream_of
-from pellucid.io.image import Encoding, Metadata, Samples
+from pellucid.io.image import Encoding, Metadata, Samples, known_resolution
 from pellucid.io.orientation import is_turned, upright_pixels
 from pellucid.io.photoshop import PhotoshopResources
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
-from pellucid.io.tiff_segments import CODECS, TileReader, encoded
+from pellucid.io.tiff_segments import CODECS, TileReader
+from pellucid.io.tiff_sink import ICC, RESOURCES, XMP, TiffSink
 from pellucid.io.upright import upright_metadata
 from pellucid.io.vips import usable_profile
 from pellucid.io.vips_sink import FewBitsSink
 from pellucid.io.vips_source import VipsSource
+from pellucid.io.whole import WholeSource
 
 log = logging.getLogger("pellucid")
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters in its messages is found here
 
-_XMP, _RESOURCES, _ICC, _LAYERS, _SUBIFDS, _DNG, _NODATA = 700, 34377, 34675, 37724, 330, 50706, 42113
+_LAYERS, _SUBIFDS, _DNG, _NODATA = 37724, 330, 50706, 42113
 
 # How many samples a pixel has, without further channels, by the photometric interpretation.
 _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
@@ -56,8 +57,6 @@ _COMPRESSIONS = {
 _LOSSY = (*_JPEG, 33003, 33005, 34712, 50001)
 _READ_BY_VIPS = (1, 2, 3, 4, 5, *_JPEG, 8, 32773, 32946, 50001)
 _ALPHA = (1, 2)  # of ExtraSamples: multiplied into the colours, or not
-_BIG = 3_000_000_000  # bytes: TIFF's offsets have 32 bits
-_STRIP = 1 << 18  # bytes in a strip, at most, before compression
 
 
 def _open(data: Data) -> Source:
@@ -67,9 +66,9 @@ def _open(data: Data) -> Source:
     try:
         with stream_of(data) as file, tifffile.TiffFile(file, name=name, _multifile=False) as tiff:
             return _source(data, name, tiff, file)
-    except InputError:
+    except (PellucidError, MemoryError):
         raise
-    except (tifffile.TiffFileError, ValueError, TypeError, KeyError, IndexError, struct.error) as exc:
+    except Exception as exc:  # what is broken in a file may fail anywhere in its parser
         raise InputError(
             f"{name} is a broken TIFF file: {' '.join(str(exc).split())}", "Use an intact copy"
         ) from exc
@@ -85,11 +84,11 @@ def _source(data: Data, name: str, tiff: Any, file: BinaryIO) -> Source:
     has_alpha = meanings[:1] in ((1,), (2,))
     compression = int(page.compression)
     tags = page.tags
-    resources = _bytes(tags, _RESOURCES, file)
+    resources = _bytes(tags, RESOURCES, file)
     metadata = Metadata(
-        icc=_bytes(tags, _ICC, file),
+        icc=_bytes(tags, ICC, file),
         exif=exif_of_tiff(file) or b"",
-        xmp=_bytes(tags, _XMP, file),
+        xmp=_bytes(tags, XMP, file),
         iptc=_bytes(tags, IPTC, file),
         resolution=_resolution(tags),
         nodata=_nodata(page),
@@ -103,7 +102,7 @@ def _source(data: Data, name: str, tiff: Any, file: BinaryIO) -> Source:
         tile=(page.tilelength, page.tilewidth) if page.is_tiled else None,
     )
     if compression not in _READ_BY_VIPS:
-        return _CodecSource(data, page, metadata, encoding, alpha=has_alpha)
+        return _by_codec(data, page, metadata, encoding, alpha=has_alpha)
     extra_channels = len(metadata.extra_samples)
     if not page.is_tiled:
         return VipsSource(data, "tiffload", metadata, encoding, extra=extra_channels)
@@ -130,55 +129,46 @@ class _TiledSource(VipsSource):
         return self._whole[rows, columns]
 
 
-class _CodecSource:
-    """A TIFF in a compression that libvips has not, decoded as a whole when the first region is read."""
+def _by_codec(data: Data, page: Any, metadata: Metadata, encoding: Encoding, *, alpha: bool) -> Source:
+    """Open a TIFF in a compression that libvips has not."""
+    import tifffile
 
-    def __init__(self, data: Data, page: Any, metadata: Metadata, encoding: Encoding, *, alpha: bool) -> None:
-        self.name, self._data = name_of(data), data
-        self._turn = int(page.tags[274].value) if 274 in page.tags else 1
-        self._inverted, self._premultiplied = int(page.photometric) == 0, page.extrasamples[:1] == (1,)
-        compression = page.compression.name if hasattr(page.compression, "name") else page.compression
-        if int(page.photometric) not in (0, 1, 2) or page.bitspersample < 8 or self._premultiplied:
-            raise InputError(
-                f"{self.name} is compressed as {compression}, and not plain grey or RGB of 8 bits or more",
-                "Save it as a TIFF with Deflate compression",
-            )
-        if int(page.compression) != 34925:  # LZMA is in the standard library
-            require("imagecodecs", "codecs", f"to read a TIFF compressed as {compression}")
-        size = (page.imagelength, page.imagewidth)
-        self.height, self.width = size[::-1] if is_turned(self._turn) else size
-        self.alpha, self.extra = alpha, len(metadata.extra_samples)
-        self.channels = page.samplesperpixel - self.alpha - self.extra
-        self.dtype = np.dtype(np.float32 if page.dtype.kind == "f" else page.dtype.newbyteorder("="))
-        icc = usable_profile(self.name, metadata.icc, self.channels)
-        upright = upright_metadata(metadata, self._turn, (self.width, self.height))
-        self.metadata, self.encoding, self.nodata = replace(upright, icc=icc), encoding, metadata.nodata
-        self._samples: Samples | None = None
+    name, compression = name_of(data), _name(page.compression)
+    if int(page.photometric) not in (0, 1, 2) or page.bitspersample < 8 or page.extrasamples[:1] == (1,):
+        raise InputError(
+            f"{name} is compressed as {compression}, and not plain grey or RGB of 8 bits or more",
+            "Save it as a TIFF with Deflate compression",
+        )
+    if int(page.compression) != CODECS["lzma"].tag:  # which the standard library has
+        require("imagecodecs", "codecs", f"to read a TIFF compressed as {compression}")
+    turn = int(page.tags[274].value) if 274 in page.tags else 1
+    stored = (page.imagelength, page.imagewidth)
+    size = stored[::-1] if is_turned(turn) else stored
+    extra, bands = len(metadata.extra_samples), page.samplesperpixel
+    separate, inverted = page.planarconfig == 2 and bands > 1, int(page.photometric) == 0
 
-    def read(self, rows: slice, columns: slice) -> Samples:
-        """Give a region of the decoded image."""
-        import tifffile
+    def decode() -> Samples:
+        with stream_of(data) as file, tifffile.TiffFile(file, _multifile=False) as tiff:
+            array: Any = tiff.pages[0].asarray()
+        array = np.moveaxis(array, 0, -1) if separate else array.reshape(*stored, bands)
+        return upright_pixels(np.iinfo(array.dtype).max - array if inverted else array, turn)
 
-        if self._samples is None:
-            try:
-                with stream_of(self._data) as file, tifffile.TiffFile(file, _multifile=False) as tiff:
-                    page: Any = tiff.pages[0]
-                    array = page.asarray()
-            except Exception as exc:  # each codec has errors of its own
-                raise InputError(
-                    f"{self.name} cannot be read: {' '.join(str(exc).split())}", "Use an intact copy"
-                ) from exc
-            if page.planarconfig == 2 and page.samplesperpixel > 1:
-                array = np.moveaxis(array, 0, -1)
-            array = array.reshape(page.imagelength, page.imagewidth, -1)
-            if self._inverted:
-                array = np.iinfo(array.dtype).max - array
-            self._samples = upright_pixels(array.astype(self.dtype, copy=False), self._turn)
-        return self._samples[rows, columns]
+    icc = usable_profile(name, metadata.icc, bands - alpha - extra)
+    upright = upright_metadata(metadata, turn, (size[1], size[0]))
+    return WholeSource(
+        name,
+        (*size, bands),
+        np.float32 if page.dtype.kind == "f" else page.dtype.newbyteorder("="),
+        decode,
+        metadata=replace(upright, icc=icc),
+        encoding=encoding,
+        alpha=alpha,
+        extra=extra,
+    )
 
-    def close(self) -> None:
-        """Let go of the samples."""
-        self._samples = None
+
+def _name(compression: Any) -> str:
+    return str(getattr(compression, "name", compression))
 
 
 # ---- what would be lost --------------------------------------------------------------------------
@@ -278,7 +268,7 @@ def _resolution(tags: Any) -> tuple[float, float] | None:
     with suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
         x, y = (tags[code].value for code in (282, 283))
         unit = {2: 25.4, 3: 10.0}[int(tags[296].value) if 296 in tags else 2]
-        return (x[0] / x[1] / unit, y[0] / y[1] / unit) if x[0] and y[0] else None
+        return known_resolution(x[0] / x[1] / unit, y[0] / y[1] / unit) if x[0] and y[0] else None
     return None
 
 
@@ -291,133 +281,11 @@ def _nodata(page: Any) -> float | None:
     return None
 
 
-# ---- writing -------------------------------------------------------------------------------------
-
-
-class _TiffSink:
-    """Rows as strips or tiles, each encoded when its last row has come; the directory follows them.
-
-    Parameters
-    ----------
-    path : Path
-    like : Source
-    bits : int, optional
-        1, 2 or 4, for samples of so few levels.
-    """
-
-    def __init__(self, path: Path, like: Source, bits: int | None) -> None:
-        self._like, self._bits = like, bits
-        bands = like.channels + like.alpha + like.extra
-        self._row_bytes = like.width * bands * like.dtype.itemsize
-        self._big = self._row_bytes * like.height > _BIG
-        compression = like.encoding.compression or "deflate"
-        if compression not in CODECS or (compression == "ccittfax4" and bits != 1):
-            compression = "deflate"
-        self._codec = CODECS[compression]
-        self._tile = like.encoding.tile
-        self._height = self._tile[0] if self._tile else max(1, min(_STRIP // self._row_bytes, like.height))
-        self._waiting: list[Samples] = []
-        self._rows = 0
-        self._offsets: list[int] = []
-        self._sizes: list[int] = []
-        self._file = path.open("wb")
-        self._file.write(b"II+\0\x08\0\0\0" + bytes(8) if self._big else b"II*\0" + bytes(4))
-
-    def write(self, rows: Samples) -> None:
-        """Encode the strips or rows of tiles that are complete."""
-        self._waiting.append(rows)
-        self._rows += len(rows)
-        if self._rows >= self._height:
-            self._encode(self._rows // self._height * self._height)
-
-    def commit(self) -> None:
-        """Write the last strip and the directory."""
-        self._encode(self._rows)
-        end = self._file.tell()
-        end += self._file.write(b"\0" * (end % 8 and 8 - end % 8))
-        self._file.write(directory(self._tags(), end, big=self._big))
-        self._file.seek(8 if self._big else 4)
-        self._file.write(struct.pack("<Q" if self._big else "<I", end))
-        self._file.close()
-
-    def abort(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def _encode(self, count: int) -> None:
-        if not count:
-            return
-        rows = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
-        self._waiting, self._rows = [rows[count:].copy()], len(rows) - count
-        for segment in encoded(rows[:count], self._height, self._tile, self._codec, self._bits):
-            self._offsets.append(self._file.tell())
-            self._sizes.append(len(segment))
-            self._file.write(segment)
-
-    def _tags(self) -> dict[int, Entry]:
-        like, metadata = self._like, self._like.metadata
-        bands = like.channels + like.alpha + like.extra
-        extra = ((2,) if like.alpha else ()) + (metadata.extra_samples or (0,) * like.extra)
-        floats = like.dtype.kind == "f"
-        tags, resolution = tags_of(metadata.exif or b"")
-        if metadata.resolution is not None:
-            per = 10.0 if metadata.resolution_unit == "cm" else 25.4
-            sides = [_rational(side * per) for side in metadata.resolution]
-            resolution = {282: sides[0], 283: sides[1], 296: _short(3 if per == 10.0 else 2)}
-        for code, data in (
-            (_XMP, metadata.xmp),
-            (IPTC, metadata.iptc),
-            (_RESOURCES, metadata.of(PhotoshopResources)),
-            (_ICC, metadata.icc),
-        ):
-            if data:
-                tags[code] = Entry(1 if code == _XMP else 7, len(data), data)
-        tags |= resolution
-        tags |= {
-            256: _long(like.width),
-            257: _long(like.height),
-            258: _short(*[self._bits or like.dtype.itemsize * 8] * bands),
-            259: _short(self._codec.tag),
-            262: _short(1 if like.channels == 1 else 2),
-            277: _short(bands),
-            284: _short(1),
-            339: _short(*[3 if floats else 1] * bands),
-        }
-        if self._codec.predicted and self._bits is None:
-            tags[317] = _short(3 if floats else 2)
-        if extra:
-            tags[338] = _short(*extra)
-        if self._tile:
-            tags |= {322: _long(self._tile[1]), 323: _long(self._tile[0])}
-            return tags | {324: self._places(self._offsets), 325: self._places(self._sizes)}
-        tags[278] = _long(self._height)
-        return tags | {273: self._places(self._offsets), 279: self._places(self._sizes)}
-
-    def _places(self, values: list[int]) -> Entry:
-        kind, code = (16, "Q") if self._big else (4, "I")
-        return Entry(kind, len(values), struct.pack(f"<{len(values)}{code}", *values))
-
-
-def _short(*values: int) -> Entry:
-    return Entry(3, len(values), struct.pack(f"<{len(values)}H", *values))
-
-
-def _long(value: int) -> Entry:
-    return Entry(4, 1, struct.pack("<I", value))
-
-
-def _rational(value: float) -> Entry:
-    top, bottom = (
-        Fraction(value).limit_denominator(min(1_000_000, int(4e9 / max(value, 1)))).as_integer_ratio()
-    )
-    return Entry(5, 1, struct.pack("<II", top, bottom))
-
-
 def _create(path: Path, like: Source) -> Sink:
     bits = like.encoding.bits
     if bits in TIFF.few_bits and not like.alpha and not like.extra and like.channels == 1:
-        return FewBitsSink(lambda few: _TiffSink(path, like, few), bits)
-    return _TiffSink(path, like, None)
+        return FewBitsSink(lambda few: TiffSink(path, like, few), bits)
+    return TiffSink(path, like, None)
 
 
 TIFF = Format(
@@ -427,11 +295,11 @@ TIFF = Format(
     matches=lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     open=_open,
     create=_create,
-    depths=(8, 10, 12, 16, 32),
+    depths=(8, 16, 32),
     few_bits=(1, 2, 4),
     alpha=True,
     extra_channels=True,
     grey_profile=True,
-    carries=frozenset({"icc", "exif", "xmp", "iptc", "nodata"}),
+    carries=frozenset({"icc", "resolution", "exif", "xmp", "iptc", "nodata"}),
     extras=(PhotoshopResources,),
 )

@@ -60,5 +60,5 @@ WEBP = Format(
     grey=False,
     lossless="both",
     longest=16_383,
-    carries=frozenset({"icc", "exif", "xmp"}),
+    carries=frozenset({"icc", "resolution", "exif", "xmp"}),
 )

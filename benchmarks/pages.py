@@ -1,0 +1,315 @@
+"""Scanned pages: error, OCR, strokes lost and made, clean pages, time; with peers on the same pages.
+
+    python -m benchmarks.pages --fonts FOLDER [--tesseract PATH] [--pages 200] [--model page-fast ...]
+
+Parts are measured one by one (``--only dirty``), and figures of other parts stay.
+"""
+
+import csv
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from benchmarks.common import Desk, arguments, facts, table, timed
+from benchmarks.pages_ocr import DEGRADATIONS, DPI, PAGES, SIZE, character_error, read_text, test_page
+from pellucid.datasets.pages import draw_clean_page
+from pellucid.datasets.sheet import HELD_FONTS, find_fonts
+from pellucid.inference.index import MODELS
+from pellucid.inference.pages import clean_page
+from pellucid.inference.session import RunOptions, Session
+from pellucid.metrics.quality import psnr, ssim
+
+Page = NDArray[np.uint8]
+Method = Callable[[Page], Page]
+
+PARTS = ("dirty", "ocr", "clean", "scans", "time")
+A4 = (3508, 2480)  # 300 dpi
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--fonts", type=Path, required=True, help="folder of the fonts in docs/scans.md")
+    parser.add_argument("--tesseract", default="tesseract")
+    parser.add_argument("--pages", type=int, default=PAGES)
+    parser.add_argument("--peers", type=int, default=40, help="pages on which peers are measured, too")
+    parser.add_argument("--model", nargs="*", default=["page-fast"], help="names, or .onnx files")
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    options = parser.parse_args()
+    desk = Desk("pages", options)
+    figures = desk.read()
+    run = facts()
+    figures.setdefault("runs", {})[run["date"]] = run
+    parts: Mapping[str, Callable[..., Any]] = {
+        "dirty": dirty, "ocr": ocr, "clean": unchanged, "scans": scans, "time": seconds
+    }  # fmt: skip
+    for name in options.only:
+        figures[name] = {"run": run["date"], **parts[name](desk, options)}
+        desk.write(figures)
+    desk.publish("\n".join(_tables(figures)))
+
+
+# ---- methods -------------------------------------------------------------------------------------
+
+
+@cache
+def session_of(model: str) -> Session:
+    path = Path(model) if model.endswith(".onnx") else MODELS / f"{model}-grey.onnx"
+    return Session(path, RunOptions("cpu"))
+
+
+def ours(page: Page, model: str, look: str = "white") -> Page:
+    cleaned = clean_page(session_of(model), page[..., None], look)  # type: ignore[arg-type]
+    return page if cleaned is None else cleaned[..., 0]
+
+
+def background(page: Page) -> Page:
+    """Divide by the median of the surroundings (a twelfth of an inch and more)."""
+    side = min(51, min(page.shape) // 2 * 2 - 1)
+    return np.asarray((page / np.maximum(cv2.medianBlur(page, side), 1) * 255).clip(0, 255), np.uint8)
+
+
+def sauvola(page: Page) -> Page:
+    """The background divided out, then Sauvola's threshold (Sauvola and Pietikainen 2000)."""
+    from skimage.filters import threshold_sauvola
+
+    flat = background(page)
+    return np.where(flat > threshold_sauvola(flat, 25), 255, 0).astype(np.uint8)
+
+
+def non_local_means(page: Page) -> Page:
+    return np.asarray(cv2.fastNlMeansDenoising(page, None, 15), np.uint8)
+
+
+def by_command(page: Page, command: list[str], suffix: str) -> Page:
+    """A program that reads and writes files."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [f"{folder}/in{suffix}", f"{folder}/out{suffix}"]
+        Image.fromarray(page).save(paths[0], dpi=(DPI, DPI))
+        subprocess.run([part.format(*paths) for part in command], check=True, capture_output=True)
+        return np.asarray(Image.open(paths[1]).convert("L"))
+
+
+def methods(models: list[str]) -> dict[str, Method]:
+    found: dict[str, Method] = {"unchanged": lambda page: page}
+    found |= {Path(model).stem: partial(ours, model=model) for model in models}
+    found |= {
+        "median background": background,
+        "background, Sauvola": sauvola,
+        "NLM (OpenCV)": non_local_means,
+    }
+    if shutil.which("unpaper"):
+        found["unpaper"] = partial(
+            by_command, command=["unpaper", "--overwrite", "{0}", "{1}"], suffix=".pgm"
+        )
+    if shutil.which("convert"):
+        found["ImageMagick -despeckle"] = partial(
+            by_command, command=["convert", "{0}", "-despeckle", "{1}"], suffix=".png"
+        )
+    return found
+
+
+# ---- parts ---------------------------------------------------------------------------------------
+
+
+def dirty(desk: Desk, options: Any) -> dict[str, Any]:
+    """RMSE in [0, 1], PSNR and SSIM on the pairs of NoisyOffice: mean over the pages."""
+    folder = desk.folder("pages/dirty")
+    figures: dict[str, Any] = {}
+    for name, method in methods(options.model).items():
+        rows = []
+        for path in sorted((folder / "noisy").glob("*.png")):
+            noisy = np.asarray(Image.open(path).convert("L"))
+            clean = np.asarray(Image.open(folder / "clean" / path.name).convert("L")) / 255
+            result = method(noisy) / 255
+            error = float(np.sqrt(np.mean((result - clean) ** 2)))
+            rows.append([error, psnr(result, clean, data_range=1.0), ssim(result, clean, data_range=1.0)])
+        figures[name] = [round(value, 4) for value in np.mean(rows, 0).tolist()]
+        print(name, figures[name], flush=True)
+    return figures
+
+
+def ocr(desk: Desk, options: Any) -> dict[str, Any]:
+    """Character errors of Tesseract on generated pages, and ink components lost and made."""
+    read = partial(read_text, tesseract=options.tesseract)
+    tools = methods(options.model)
+    own = ["unchanged", *(Path(model).stem for model in options.model)]
+    rows: dict[str, list[Any]] = {
+        name: [] for name in ("clean", *tools, "Tesseract, method 1", "Tesseract, method 2")
+    }
+    strokes: dict[str, list[tuple[int, int, int, int]]] = {name: [] for name in own}
+    for number in _spread(options.pages):
+        page = test_page(number, options.fonts)
+        texts = {"clean": read(page.clean)}
+        few = len(rows["unchanged"]) < options.peers
+        for name, method in tools.items():
+            if name in own or few:
+                result = method(page.noisy)
+                texts[name] = read(result)
+                if name in own:
+                    strokes[name].append(components(result, page.clean))
+        for kind in (1, 2) if few else ():
+            texts[f"Tesseract, method {kind}"] = read(page.noisy, "-c", f"thresholding_method={kind}")
+        for name, text in texts.items():
+            rows[name].append((page.kind, round(character_error(text, page.text), 5)))
+        print(number, page.kind, {name: rows[name][-1][1] for name in texts}, flush=True)
+    figures: dict[str, Any] = {}
+    before = np.array([error for _, error in rows["unchanged"]])
+    for name, values in rows.items():
+        errors = np.array([error for _, error in values])
+        figures[name] = {
+            "pages": len(errors),
+            "mean": round(float(errors.mean()), 4),
+            "median": round(float(np.median(errors)), 4),
+            "relative": round(1 - float(errors.mean() / before[: len(errors)].mean()), 3),
+            "worse": round(float((errors > before[: len(errors)] + 0.01).mean()), 4),
+            "by kind": {
+                kind: round(float(np.mean([error for each, error in values if each == kind])), 4)
+                for kind in dict.fromkeys(each for each, _ in values)
+            },
+        }
+        if name in strokes:
+            counts = np.sum(strokes[name], 0)
+            figures[name] |= {
+                "lost": round(float(counts[0] / counts[1]), 5),
+                "made": round(float(counts[2] / max(1, counts[3])), 5),
+            }
+    return figures
+
+
+def unchanged(desk: Desk, options: Any) -> dict[str, Any]:
+    """Pixels of clean generated pages that change by more than 8 levels, and pages that change at all."""
+    shelf = find_fonts(options.fonts, HELD_FONTS)
+    figures = {}
+    for model in options.model:
+        pixels, pages = 0.0, 0
+        for seed in range(40):
+            page = draw_clean_page(9000 + seed, SIZE, DPI, shelf)[0][..., 0]
+            result = ours(page, model)
+            pixels += float((abs(result.astype(int) - page) > 8).mean()) / 40
+            pages += not np.array_equal(result, page)
+        figures[Path(model).stem] = {"pixels": pixels, "pages changed": pages}
+    return figures
+
+
+def scans(desk: Desk, options: Any) -> dict[str, Any]:
+    """Character errors on real scans whose text is known."""
+    figures: dict[str, Any] = {}
+    for path, truth in _real_scans(desk.folder("pages/ocr")):
+        page = np.asarray(Image.open(path).convert("L"))
+        dpi = round(float(Image.open(path).info.get("dpi", (150, 150))[0])) or 150
+        read = partial(read_text, dpi=dpi, tesseract=options.tesseract, layout="3")
+        figures[path.name] = {"unchanged": round(character_error(read(page), truth), 4)}
+        for model in options.model:
+            result = ours(page, model)
+            figures[path.name][Path(model).stem] = round(character_error(read(result), truth), 4)
+        print(path.name, figures[path.name], flush=True)
+    return figures
+
+
+def seconds(desk: Desk, options: Any) -> dict[str, Any]:
+    """Seconds for an A4 page at 300 dpi, grey, both looks alike; CPU and wall."""
+    page = np.tile(test_page(0, options.fonts).noisy, (8, 4))[: A4[0], : A4[1]]
+    page = np.pad(page, [(0, A4[0] - page.shape[0]), (0, A4[1] - page.shape[1])], mode="wrap")
+    figures = {}
+    for model in options.model:
+        ours(page[:64, :64], model)
+        took = timed(lambda model=model: ours(page, model))  # type: ignore[misc]
+        figures[Path(model).stem] = {"cpu": round(took.cpu, 2), "wall": round(took.wall, 2)}
+    return figures
+
+
+# ---- measures ------------------------------------------------------------------------------------
+
+
+def components(result: Page, clean: Page) -> tuple[int, int, int, int]:
+    """Ink components of the clean page lost, all of them, components made, all in the result.
+
+    Ink is darker than half; a component counts from 3 pixels, and is lost or made where there is no ink of
+    the other page within 2 pixels.
+    """
+    counts = []
+    for one, other in ((clean, result), (result, clean)):
+        labels, number = ndimage.label(one < 128, np.ones((3, 3)))
+        near = ndimage.binary_dilation(other < 128, np.ones((3, 3)), iterations=2)
+        index = np.arange(1, number + 1)
+        large = ndimage.sum_labels(np.ones_like(labels), labels, index) >= 3
+        met = ndimage.maximum(near, labels, index) > 0
+        counts += [int((large & ~met).sum()), int(large.sum())]
+    return counts[0], counts[1], counts[2], counts[3]
+
+
+def _spread(count: int) -> Iterator[int]:
+    """The first pages of each degradation before the next ones."""
+    return iter(range(count))
+
+
+def _real_scans(folder: Path) -> Iterator[tuple[Path, str]]:
+    for path in sorted((folder / "tesseract_test").glob("*.tif")):
+        text = next(
+            each for each in (path.with_suffix(".txt"), path.with_suffix(".gold.txt")) if each.exists()
+        )
+        yield path, text.read_text(errors="replace")
+    for path in sorted((folder / "sroie_receipts").glob("*.jpg")):
+        with path.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
+            yield path, "\n".join(",".join(row[8:]) for row in csv.reader(file) if len(row) > 8)
+
+
+def _tables(figures: dict[str, Any]) -> Iterator[str]:
+    if "dirty" in figures:
+        rows = [[name, *values] for name, values in figures["dirty"].items() if name != "run"]
+        yield "Four pages of NoisyOffice, paper white:\n\n" + table(["", "RMSE", "PSNR, dB", "SSIM"], rows)
+    if "ocr" in figures:
+        header = [
+            "character error, %",
+            "pages",
+            "mean",
+            "median",
+            "reduction, %",
+            "pages worse, %",
+            *DEGRADATIONS,
+        ]
+        rows = [
+            [
+                name,
+                each["pages"],
+                *(f"{100 * each[key]:.1f}" for key in ("mean", "median", "relative", "worse")),
+            ]
+            + [f"{100 * each['by kind'].get(kind, float('nan')):.1f}" for kind in DEGRADATIONS]
+            for name, each in figures["ocr"].items()
+            if name != "run"
+        ]
+        yield "Generated pages, read by Tesseract:\n\n" + table(header, rows)
+        rows = [
+            [name, f"{100 * each['lost']:.2f}", f"{100 * each['made']:.2f}"]
+            for name, each in figures["ocr"].items()
+            if name != "run" and "lost" in each
+        ]
+        yield "Ink components:\n\n" + table(["", "lost, %", "made, %"], rows)
+    if "scans" in figures:
+        names = list(next(each for name, each in figures["scans"].items() if name != "run"))
+        rows = [
+            [name, *(f"{100 * each[key]:.1f}" for key in names)]
+            for name, each in figures["scans"].items()
+            if name != "run"
+        ]
+        yield "Real scans, character error in %:\n\n" + table(["", *names], rows)
+    for part, title in (("clean", "Clean pages"), ("time", "A4 at 300 dpi, seconds")):
+        if part in figures:
+            entries = {name: each for name, each in figures[part].items() if name != "run"}
+            keys = list(next(iter(entries.values())))
+            rows = [[name, *(each[key] for key in keys)] for name, each in entries.items()]
+            yield f"{title}:\n\n" + table(["", *keys], rows)
+
+
+if __name__ == "__main__":
+    main()
