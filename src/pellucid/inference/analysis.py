@@ -11,8 +11,10 @@ value, next to such) do not count. To the others the noise of a sensor is fitted
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.inference import index
 from pellucid.inference.coarse import fine_detail, halve
@@ -79,7 +81,7 @@ class Analysis:
         What the image shows: ``photograph`` (or anything else with shades), ``document`` (dark strokes on
         paper), or ``graphics`` (drawings and screenshots: areas of exactly one colour).
     level : float
-        A typical level: the geometric mean over the measured blocks, and the root mean square of the channels.
+        A typical level: the geometric mean over the measured blocks; of colours, the root mean square.
     levels : tuple of float
         Of each channel.
     gain, offset : tuple of float
@@ -158,11 +160,25 @@ class Analysis:
         if not self.levels or (self.black == 0 and (self.kind != WHITE or not differ(self.levels))):
             return None
         levels = self.levels if self.kind == WHITE else (self.level,) * len(self.levels)
-        least = max(levels) / 16  # a channel without noise
+        least = max(*levels, 1e-6 * self.white) / 16  # a channel may have no noise
         return Anscombe((0.0,) * len(levels), tuple(max(each, least) ** 2 for each in levels))
 
+    def variance(self, pixels: Array) -> NDArray[np.floating[Any]]:
+        """The variance of the noise at clean pixels (..., c), by the same model as the treatment's."""
+        model = self.stabiliser
+        if model is None:
+            return np.full_like(pixels, self.level**2)
+        return np.asarray(model.gain) * pixels + np.asarray(model.offset)
 
-def analyse_tiles(tiles: Array, masks: Mask | None, options: RunOptions, *, is_8bit: bool) -> Analysis:
+
+def analyse_tiles(
+    tiles: Array,
+    masks: Mask | None,
+    options: RunOptions,
+    *,
+    is_8bit: bool,
+    scale: tuple[float, float] | None = None,
+) -> Analysis:
     """Analyse the noise of an image.
 
     Parameters
@@ -173,7 +189,9 @@ def analyse_tiles(tiles: Array, masks: Mask | None, options: RunOptions, *, is_8
         Which of their pixels are image.
     options : RunOptions
     is_8bit : bool
-        Whether the samples have 8 bits; others may have another white than 1.
+        Whether the samples have 8 bits; others may have another black than 0, and another white than 1.
+    scale : (float, float), optional
+        Black, and how far white is from it, where that is known.
 
     Raises
     ------
@@ -182,7 +200,7 @@ def analyse_tiles(tiles: Array, masks: Mask | None, options: RunOptions, *, is_8
     """
     clipped = _clipped(tiles)
     channels = tiles.shape[1]
-    black, white = (0.0, 1.0) if is_8bit else value_range(tiles)
+    black, white = scale or ((0.0, 1.0) if is_8bit else value_range(tiles))
     tiles = (tiles - np.float32(black)) / np.float32(white)
     session = _session(channels, options)
     where = survey(tiles, masks)
@@ -312,8 +330,9 @@ MIN_SMOOTH_SIGMA = 3 / 255
 NO_DETAIL = (1.4, 1.2)
 """An image is halved, and once more, where `fine_detail` is below these."""
 
-TEXTURE = 1.25
-"""Means of pixels have no more noise than the pixels: where the level rises by more, texture seemed noise."""
+PATTERN, TEXTURE = 0.4, 1.25
+"""Means of 2 x 2 pixels have half the level of the pixels where the noise is independent, and never a higher one.
+Where the level falls by more, a pattern seemed noise, and where it rises, texture."""
 
 
 def analyse_coarse(found: Analysis, pixels: Array, options: RunOptions) -> Analysis:
@@ -325,9 +344,11 @@ def analyse_coarse(found: Analysis, pixels: Array, options: RunOptions) -> Analy
         if coarse.log_odds >= 0 or min(pixels.shape[:2]) < 2 * SIDE or fine_detail(pixels) > limit:
             break
         pixels, halvings = halve(pixels), halvings + 1
-        coarse = analyse_tiles(cut_tiles(pixels), None, options, is_8bit=False)
+        scale = found.black, found.white
+        coarse = analyse_tiles(cut_tiles(pixels), None, options, is_8bit=False, scale=scale)
     coarse = advise(coarse, independent=True)
-    if not halvings or coarse.kind == CLEAN or coarse.level > TEXTURE * found.level:
+    share = coarse.level / found.level
+    if not halvings or coarse.kind == CLEAN or not PATTERN < share < TEXTURE:
         return found
     why = f"its noise is correlated, {255 * found.visible:.1f} of 255, and hides no detail finer than itself"
     return replace(found, kind=SMOOTH, why=why, halvings=halvings, coarse=coarse)

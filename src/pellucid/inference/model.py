@@ -141,9 +141,10 @@ class Model(Denoiser):
         found = analyse_tiles(image.tiles, image.masks, self.run_options, is_8bit=image.dtype == np.uint8)
         return Treatment(found.level, found.stabiliser) if found.visible >= MIN_WHITE_SIGMA else None, found
 
-    def try_on(self, image: Overview, treatment: Treatment) -> float:
-        """The level of the noise that this network would remove, tried on a few crops."""
-        return removed_level(image.crops, self._runner(image, treatment, (1.0, 1.0)))
+    def try_on(self, image: Overview, treatment: Treatment, white: float = 1.0) -> float:
+        """The level of the noise that this network would remove, tried on a few crops divided by `white`."""
+        run = self.runner(image, treatment, white=white)
+        return removed_level(image.crops / np.float32(white), run)
 
     def remove(
         self,
@@ -176,7 +177,7 @@ class Model(Denoiser):
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
         measured = bands(image.centre / np.float32(white), halvings)
-        network = self._runner(image, treatment, strengths, white)
+        network = self.runner(image, treatment, strengths, white)
 
         def run(tile: Array) -> Array:
             return denoise_coarse(tile / np.float32(white), measured, network) * np.float32(white)
@@ -185,8 +186,12 @@ class Model(Denoiser):
         work = Work(self._tiles(image, halvings), network if plain else run, strengths)
         return Decision(self.name, treatment.level, why, analysis, work)
 
-    def _runner(
-        self, image: Overview, treatment: Treatment, strengths: tuple[float, float], white: float = 1.0
+    def runner(
+        self,
+        image: Overview,
+        treatment: Treatment,
+        strengths: tuple[float, float] = (1.0, 1.0),
+        white: float = 1.0,
     ) -> Callable[[Array], Array]:
         """The network as a function of pixels (h, w, 1 or 3), divided by `white`, to denoised ones."""
         session = self.session_for(image.channels)
