@@ -39,8 +39,8 @@ from pellucid.options import DenoiseOptions
 BEST_PIXELS = 2**20
 """Up to so many pixels the best networks take about a second on two cores."""
 
-TRIED = 4
-"""On so many crops a trial shows whether it is noise that a network removes."""
+TRIED, DOUBT = 4, 1.5
+"""On so many crops a trial shows whether a network removes noise; texture has lower odds than this."""
 
 NO_NOISE_BUT_TEXTURE = "what a network would remove is texture or a pattern, and no noise"
 
@@ -112,7 +112,8 @@ class Auto(Denoiser):
             for _ in range(found.halvings):
                 crops = halve(crops[0])[None]
         run = self._models["gaussian-fast"].runner(image, treatment_of(found))
-        return removes_noise(crops, run, inner.variance, clip=image.dtype.kind == "u")
+        clip, doubtful = image.dtype.kind == "u", inner.log_odds < DOUBT
+        return removes_noise(crops, run, inner.variance, clip=clip, doubtful=doubtful)
 
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
         """Choose the network that fits the noise that is given or found, or none."""
@@ -133,7 +134,6 @@ class Auto(Denoiser):
             analysis=found,
             why=found.why,
             white=unit_of(found),
-            halvings=found.halvings,
         )
         return replace(decision, sigma=found.level)
 
@@ -141,7 +141,7 @@ class Auto(Denoiser):
 def treatment_of(found: Analysis) -> Treatment:
     """The noise that a network removes."""
     inner = found.coarse or found
-    return Treatment(inner.level, inner.stabiliser)
+    return Treatment(inner.level, inner.stabiliser, found.halvings)
 
 
 def unit_of(found: Analysis) -> float:

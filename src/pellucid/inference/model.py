@@ -17,7 +17,7 @@ from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Rice, Scale, Treatment, rice_sigma, treatment_for
+from pellucid.inference.stabilise import Scale, Treatment, rician_treatment, treatment_for
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
 from pellucid.inference.trial import removed_level
@@ -126,8 +126,7 @@ class Model(Denoiser):
     ) -> tuple[Treatment | None, Analysis | None]:
         """The noise to remove, None where there is none, and the analysis that found it."""
         if options.noise == RICIAN_AUTO:
-            level = rice_sigma(image.centre[..., 0])
-            return Treatment(level, Rice(level)) if level > 0 else None, None
+            return rician_treatment(image.centre[..., 0]), None
         if options.noise is not None:
             return treatment_for(options.noise), None
         if options.sigma is not None:
@@ -155,7 +154,6 @@ class Model(Denoiser):
         analysis: Analysis | None = None,
         why: str = "",
         white: float = 1.0,
-        halvings: int = 0,
     ) -> Decision:
         """Decide to remove noise.
 
@@ -167,15 +165,14 @@ class Model(Denoiser):
         analysis : Analysis, optional
         why : str
         white : float
-            The network sees the image divided by this ...
-        halvings : int
-            ... and halved so often.
+            The network sees the image divided by this.
         """
         strengths = options.strengths
         if image.channels == 1:
             strengths = strengths[:1] * 2  # there is no chroma
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
+        halvings = treatment.halvings
         measured = bands(image.centre / np.float32(white), halvings)
         network = self.runner(image, treatment, strengths, white)
 

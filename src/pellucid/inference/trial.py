@@ -14,10 +14,11 @@ SHARE = 0.08  # of the image's area that a trial sees ...
 GRID = 3  # ... in at most so many crops across and down
 BLOCK = 8  # pixels a side of the blocks that are flat or not
 
-PATTERN = 0.1
-"""Neighbours in what is removed from dithers and weaves are by so much less alike than in removed noise."""
+PATTERN, LIGHT = -0.1, 0.3
+"""The correlation of neighbours in what is removed, above that in removed noise: lower in dithers and weaves,
+higher where light is removed."""
 
-TEXTURE, PART = -0.2, 0.62
+TEXTURE, PART = -0.2, 0.72
 """Neighbours in removed texture are so unlike, and it has less than this part of the level that was found."""
 
 BIAS = 0.3
@@ -73,6 +74,7 @@ def removes_noise(
     variance: Callable[[Crop], NDArray[np.floating[Any]]],
     *,
     clip: bool,
+    doubtful: bool,
 ) -> bool:
     """Whether a network removes noise from an image, and no texture, pattern or light.
 
@@ -87,6 +89,8 @@ def removes_noise(
     variance : function of denoised crops to the variance of the noise there
     clip : bool
         Whether values end at 0 and 1.
+    doubtful : bool
+        Whether all of the noise that was found may be texture.
     """
     if not len(crops):
         return True
@@ -95,12 +99,12 @@ def removes_noise(
     noisy = (clean + level * np.random.default_rng(0).standard_normal(clean.shape)).astype(np.float32)
     noisy = noisy.clip(0, 1) if clip else noisy
     removed, again = crops - clean, noisy - np.stack([denoise(crop) for crop in noisy])
-    alike, expected = neighbours(removed), neighbours(again)
-    typical = float(np.sqrt(np.square(level).mean()))
-    pattern = alike < expected - PATTERN
+    alike, typical = neighbours(removed), float(np.sqrt(np.square(level).mean()))
     texture = alike < TEXTURE and removed.std() < PART * typical
-    light = abs(float(removed.mean() - again.mean())) > BIAS * typical
-    return not (pattern or texture or light)
+    if doubtful and texture:
+        return False
+    moved = abs(float(removed.mean() - again.mean()))
+    return PATTERN < alike - neighbours(again) < LIGHT and moved < BIAS * typical
 
 
 def neighbours(removed: NDArray[np.float32]) -> float:
