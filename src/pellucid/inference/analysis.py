@@ -331,8 +331,8 @@ NO_DETAIL = (1.4, 1.2)
 """An image is halved, and once more, where `fine_detail` is below these."""
 
 PATTERN, TEXTURE = 0.4, 1.25
-"""Where the noise is independent, means of 2 x 2 pixels have half its level, never a higher one. Where the level
-falls by more, a pattern seemed noise, and where it rises, texture."""
+"""Where noise is independent, means of 2 x 2 pixels have half its level, and never a higher one. Where the
+level falls by more, a pattern seemed noise, and where it rises, texture."""
 
 
 def analyse_coarse(found: Analysis, pixels: Array, options: RunOptions) -> Analysis:

@@ -14,12 +14,18 @@ SHARE = 0.08  # of the image's area that a trial sees ...
 GRID = 3  # ... in at most so many crops across and down
 BLOCK = 8  # pixels a side of the blocks that are flat or not
 
-PATTERN, LIGHT = -0.1, 0.3
-"""The correlation of neighbours in what is removed, above that in removed noise: lower in dithers and weaves,
-higher where light is removed."""
+PATTERN = -0.1
+"""The correlation of neighbours in what is removed less that in removed noise: lower in dithers and weaves."""
+
+LIGHT, MOST = 0.3, 2.0
+"""Where light is removed, the correlation of neighbours is higher than this, or the level than so many times
+the one that was found."""
 
 TEXTURE, PART = -0.2, 0.72
-"""Neighbours in removed texture are so unlike, and it has less than this part of the level that was found."""
+"""Neighbours in removed texture are so unlike, and it has less than this part of the level that was found ..."""
+
+LESS = 0.88
+"""... or less than this part of what is removed when that level is noise."""
 
 BIAS = 0.3
 """Denoising moves the mean by less than this part of the noise level."""
@@ -100,11 +106,12 @@ def removes_noise(
     noisy = noisy.clip(0, 1) if clip else noisy
     removed, again = crops - clean, noisy - np.stack([denoise(crop) for crop in noisy])
     alike, typical = neighbours(removed), float(np.sqrt(np.square(level).mean()))
-    texture = alike < TEXTURE and removed.std() < PART * typical
+    texture = (alike < TEXTURE and removed.std() < PART * typical) or removed.std() < LESS * again.std()
     if doubtful and texture:
         return False
     moved = abs(float(removed.mean() - again.mean()))
-    return PATTERN < alike - neighbours(again) < LIGHT and moved < BIAS * typical
+    light = alike > LIGHT or removed.std() > MOST * typical or moved > BIAS * typical
+    return alike - neighbours(again) > PATTERN and not light
 
 
 def neighbours(removed: NDArray[np.float32]) -> float:
