@@ -1,7 +1,7 @@
 """What denoising costs: time, memory, start-up, size on disk.
 
     python -m benchmarks.speed                 # all of it; some minutes, on a quiet machine
-    python -m benchmarks.speed --only methods  # or: path, command, start, size
+    python -m benchmarks.speed --only methods  # or: path, command, breakdown, start, size
 
 Times are the best of several runs, in turns, so that a busy machine hurts all alike; ratios come from one
 run. Hardly any of these figures depends on what an image shows, so the images are synthetic.
@@ -23,10 +23,13 @@ import numpy as np
 
 from benchmarks.common import HERE, Desk, add_noise, arguments, best_times, facts, run_command, table
 from benchmarks.peers import methods, told, use_one_thread
-from pellucid import load_model, write_image
+from pellucid import DenoiseOptions, denoise_file, load_model, parse_noise, read_image, write_image
 from pellucid.inference import index
+from pellucid.inference.overview import look_over
 from pellucid.inference.session import Session
-from pellucid.io.image import Encoding, Image
+from pellucid.io.files import image_source
+from pellucid.io.image import Encoding, Image, from_float, to_float
+from pellucid.noise.base import NumpyRandom
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -40,10 +43,14 @@ PROGRAM = str(Path(sys.executable).with_name("pellucid"))
 
 def scene(height: int, width: int, channels: int) -> Any:
     """Smooth hills with edges and noise, uint8: what a JPEG encoder meets in a photograph."""
+    return np.rint(add_noise(hills(height, width, channels), SIGMA, clipped=True) * 255).astype(np.uint8)
+
+
+def hills(height: int, width: int, channels: int) -> Any:
+    """Smooth hills with edges, float32."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32) / 97
-    hills = 0.5 + 0.2 * np.sin(rows) * np.cos(columns * 0.7) + 0.1 * ((rows + columns) % 3 < 1)
-    clean = np.repeat(hills[..., None], channels, axis=2) * np.linspace(1, 0.8, channels, dtype=np.float32)
-    return np.rint(add_noise(clean, SIGMA, clipped=True) * 255).astype(np.uint8)
+    shape = 0.5 + 0.2 * np.sin(rows) * np.cos(columns * 0.7) + 0.1 * ((rows + columns) % 3 < 1)
+    return np.repeat(shape[..., None], channels, axis=2) * np.linspace(1, 0.8, channels, dtype=np.float32)
 
 
 def network(channels: list[int]) -> Callable[[Any], Any]:
@@ -157,6 +164,37 @@ def measure_command(desk: Desk) -> Figures:
     return figures
 
 
+def measure_breakdown(desk: Desk) -> Figures:
+    """Seconds of a colour JPEG with a camera's noise through the default, and of its parts, all cores."""
+    side, count = (256, (1, 2)) if desk.tiny else (1000, (3, 4))
+    noisy = np.asarray(parse_noise("camera:iso=6400").apply(hills(side, side, 3), NumpyRandom(0)))
+    samples = np.tile(from_float(noisy, np.uint8), (*count, 1))
+    source, target = desk.scratch / "shot.jpg", desk.scratch / "clean.jpg"
+    write_image(source, Image(samples=samples, encoding=Encoding(format="jpeg")))
+    auto, image = load_model("auto"), read_image(source)
+    chosen = denoise_file(source, target, model=auto).model
+    session = Session(next(each.path for each in index.entries(chosen) if each.channels == 3))
+    tile = to_float(image.samples[:TILE, :TILE])
+    given = 0.1 if session.card.sigma else (1.0, 1.0)
+
+    def choose() -> None:
+        auto.decide(look_over(image_source(image)), DenoiseOptions())
+
+    calls: dict[str, Callable[[], Any]] = {
+        "whole path": partial(denoise_file, source, target, model=auto, overwrite=True),
+        "network alone": partial(session.run, tile, given),
+        "decode, once of twice": partial(read_image, source),
+        "analyse and choose": choose,
+        "encode": partial(write_image, target, image, overwrite=True),
+    }
+    best = best_times(calls, rounds=1 if desk.tiny else 5, patience=100)
+    scale = {"network alone": samples[..., 0].size / tile[..., 0].size}
+    figures: Figures = {name: [round(each * scale.get(name, 1), 3) for each in best[name]] for name in calls}
+    ratios = zip(figures["whole path"], figures["network alone"], strict=True)
+    figures["whole path over the network alone"] = [round(whole / alone, 3) for whole, alone in ratios]
+    return {"network": chosen, **figures}
+
+
 def measure_start(desk: Desk) -> Figures:
     """Wall seconds of the shortest things that one can do."""
     commands = {
@@ -208,6 +246,7 @@ PARTS = {
     "methods": measure_methods,
     "path": measure_path,
     "command": measure_command,
+    "breakdown": measure_breakdown,
     "start": measure_start,
     "size": measure_size,
 }
@@ -231,7 +270,12 @@ def tables(figures: Figures) -> str:
     parts = {
         name: {key: value for key, value in part.items() if key != "facts"} for name, part in figures.items()
     }
-    writers = {"methods": methods_tables, "path": path_table, "command": command_table}
+    writers = {
+        "methods": methods_tables,
+        "path": path_table,
+        "command": command_table,
+        "breakdown": breakdown_table,
+    }
     text = "".join(write(parts[name]) for name, write in writers.items() if name in parts)
     return text + small_tables(parts)
 
@@ -259,6 +303,14 @@ def command_table(part: Figures) -> str:
     rows = [[name, each["wall"], each["cpu"], each["megabytes"]] for name, each in part.items()]
     head = "`pellucid denoise` on a colour JPEG, with nothing told, all cores:\n\n"
     return head + table(("Network, image", "wall seconds", "CPU seconds", "peak megabytes"), rows) + "\n"
+
+
+def breakdown_table(part: Figures) -> str:
+    rows = [[name, *each] for name, each in part.items() if name != "network"]
+    head = (
+        f"A 12-megapixel JPEG of a camera's noise through the default, which chooses {part['network']}:\n\n"
+    )
+    return head + table(("Part", "CPU seconds", "wall seconds"), rows) + "\n"
 
 
 def small_tables(parts: Figures) -> str:

@@ -24,7 +24,6 @@ from pellucid.inference.pixels import one_source
 from pellucid.inference.registry import denoiser_for, load_model
 from pellucid.inference.stream import Progress
 from pellucid.io.files import (
-    check_name,
     check_target,
     copy_file,
     create_file,
@@ -315,19 +314,17 @@ def denoise_file(
     """
     choice = DenoiseOptions.of(**options)
     file = Path(path)
-    find_format(file)  # a wrong input is reported first
     target = default_output(file) if output is None else Path(output)
-    found = check_name(target, overwrite=overwrite)
     denoiser = denoiser_for(model, choice)
     with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
-        check_target(target, source, overwrite=overwrite)
+        found = check_target(target, source, overwrite=overwrite)
         same_format = found.name == source.encoding.format
         if not same_format and target.exists() and target.samefile(file):
             raise UsageError(
                 f"{file} is no {found.label}, as its name says, and would become one",
                 "Rename it, or write the result to another file",
             )
-        with about(file):
+        with about(file, target):
             denoiser.check(choice)
             planned = _Planned(source, denoiser, choice)
             if planned.changed or not (same_format or file.suffix.lower() == target.suffix.lower()):
@@ -394,12 +391,14 @@ def _default() -> Auto:
 
 
 @contextmanager
-def about(file: Path) -> Iterator[None]:
-    """Let warnings and errors about pixels name the file that they are from."""
+def about(file: Path, output: Path | None = None) -> Iterator[None]:
+    """Let warnings and errors about pixels name the file that they are from, unless they name a file."""
     thread = threading.get_ident()
 
+    names = tuple(str(each) for each in (file, output) if each is not None)
+
     def name(record: logging.LogRecord) -> bool:
-        if record.thread == thread and not record.getMessage().startswith(str(file)):
+        if record.thread == thread and not record.getMessage().startswith(names):
             record.msg, record.args = f"{file}: {record.getMessage()}", ()
         return True
 
@@ -407,7 +406,7 @@ def about(file: Path) -> Iterator[None]:
     try:
         yield
     except (InputError, LimitError, UsageError) as exc:
-        if str(file) in exc.problem:
+        if any(each in exc.problem for each in names):
             raise
         raise type(exc)(f"{file}: {exc.problem}", exc.remedy) from exc
     finally:
