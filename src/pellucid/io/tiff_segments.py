@@ -23,7 +23,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _DECODING = {258, 259, 262, 266, 277, 284, 292, 293, 317, 320, 338, 339, 347, 34675}
 _DECODING |= {*range(512, 515), *range(519, 522), *range(529, 533)}  # of JPEG and YCbCr
 _LARGEST_TILE = 1 << 28  # pixels
-_CACHED = 1 << 28  # bytes of decoded tiles that are kept, besides those of one row
+_CACHED = 1 << 25  # bytes of decoded tiles that are kept, besides those of one row
 
 
 @dataclass(frozen=True)
