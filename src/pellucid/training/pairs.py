@@ -64,7 +64,7 @@ class Pairs:
         return int(torch.randint(high, (1,), generator=random.generator, device=self.train[0].device))
 
     @torch.no_grad()
-    def judge(self, network: Any) -> dict[str, float]:
+    def validate(self, network: Any) -> dict[str, float]:
         """RMSE in [0, 1] over all pixels of the pairs that validate, and that of the noisy images."""
         errors = []
         stride = self.recipe.network.stride
