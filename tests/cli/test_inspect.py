@@ -60,6 +60,14 @@ def test_numbers_that_are_unknown_are_null(pellucid: Run, tmp_path: Path) -> Non
     assert "(clean)" in pellucid("inspect", "even.png").out
 
 
+def test_the_numbers_of_smooth_noise_are_valid_json(pellucid: Run, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(128, 20, (128, 128)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(noise).resize((256, 256), Image.Resampling.BICUBIC).save(tmp_path / "enlarged.png")
+    found = json.loads(pellucid("inspect", "enlarged.png", "--json").out, parse_constant=pytest.fail)
+    assert found["kind"] == "smooth"
+    assert found["coarse"]["channel_correlation"] is None
+
+
 @pytest.mark.parametrize(("suffix", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG")])
 def test_noise_against_brightness_is_drawn(
     suffix: str, magic: bytes, pellucid: Run, shot: NDArray[np.uint8], tmp_path: Path
@@ -76,6 +84,15 @@ def test_a_chart_that_exists_stays_unless_overwriting_is_allowed(
     assert (tmp_path / "noise.svg").read_text() == "precious"
     pellucid("inspect", "shot.png", "--plot", "noise.svg", "--overwrite")
     assert (tmp_path / "noise.svg").read_text() != "precious"
+
+
+def test_a_chart_never_replaces_its_image(pellucid: Run, shot: NDArray[np.uint8], tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to("shot.png")
+    before = (tmp_path / "shot.png").read_bytes()
+    for name in ("shot.png", "./shot.png", "link.png"):
+        done = pellucid("inspect", "shot.png", "--plot", name, "--overwrite", code=2)
+        assert "the image itself" in done.err
+    assert (tmp_path / "shot.png").read_bytes() == before
 
 
 @pytest.mark.parametrize(("name", "content"), [("gone.png", None), ("text.png", b"words")])

@@ -9,7 +9,7 @@ from torch import Tensor
 from pellucid.networks.network import Network
 from pellucid.networks.summary import example_inputs
 from pellucid.training import estimating
-from pellucid.training.checkpoint import image_size, make_network
+from pellucid.training.checkpoint import make_network
 from pellucid.training.export import cost
 from pellucid.training.losses import LOSSES
 from pellucid.training.optimizer import make_optimizers
@@ -126,7 +126,9 @@ def test_each_of_its_weights_is_moved_by_one_optimizer(name: str) -> None:
 def test_its_loss_can_be_computed(name: str) -> None:
     recipe = RECIPES[name]
     network, loss = network_of(recipe), LOSSES[recipe.loss]
-    inputs = example_inputs(network, recipe.family, recipe.data.channels, image_size(recipe))
+    inputs = example_inputs(
+        network, recipe.family, recipe.data.channels, recipe.data.image_size(recipe.network.stride)
+    )
     with torch.no_grad():
         result: Tensor | tuple[Tensor, ...] = network(*inputs)
     first = result[0] if isinstance(result, tuple) else result

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 from skimage import data
 
 import pellucid
@@ -39,6 +40,13 @@ def test_an_enlarged_image_loses_the_noise_that_was_enlarged_with_it() -> None:
     assert rms(denoised - clean) < 0.6 * rms(noisy - clean)
     as_bytes = np.rint(noisy.clip(0, 1) * 255).astype(np.uint8)
     assert rms(pellucid.denoise(as_bytes) / 255 - clean) < 0.7 * rms(noisy - clean)
+
+
+@pytest.mark.parametrize(("name", "side"), [("gravel", 512), ("grass", 256), ("gravel", 200), ("grass", 512)])
+def test_even_texture_is_no_smooth_noise(name: str, side: int) -> None:
+    texture = np.asarray(Image.fromarray(getattr(data, name)()).resize((side, side), Image.Resampling.LANCZOS))
+    assert pellucid.analyse(texture).kind != "smooth"
+    assert rms((pellucid.denoise(texture).astype(float) - texture) / 255) < 0.01
 
 
 def test_detail_as_fine_as_a_pixel_is_seen() -> None:

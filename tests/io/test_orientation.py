@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from PIL import ExifTags
 from PIL import Image as PILImage
 
+from pellucid.errors import InputError
 from pellucid.io.exif import upright
 from pellucid.io.files import read_image, write_image
 from pellucid.io.orientation import upright_pixels, upright_point
 from pellucid.io.photoshop import PhotoshopResources
 from pellucid.io.xmp import upright_xmp
+from tests.images import Make
 
 WIDTH, HEIGHT = 48, 32  # of the stored image
 LEFT, TOP, WIDE, HIGH = 6, 4, 12, 8  # of the white block in it
@@ -451,6 +453,15 @@ def test_no_thumbnail_shows_what_the_image_was(tmp_path: Path, orientation: int)
         assert pil_image.getexif().get_ifd(ExifTags.IFD.IFD1) == {}
         assert pil_image.size == expected(orientation)[1]
     assert out.read_bytes().count(b"\xff\xd8\xff") == 1
+
+
+def test_a_map_that_would_be_turned_is_refused(tiff_file: Make) -> None:
+    """Readers of maps ignore the orientation of a TIFF: its georeference is that of the stored image."""
+    scale = (33550, 12, 3, (10.0, 10.0, 0.0), True)
+    assert read_image(tiff_file(stored(), extratags=[scale])).samples.shape == (HEIGHT, WIDTH, 1)
+    turned = tiff_file(stored(), "turned.tif", extratags=[scale, (274, 3, 1, 6, True)])
+    with pytest.raises(InputError, match="georeference"):
+        read_image(turned)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)

@@ -185,7 +185,7 @@ def test_planes_behind_one_directory_are_refused(description: str, tmp_path: Pat
     path = tmp_path / "in.tif"
     tifffile.imwrite(path, stack[0], description=description, metadata=None)
     with tifffile.TiffFile(path) as tiff:
-        start = tiff.pages[0].dataoffsets[0]  # type: ignore[union-attr]
+        start = tiff.pages[0].dataoffsets[0]
     with path.open("r+b") as file:
         file.seek(start)
         file.write(stack.tobytes())

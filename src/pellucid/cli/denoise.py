@@ -108,6 +108,7 @@ def denoise(
     from pellucid.batch.run import Outcome, failure, run
     from pellucid.inference.denoise import denoise_file
     from pellucid.options import DenoiseKeywords, DenoiseOptions
+    from pellucid.pdf import denoise_pdf, is_pdf
 
     check_threads(threads)
     level, limit = parse_sigma(sigma), parse_memory(memory)
@@ -129,7 +130,8 @@ def denoise(
         network.check(DenoiseOptions.of(**chosen))
 
         def work(job: "Job", progress: "Progress") -> "FileResult":
-            return denoise_file(
+            denoise_one = denoise_pdf if is_pdf(job.source) else denoise_file
+            return denoise_one(
                 job.source,
                 job.output,
                 model=network,

@@ -40,8 +40,11 @@ def inspect(
     from pellucid.inference.denoise import about, analyse
     from pellucid.io.files import read_image
 
-    if plot is not None and plot.exists() and not overwrite:
-        raise UsageError(f"{plot} exists", "Give another name, or --overwrite")
+    if plot is not None and plot.exists():
+        if source.exists() and plot.samefile(source):
+            raise UsageError(f"{plot} is the image itself", "Give the chart another name")
+        if not overwrite:
+            raise UsageError(f"{plot} exists", "Give another name, or --overwrite")
     image = read_image(source, max_pixels=max_pixels)
     with about(source):
         found = analyse(image)
@@ -103,11 +106,13 @@ def document(source: Path, image: "Image", found: "Analysis") -> dict[str, Any]:
     from dataclasses import asdict
 
     height, width, channels = image.samples.shape
-    values = {
-        name: None if value != value else value
-        for name, value in asdict(found).items()  # NaN
-    }
+    values = asdict(found, dict_factory=_known)
     return {"input": str(source), "width": width, "height": height, "channels": channels} | values
+
+
+def _known(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of an analysis, with None in place of NaN."""
+    return {name: None if value != value else value for name, value in fields}
 
 
 def _kind(found: "Analysis") -> str:

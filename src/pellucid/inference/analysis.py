@@ -9,9 +9,12 @@ value, next to such) do not count. To the others the noise of a sensor is fitted
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid.inference import index
 from pellucid.inference.coarse import fine_detail, halve
@@ -23,6 +26,7 @@ from pellucid.inference.survey import (
     FEWEST_BLOCKS,
     SIDE,
     Array,
+    Blocks,
     Mask,
     Survey,
     content_of,
@@ -48,6 +52,12 @@ STEEP, STRONG = 1.2, 0.1
 """Noise is signal-dependent where its level changes by this factor over the brightness of the image, and by
 more above a level of 0.1, where clipping at black and white flattens the noise."""
 
+NARROW = 0.1
+"""Integers of 16 bits, or floats, in a narrower range than this and far from 0 are no usual image."""
+
+UNEQUAL, FEW_TILES = 1.3, 8
+"""Channels whose levels differ by this factor, in at most so many tiles, are stabilised one by one."""
+
 NO_NOISE = "there is no noise to remove"
 CLEAN, WHITE, SIGNAL_DEPENDENT = "clean", "white", "signal-dependent"
 SMOOTH, CAMERA = "smooth", "camera"
@@ -71,12 +81,16 @@ class Analysis:
         What the image shows: ``photograph`` (or anything else with shades), ``document`` (dark strokes on
         paper), or ``graphics`` (drawings and screenshots: areas of exactly one colour).
     level : float
-        Root mean square over the measured blocks.
+        A typical level: the geometric mean over the measured blocks; of colours, the root mean square.
+    levels : tuple of float
+        Of each channel.
     gain, offset : tuple of float
         For each channel, variance = gain * brightness + offset.
     white : float
-        What counts as white: 1, but the brightest values of an image of more than 8 bits that is much darker
-        or brighter.
+        The range of brightness: 1, but that of the image itself where its samples have more than 8 bits and
+        are much darker or brighter, or far from 0.
+    black : float
+        Where this range begins: 0, but the lowest values of an image that is far from 0.
     log_odds : float
         That neighbouring pixels have independent noise; beyond 3 and -3 it is as good as certain.
     correlation : float
@@ -105,7 +119,9 @@ class Analysis:
     level: float
     gain: tuple[float, ...]
     offset: tuple[float, ...]
+    levels: tuple[float, ...] = ()
     white: float = 1.0
+    black: float = 0.0
     log_odds: float = 0.0
     correlation: float = float("nan")
     channel_correlation: float = float("nan")
@@ -120,7 +136,7 @@ class Analysis:
 
     @property
     def visible(self) -> float:
-        """The level as a share of the image's white."""
+        """The level as a share of the range of brightness."""
         return self.level / self.white
 
     @property
@@ -138,11 +154,31 @@ class Analysis:
 
     @property
     def stabiliser(self) -> Anscombe | None:
-        """The transform that makes the noise white; None where it is white, or not independent."""
-        return Anscombe(self.gain, self.offset) if self.kind == SIGNAL_DEPENDENT else None
+        """The transform that makes the noise white, of one level, in an image near 0; None where it is so."""
+        if self.kind == SIGNAL_DEPENDENT:
+            return Anscombe(self.gain, self.offset, (self.black,))
+        if not self.levels or (self.black == 0 and (self.kind != WHITE or not differ(self.levels))):
+            return None
+        levels = self.levels if self.kind == WHITE else (self.level,) * len(self.levels)
+        least = max(*levels, 1e-6 * self.white) / 16  # a channel may have no noise
+        return Anscombe((0.0,) * len(levels), tuple(max(each, least) ** 2 for each in levels))
+
+    def variance(self, pixels: Array) -> NDArray[np.floating[Any]]:
+        """The variance of the noise at clean pixels (..., c), by the same model as the treatment's."""
+        model = self.stabiliser
+        if model is None:
+            return np.full_like(pixels, self.level**2)
+        return np.asarray(model.gain) * pixels + np.asarray(model.offset)
 
 
-def analyse_tiles(tiles: Array, masks: Mask | None, options: RunOptions, *, is_8bit: bool) -> Analysis:
+def analyse_tiles(
+    tiles: Array,
+    masks: Mask | None,
+    options: RunOptions,
+    *,
+    is_8bit: bool,
+    scale: tuple[float, float] | None = None,
+) -> Analysis:
     """Analyse the noise of an image.
 
     Parameters
@@ -153,7 +189,9 @@ def analyse_tiles(tiles: Array, masks: Mask | None, options: RunOptions, *, is_8
         Which of their pixels are image.
     options : RunOptions
     is_8bit : bool
-        Whether the samples have 8 bits; others may have another white than 1.
+        Whether the samples have 8 bits; others may have another black than 0, and another white than 1.
+    scale : (float, float), optional
+        Black, and how far white is from it, where that is known.
 
     Raises
     ------
@@ -162,8 +200,8 @@ def analyse_tiles(tiles: Array, masks: Mask | None, options: RunOptions, *, is_8
     """
     clipped = _clipped(tiles)
     channels = tiles.shape[1]
-    white = 1.0 if is_8bit else _white(tiles)
-    tiles = tiles / np.float32(white)
+    black, white = scale or ((0.0, 1.0) if is_8bit else value_range(tiles))
+    tiles = (tiles - np.float32(black)) / np.float32(white)
     session = _session(channels, options)
     where = survey(tiles, masks)
     blocks, weight = measure(tiles, where, session)
@@ -172,6 +210,9 @@ def analyse_tiles(tiles: Array, masks: Mask | None, options: RunOptions, *, is_8
         none = (0.0,) * channels
         why = "there is nothing to measure noise on"
         return Analysis(CLEAN, why, content_of(tiles), 0.0, none, none, clipped=clipped)
+    log_odds = float((blocks.log_odds * blocks.weight).sum() / blocks.weight.sum())
+    if channels == 3 and log_odds > -SURE:
+        blocks = with_channel_levels(blocks, tiles, where, _session(1, options))
     levels = [mean_level(each, blocks.weight**2) for each in blocks.levels]
     lines = fit_channels(blocks.brightness, blocks.levels, blocks.weight**2)
     bright = np.mean(blocks.brightness, axis=0)
@@ -183,7 +224,8 @@ def analyse_tiles(tiles: Array, masks: Mask | None, options: RunOptions, *, is_8
         level=float(np.sqrt(np.mean(np.square(levels)))),
         gain=tuple(gain for gain, _ in lines),
         offset=tuple(offset for _, offset in lines),
-        log_odds=float((blocks.log_odds * blocks.weight).sum() / blocks.weight.sum()),
+        levels=tuple(levels),
+        log_odds=log_odds,
         correlation=correlation,
         channel_correlation=between,
         luma=luma,
@@ -196,12 +238,12 @@ def analyse_tiles(tiles: Array, masks: Mask | None, options: RunOptions, *, is_8
     if has_flat_shades(tiles, where.flat, found.gain, found.offset, MIN_WHITE_SIGMA):
         found = replace(found, log_odds=min(found.log_odds, -SURE))
         if found.content == "graphics":
-            return scaled(replace(found, kind=CLEAN, why=NO_NOISE), white)
+            return scaled(replace(found, kind=CLEAN, why=NO_NOISE), black, white)
     worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
     if worth and found.is_steep:
         found = stabilised_twice(found, tiles, where, session)
     found = advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
-    return scaled(found, white)
+    return scaled(found, black, white)
 
 
 def _clipped(tiles: Array) -> tuple[float, float]:
@@ -211,27 +253,62 @@ def _clipped(tiles: Array) -> tuple[float, float]:
     return float((tiles <= 0).mean()), float((tiles >= 1).mean())
 
 
-def _white(tiles: Array) -> float:
-    """What counts as white: 1, unless an image of more than 8 bits is much darker, or brighter.
+def value_range(tiles: Array) -> tuple[float, float]:
+    """Black, and how far white is from it: 0 and 1, unless samples of more than 8 bits are otherwise.
 
-    So 12 bits in 16, or floats in the units of a detector, are analysed like the same image stretched.
+    So 12 bits in 16, or floats in the units of a detector, are analysed like the same image stretched, and
+    heights below the sea, temperatures in kelvin or decibels like the same image moved to 0.
     """
-    bright = float(np.quantile(tiles, 0.999))
-    return 1.0 if 0.5 < bright <= 1 or bright <= 0 else bright
+    low, high = (float(each) for each in np.quantile(tiles, [0.001, 0.999]))
+    extent = high - low
+    negative = low < -0.4 * extent  # white noise around a black of 0 goes down to a third
+    if extent > 0 and (negative or (low > high / 4 and (high > 1 or extent < NARROW))):
+        return low, extent
+    return 0.0, 1.0 if 0.5 < high <= 1 or high <= 0 else high
 
 
-def scaled(found: Analysis, white: float) -> Analysis:
-    """The analysis of an image that is `white` times as bright."""
+def with_channel_levels(blocks: Blocks, tiles: Array, where: Survey, session: Session) -> Blocks:
+    """The blocks, with levels from the network for grey images where those of the channels differ.
+
+    The network for colour images was trained on one level for all channels.
+    """
+    some = slice(None, None, -(-len(tiles) // FEW_TILES))
+    keep = where.keep[some]
+    if not keep.any():
+        return blocks
+
+    def levels(part: slice) -> Array:
+        planes = tiles[part].reshape(-1, 1, *tiles.shape[2:])  # (n * c, 1, h, w)
+        found = session.call_all(noisy=planes)[0].reshape(-1, tiles.shape[1], *keep.shape[1:])
+        return np.asarray(found.transpose(1, 0, 2, 3)[:, where.keep[part]])
+
+    if not differ([mean_level(each, np.ones_like(each)) for each in levels(some)]):
+        return blocks
+    return blocks._replace(levels=levels(slice(None)))
+
+
+def differ(levels: Sequence[float]) -> bool:
+    """Whether channels have levels so different that one for all of them loses much."""
+    return max(levels) > UNEQUAL * min(levels)
+
+
+def scaled(found: Analysis, black: float, white: float) -> Analysis:
+    """The analysis of an image that is `white` times as bright, and then brighter by `black`."""
     return replace(
         found,
+        black=black,
         white=white,
         level=found.level * white,
+        levels=tuple(white * level for level in found.levels),
         gain=tuple(white * gain for gain in found.gain),
-        offset=tuple(white**2 * offset for offset in found.offset),
+        offset=tuple(
+            white**2 * offset - white * gain * black
+            for gain, offset in zip(found.gain, found.offset, strict=True)
+        ),
         luma=found.luma * white,
         chroma=found.chroma * white,
-        brightness=(found.brightness[0] * white, found.brightness[1] * white),
-        curve=tuple((white * bright, white * level) for bright, level in found.curve),
+        brightness=(black + found.brightness[0] * white, black + found.brightness[1] * white),
+        curve=tuple((black + white * bright, white * level) for bright, level in found.curve),
     )
 
 
@@ -253,6 +330,10 @@ MIN_SMOOTH_SIGMA = 3 / 255
 NO_DETAIL = (1.4, 1.2)
 """An image is halved, and once more, where `fine_detail` is below these."""
 
+PATTERN, TEXTURE = 0.4, 1.25
+"""Where noise is independent, means of 2 x 2 pixels have half its level, and never a higher one. Where the
+level falls by more, a pattern seemed noise, and where it rises, texture."""
+
 
 def analyse_coarse(found: Analysis, pixels: Array, options: RunOptions) -> Analysis:
     """Halve a grey image (h, w, 1) until its noise is independent, as long as no detail is lost."""
@@ -263,9 +344,11 @@ def analyse_coarse(found: Analysis, pixels: Array, options: RunOptions) -> Analy
         if coarse.log_odds >= 0 or min(pixels.shape[:2]) < 2 * SIDE or fine_detail(pixels) > limit:
             break
         pixels, halvings = halve(pixels), halvings + 1
-        coarse = analyse_tiles(cut_tiles(pixels), None, options, is_8bit=False)
+        scale = found.black, found.white
+        coarse = analyse_tiles(cut_tiles(pixels), None, options, is_8bit=False, scale=scale)
     coarse = advise(coarse, independent=True)
-    if not halvings or coarse.kind == CLEAN:
+    share = coarse.level / found.level
+    if not halvings or coarse.kind == CLEAN or not PATTERN < share < TEXTURE:
         return found
     why = f"its noise is correlated, {255 * found.visible:.1f} of 255, and hides no detail finer than itself"
     return replace(found, kind=SMOOTH, why=why, halvings=halvings, coarse=coarse)

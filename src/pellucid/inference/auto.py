@@ -18,22 +18,31 @@ from pellucid.inference.analysis import (
     CAMERA,
     CLEAN,
     NO_NOISE,
+    SIGNAL_DEPENDENT,
     SMOOTH,
     SURE,
+    WHITE,
     Analysis,
     advise,
     analyse_coarse,
     analyse_tiles,
 )
 from pellucid.inference.card import Card
+from pellucid.inference.coarse import halve
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
 from pellucid.inference.overview import Overview
 from pellucid.inference.stabilise import Treatment
+from pellucid.inference.trial import CROP, removes_noise
 from pellucid.options import DenoiseOptions
 
 BEST_PIXELS = 2**20
 """Up to so many pixels the best networks take about a second on two cores."""
+
+TRIED, DOUBT = 4, 1.5
+"""On so many crops a trial shows whether a network removes noise; texture has lower odds than this."""
+
+NO_NOISE_BUT_TEXTURE = "what a network would remove is texture or a pattern, and no noise"
 
 FAINT = 8 / 255
 """Below this level of correlated noise, texture may be all that there is: a trial decides."""
@@ -66,26 +75,45 @@ class Auto(Denoiser):
         self._models["gaussian-fast"].check(options)
 
     def analyse(self, image: Overview) -> Analysis:
-        """Analyse the noise of an image, with a trial where the analysis alone cannot tell."""
+        """Analyse the noise of an image, with trials on a few crops."""
         options = self._models["photo-fast"].run_options
-        found = analyse_tiles(image.tiles, image.masks, options, is_8bit=image.dtype == np.uint8)
-        found = analyse_coarse(found, image.centre, options)
+        plain = analyse_tiles(image.tiles, image.masks, options, is_8bit=image.dtype == np.uint8)
+        found = analyse_coarse(plain, image.centre, options)
         if found.kind == SMOOTH:
-            return found
+            if self._removes_noise(image, found):
+                return found
+            found = plain
+        independent = found.kind in (WHITE, SIGNAL_DEPENDENT)
         unsure = -SURE < found.log_odds < 0 and found.visible >= FAINT
-        if not unsure and not (found.kind == CAMERA and found.visible < FAINT):
-            return found
-        # A network for the wrong kind of noise leaves most of it.
-        camera = self._models["photo-fast"].try_on(image, Treatment(found.level))
-        if unsure:
-            white = advise(found, independent=True)
-            treatment = Treatment(white.level, white.stabiliser)
-            if self._models["gaussian-fast"].try_on(image, treatment) > camera:
-                return replace(white, why=f"{white.why}, as a trial on a few crops shows")
-            found = advise(found, independent=False)
-        if camera < MIN_CAMERA_SIGMA[image.channels]:
-            return replace(found, kind=CLEAN, why=NO_NOISE)
+        if unsure or (found.kind == CAMERA and found.visible < FAINT):
+            camera = self._removed("photo-fast", image, advise(found, independent=False))
+            if unsure:  # a network for the wrong kind of noise leaves most of it
+                white = advise(found, independent=True)
+                independent = self._removed("gaussian-fast", image, white) > camera
+                trial = f"{white.why}, as a trial on a few crops shows"
+                found = replace(white, why=trial) if independent else advise(found, independent=False)
+            if not independent and camera < MIN_CAMERA_SIGMA[image.channels]:
+                return replace(found, kind=CLEAN, why=NO_NOISE)
+        if independent and not self._removes_noise(image, found):
+            return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
         return found
+
+    def _removed(self, name: str, image: Overview, found: Analysis) -> float:
+        """The level that a network removes from a few crops, as a share of the range of brightness."""
+        unit = unit_of(found)
+        return self._models[name].try_on(image, treatment_of(found), unit) * unit / found.white
+
+    def _removes_noise(self, image: Overview, found: Analysis) -> bool:
+        """Whether a network for white noise removes noise from a few crops, and no texture or pattern."""
+        inner = found.coarse or found
+        crops = image.crops[:TRIED]
+        if found.halvings:
+            crops = image.centre[None, : TRIED * CROP, : TRIED * CROP]
+            for _ in range(found.halvings):
+                crops = halve(crops[0])[None]
+        run = self._models["gaussian-fast"].runner(image, treatment_of(found))
+        clip, doubtful = image.dtype.kind == "u", inner.log_odds < DOUBT
+        return removes_noise(crops, run, inner.variance, clip=clip, doubtful=doubtful)
 
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
         """Choose the network that fits the noise that is given or found, or none."""
@@ -99,14 +127,23 @@ class Auto(Denoiser):
         if found.kind == CLEAN:
             return Decision("none", found.level, found.why, found)
         family = "photo" if found.kind == CAMERA else "gaussian"
-        inner = found.coarse or found
         decision = self._models[f"{family}-{speed}"].remove(
             image,
-            Treatment(inner.level, inner.stabiliser),
+            treatment_of(found),
             options,
             analysis=found,
             why=found.why,
-            white=found.white if found.kind == CAMERA else 1.0,  # the others work at any scale
-            halvings=found.halvings,
+            white=unit_of(found),
         )
         return replace(decision, sigma=found.level)
+
+
+def treatment_of(found: Analysis) -> Treatment:
+    """The noise that a network removes."""
+    inner = found.coarse or found
+    return Treatment(inner.level, inner.stabiliser, found.halvings)
+
+
+def unit_of(found: Analysis) -> float:
+    """The divisor of the image: networks for photographs expect a white of 1, others work at any scale."""
+    return found.white if found.kind == CAMERA and found.stabiliser is None else 1.0

@@ -324,7 +324,7 @@ def denoise_file(
                 f"{file} is no {found.label}, as its name says, and would become one",
                 "Rename it, or write the result to another file",
             )
-        with about(file):
+        with about(file, target):
             denoiser.check(choice)
             planned = _Planned(source, denoiser, choice)
             if planned.changed or not (same_format or file.suffix.lower() == target.suffix.lower()):
@@ -391,12 +391,14 @@ def _default() -> Auto:
 
 
 @contextmanager
-def about(file: Path) -> Iterator[None]:
-    """Let warnings and errors about pixels name the file that they are from."""
+def about(file: Path, output: Path | None = None) -> Iterator[None]:
+    """Let warnings and errors about pixels name the file that they are from, unless they name a file."""
     thread = threading.get_ident()
 
+    names = tuple(str(each) for each in (file, output) if each is not None)
+
     def name(record: logging.LogRecord) -> bool:
-        if record.thread == thread and not record.getMessage().startswith(str(file)):
+        if record.thread == thread and not record.getMessage().startswith(names):
             record.msg, record.args = f"{file}: {record.getMessage()}", ()
         return True
 
@@ -404,7 +406,7 @@ def about(file: Path) -> Iterator[None]:
     try:
         yield
     except (InputError, LimitError, UsageError) as exc:
-        if str(file) in exc.problem:
+        if any(each in exc.problem for each in names):
             raise
         raise type(exc)(f"{file}: {exc.problem}", exc.remedy) from exc
     finally:

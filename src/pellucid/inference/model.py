@@ -17,7 +17,7 @@ from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Rice, Scale, Treatment, rice_sigma, treatment_for
+from pellucid.inference.stabilise import Scale, Treatment, rician_treatment, treatment_for
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
 from pellucid.inference.trial import removed_level
@@ -126,8 +126,7 @@ class Model(Denoiser):
     ) -> tuple[Treatment | None, Analysis | None]:
         """The noise to remove, None where there is none, and the analysis that found it."""
         if options.noise == RICIAN_AUTO:
-            level = rice_sigma(image.centre[..., 0])
-            return Treatment(level, Rice(level)) if level > 0 else None, None
+            return rician_treatment(image.centre[..., 0]), None
         if options.noise is not None:
             return treatment_for(options.noise), None
         if options.sigma is not None:
@@ -141,9 +140,10 @@ class Model(Denoiser):
         found = analyse_tiles(image.tiles, image.masks, self.run_options, is_8bit=image.dtype == np.uint8)
         return Treatment(found.level, found.stabiliser) if found.visible >= MIN_WHITE_SIGMA else None, found
 
-    def try_on(self, image: Overview, treatment: Treatment) -> float:
-        """The level of the noise that this network would remove, tried on a few crops."""
-        return removed_level(image.crops, self._runner(image, treatment, (1.0, 1.0)))
+    def try_on(self, image: Overview, treatment: Treatment, white: float = 1.0) -> float:
+        """The level of the noise that this network would remove, tried on a few crops divided by `white`."""
+        run = self.runner(image, treatment, white=white)
+        return removed_level(image.crops / np.float32(white), run)
 
     def remove(
         self,
@@ -154,7 +154,6 @@ class Model(Denoiser):
         analysis: Analysis | None = None,
         why: str = "",
         white: float = 1.0,
-        halvings: int = 0,
     ) -> Decision:
         """Decide to remove noise.
 
@@ -166,17 +165,16 @@ class Model(Denoiser):
         analysis : Analysis, optional
         why : str
         white : float
-            The network sees the image divided by this ...
-        halvings : int
-            ... and halved so often.
+            The network sees the image divided by this.
         """
         strengths = options.strengths
         if image.channels == 1:
             strengths = strengths[:1] * 2  # there is no chroma
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
+        halvings = treatment.halvings
         measured = bands(image.centre / np.float32(white), halvings)
-        network = self._runner(image, treatment, strengths, white)
+        network = self.runner(image, treatment, strengths, white)
 
         def run(tile: Array) -> Array:
             return denoise_coarse(tile / np.float32(white), measured, network) * np.float32(white)
@@ -185,8 +183,12 @@ class Model(Denoiser):
         work = Work(self._tiles(image, halvings), network if plain else run, strengths)
         return Decision(self.name, treatment.level, why, analysis, work)
 
-    def _runner(
-        self, image: Overview, treatment: Treatment, strengths: tuple[float, float], white: float = 1.0
+    def runner(
+        self,
+        image: Overview,
+        treatment: Treatment,
+        strengths: tuple[float, float] = (1.0, 1.0),
+        white: float = 1.0,
     ) -> Callable[[Array], Array]:
         """The network as a function of pixels (h, w, 1 or 3), divided by `white`, to denoised ones."""
         session = self.session_for(image.channels)

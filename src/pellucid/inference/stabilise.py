@@ -245,10 +245,13 @@ class Treatment:
         Standard deviation, 0 to 1; of signal-dependent noise, a typical one.
     stabiliser : Stabiliser, optional
         For noise that depends on the signal: the network sees the transformed image.
+    halvings : int
+        For noise that is wider than a pixel: how often the image is halved before.
     """
 
     level: float
     stabiliser: Stabiliser | None = None
+    halvings: int = 0
 
 
 @dataclass(frozen=True)
@@ -299,6 +302,34 @@ def treatment_for(noise: str | Noise) -> Treatment:
         f"{noise} cannot be given to a network",
         "Give gaussian, poisson, poisson-gaussian or rician noise with one value for each parameter",
     )
+
+
+INTERPOLATED, DOUBLED = 1.25, 2.2
+"""Every second pixel of an interpolated image shows a level higher by more than this, and of one that was
+enlarged twofold by more than that; with independent noise and fine structure by up to 1.2."""
+
+SMOOTHED = 0.9
+"""Means of 2 x 2 pixels of an image that was enlarged twofold have this part of the level."""
+
+
+def rician_treatment(image: NDArray[Any]) -> Treatment | None:
+    """The treatment of Rician noise whose level is estimated; None where there is none.
+
+    Scanners often enlarge images by filling the borders of k-space with zeros. The noise is then smooth, but
+    as strong as before, and every second pixel shows it.
+
+    Parameters
+    ----------
+    image : array (h, w)
+        As for `rice_sigma`.
+    """
+    level, halvings = rice_sigma(image), 0
+    sparse = rice_sigma(image[::2, ::2]) if min(image.shape) >= 4 * BLOCK else level
+    if sparse > DOUBLED * level:
+        level, halvings = SMOOTHED * sparse, 1
+    elif sparse > INTERPOLATED * level:
+        level = sparse
+    return Treatment(level, Rice(level), halvings) if level > 0 else None
 
 
 def rice_sigma(image: NDArray[Any]) -> float:

@@ -23,6 +23,9 @@ BLOCK = 4  # pixels a side of a block
 FEWEST_BLOCKS = 0.04
 """Where no larger share of an image can be measured, the rest is of one colour: text, or a drawing."""
 
+SCATTERED = 2
+"""Blocks with more missing pixels leave out those around them, too: smoothly filled areas have no noise."""
+
 SHADES, SHADE_BLOCKS = 3, 4
 """How many colours must have how many flat blocks, to show that there is no independent noise."""
 
@@ -81,7 +84,8 @@ def survey(tiles: Array, masks: Mask | None) -> Survey:
     flat = (over_blocks(np.maximum, tiles) == over_blocks(np.minimum, tiles)).all(axis=1)
     out = left_out(flat)
     if masks is not None:
-        gaps = _near(~over_blocks(np.logical_and, masks[:, None])[:, 0], 3)
+        missing = over_blocks(np.add, (~masks[:, None]).astype(np.uint8))[:, 0]
+        gaps = (missing > 0) | _near(missing > SCATTERED, 3)
         out, flat = out | gaps, flat & ~gaps
     size = np.float32(BLOCK**2)
     clipped = ((tiles <= 0) | (tiles >= 1)).mean(axis=1, keepdims=True, dtype=np.float32)

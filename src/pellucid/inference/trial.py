@@ -1,6 +1,7 @@
 """Trying a network on a few crops of an image, before all of it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -12,6 +13,22 @@ CROP = 64  # pixels a side of a crop
 SHARE = 0.08  # of the image's area that a trial sees ...
 GRID = 3  # ... in at most so many crops across and down
 BLOCK = 8  # pixels a side of the blocks that are flat or not
+
+PATTERN = -0.1
+"""The correlation of neighbours in what is removed less that in removed noise: lower in dithers and weaves."""
+
+LIGHT, MOST = 0.3, 2.0
+"""Where light is removed, the correlation of neighbours is higher than this, or the level than so many times
+the one that was found."""
+
+TEXTURE, PART = -0.2, 0.72
+"""Neighbours in removed texture are so unlike, and it has less than this part of the level that was found ..."""
+
+LESS = 0.88
+"""... or less than this part of what is removed when that level is noise."""
+
+BIAS = 0.3
+"""Denoising moves the mean by less than this part of the noise level."""
 
 Crop = NDArray[np.float32]
 
@@ -55,6 +72,54 @@ def removed_level(crops: NDArray[np.float32], denoise: Callable[[Crop], Crop]) -
     squares = _blocks(removed**2).mean(axis=(2, 4, 5))
     squares = squares[_textured(crops)]
     return float(np.sqrt(squares.mean())) if squares.size else 0.0
+
+
+def removes_noise(
+    crops: NDArray[np.float32],
+    denoise: Callable[[Crop], Crop],
+    variance: Callable[[Crop], NDArray[np.floating[Any]]],
+    *,
+    clip: bool,
+    doubtful: bool,
+) -> bool:
+    """Whether a network removes noise from an image, and no texture, pattern or light.
+
+    The denoised crops get noise again, of the variance that was found. From these, a network removes the like
+    of what it removed before, if that was noise: neighbours are as unlike, and the mean stays.
+
+    Parameters
+    ----------
+    crops : float32 array (n, h, w, 1 or 3)
+    denoise : function of a float32 array (h, w, 1 or 3) to the same
+        A network for white noise.
+    variance : function of denoised crops to the variance of the noise there
+    clip : bool
+        Whether values end at 0 and 1.
+    doubtful : bool
+        Whether all of the noise that was found may be texture.
+    """
+    if not len(crops):
+        return True
+    clean = np.stack([denoise(crop) for crop in crops])
+    level = np.sqrt(variance(clean).clip(0))
+    noisy = (clean + level * np.random.default_rng(0).standard_normal(clean.shape)).astype(np.float32)
+    noisy = noisy.clip(0, 1) if clip else noisy
+    removed, again = crops - clean, noisy - np.stack([denoise(crop) for crop in noisy])
+    alike, typical = neighbours(removed), float(np.sqrt(np.square(level).mean()))
+    texture = (alike < TEXTURE and removed.std() < PART * typical) or removed.std() < LESS * again.std()
+    if doubtful and texture:
+        return False
+    moved = abs(float(removed.mean() - again.mean()))
+    light = alike > LIGHT or removed.std() > MOST * typical or moved > BIAS * typical
+    return alike - neighbours(again) > PATTERN and not light
+
+
+def neighbours(removed: NDArray[np.float32]) -> float:
+    """The correlation of adjacent pixels (n, h, w, c)."""
+    centred = removed - removed.mean(axis=(1, 2), keepdims=True)
+    across = (centred[:, :, 1:] * centred[:, :, :-1]).mean()
+    down = (centred[:, 1:] * centred[:, :-1]).mean()
+    return float(across + down) / 2 / max(float((centred**2).mean()), 1e-30)
 
 
 def _textured(crops: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -16,6 +16,8 @@ from pellucid.io.vips import TYPES, calling, light, usable_profile, vips
 
 log = logging.getLogger("pellucid")
 
+_LONGEST = 100_000_000  # pixels per side that libvips can work on; it complains on standard error
+
 
 class VipsSource:
     """A file that libvips decodes row by row, or as a whole into its disc cache where it must be turned.
@@ -62,6 +64,10 @@ class VipsSource:
         self._data, self._loader, self._fail_on = data, loader, "warning" if tolerant else "error"
         self._turn, self._cmyk, self._next = 1, False, 0
         raster = self._raster = self._checked(self._load)
+        if max(raster.width, raster.height) > _LONGEST:
+            raise InputError(
+                f"{self.name} says that it has {raster.width} x {raster.height} pixels", "Use an intact copy"
+            )
         if raster.get_typeof("orientation") and turned is None:
             self._turn = raster.get("orientation")
             raster = self._raster = self._checked(self._load)

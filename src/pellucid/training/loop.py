@@ -42,7 +42,7 @@ from pellucid.training.pages import Pages
 from pellucid.training.pairs import Pairs
 from pellucid.training.photographs import Photographs
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import PairsData, Recipe, Schedule
+from pellucid.training.recipe import Recipe, Schedule
 from pellucid.training.reconstruction import Reconstruction
 
 log = logging.getLogger("pellucid")
@@ -74,7 +74,8 @@ class Task(Protocol):
         """Figures on images that do not train."""
 
 
-CROPS_TASKS: Mapping[str, Callable[..., Task]] = {
+TASKS: Mapping[str, Callable[..., Task]] = {
+    "reconstruction": Reconstruction,
     "denoising": Denoising,
     "photographs": Photographs,
     "estimating": Estimating,
@@ -141,9 +142,7 @@ def train(
         )
     keep_memory()
     state = resume(recipe, folder, where)
-    kind = "pairs" if isinstance(recipe.data, PairsData) else recipe.family.crops or ""
-    make_task = CROPS_TASKS[kind] if recipe.has_crops else Reconstruction
-    task = make_task(recipe, data_dir, where)
+    task = TASKS[recipe.task](recipe, data_dir, where)
     schedule, target = recipe.schedule, folder / f"{recipe.name}.onnx"
     steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)
     if minutes is None:

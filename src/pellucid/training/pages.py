@@ -23,7 +23,7 @@ from pellucid.noise.registry import parse_noise
 from pellucid.noise.scan import Scan
 from pellucid.training.denoising import folder, patch_now, random_patches
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe import PageData, Recipe
 
 TUNE_SEED = 99
 """Of the pages that validate."""
@@ -48,7 +48,7 @@ class Pages:
     epoch = None  # pages never run out
 
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
-        self.recipe, self.device, self.data = recipe, device, recipe.pages
+        self.recipe, self.device, self.data = recipe, device, cast(PageData, recipe.data)
         fonts = folder(data_dir, self.data.fonts)
         self.shelf, held = find_fonts(fonts), find_fonts(fonts, HELD_FONTS)
         self.photos = image_files([folder(data_dir, self.data.photos)]) if self.data.photos else []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from pellucid.errors import InputError
 from pellucid.training.denoising import folder, patch_now
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe import PairsData, Recipe
 
 VALIDATED = 8
 """One pair of so many validates."""
@@ -27,7 +27,7 @@ class Pairs:
 
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
         self.recipe, self.channels = recipe, recipe.data.channels
-        data = recipe.pairs
+        data = cast(PairsData, recipe.data)
         pairs = [
             each.to(device)
             for each in load_pairs(
