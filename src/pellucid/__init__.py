@@ -70,7 +70,15 @@ __all__ = [
 # NumPy, libvips and ONNX Runtime load when a name is first used, so that `import pellucid` takes no time.
 _LAZY = {
     **dict.fromkeys(
-        ("FileResult", "analyse", "denoise", "denoise_file", "denoise_result", "denoise_to", "estimate_sigma"),
+        (
+            "FileResult",
+            "analyse",
+            "denoise",
+            "denoise_file",
+            "denoise_result",
+            "denoise_to",
+            "estimate_sigma",
+        ),
         "pellucid.inference.denoise",
     ),
     "Analysis": "pellucid.inference.analysis",

@@ -92,8 +92,11 @@ class Auto(Denoiser):
                 independent = self._removed("gaussian-fast", image, white) > camera
                 trial = f"{white.why}, as a trial on a few crops shows"
                 found = replace(white, why=trial) if independent else advise(found, independent=False)
-            if not independent and camera < MIN_CAMERA_SIGMA[image.channels]:
-                return replace(found, kind=CLEAN, why=NO_NOISE)
+            if not independent:
+                trial = f"in a trial a photo model removed {255 * camera:.1f} of 255"
+                if camera < MIN_CAMERA_SIGMA[image.channels]:
+                    return replace(found, kind=CLEAN, why=f"{NO_NOISE}: {trial}")
+                found = replace(found, why=f"{found.why}; {trial}")
         if independent and not self._removes_noise(image, found):
             return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
         return found

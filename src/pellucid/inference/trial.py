@@ -15,14 +15,14 @@ GRID = 3  # ... in at most so many crops across and down
 BLOCK = 8  # pixels a side of the blocks that are flat or not
 
 PATTERN = -0.1
-"""The correlation of neighbours in what is removed less that in removed noise: lower in dithers and weaves."""
+"""Neighbours in what is removed from dithers and weaves are by more than this less alike than in noise."""
 
 LIGHT, MOST = 0.3, 2.0
 """Where light is removed, the correlation of neighbours is higher than this, or the level than so many times
 the one that was found."""
 
 TEXTURE, PART = -0.2, 0.72
-"""Neighbours in removed texture are so unlike, and it has less than this part of the level that was found ..."""
+"""Neighbours in removed texture are so unlike, and it has less than this part of the level found ..."""
 
 LESS = 0.88
 """... or less than this part of what is removed when that level is noise."""
