@@ -109,14 +109,15 @@ class Auto(Denoiser):
     def _removes_noise(self, image: Overview, found: Analysis) -> bool:
         """Whether a network for white noise removes noise from a few crops, and no texture or pattern."""
         inner = found.coarse or found
-        crops = image.crops[:TRIED]
+        crops, valid = image.sample(TRIED)
         if found.halvings:
             crops = image.centre[None, : TRIED * CROP, : TRIED * CROP]
             for _ in range(found.halvings):
                 crops = halve(crops[0])[None]
+            valid = np.ones((*crops.shape[:3], 1), np.bool_)
         run = self._models["gaussian-fast"].runner(image, treatment_of(found))
         clip, doubtful = image.dtype.kind == "u", inner.log_odds < DOUBT
-        return removes_noise(crops, run, inner.variance, clip=clip, doubtful=doubtful)
+        return removes_noise(crops, valid, run, inner.variance, clip=clip, doubtful=doubtful)
 
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
         """Choose the network that fits the noise that is given or found, or none."""

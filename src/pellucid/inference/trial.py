@@ -76,6 +76,7 @@ def removed_level(crops: NDArray[np.float32], denoise: Callable[[Crop], Crop]) -
 
 def removes_noise(
     crops: NDArray[np.float32],
+    valid: NDArray[np.bool_],
     denoise: Callable[[Crop], Crop],
     variance: Callable[[Crop], NDArray[np.floating[Any]]],
     *,
@@ -90,6 +91,8 @@ def removes_noise(
     Parameters
     ----------
     crops : float32 array (n, h, w, 1 or 3)
+    valid : bool array (n, h, w, 1)
+        Which of their pixels are image.
     denoise : function of a float32 array (h, w, 1 or 3) to the same
         A network for white noise.
     variance : function of denoised crops to the variance of the noise there
@@ -98,13 +101,11 @@ def removes_noise(
     doubtful : bool
         Whether all of the noise that was found may be texture.
     """
-    if not len(crops):
-        return True
     clean = np.stack([denoise(crop) for crop in crops])
-    level = np.sqrt(variance(clean).clip(0))
+    level = np.sqrt(variance(clean).clip(0)) * valid
     noisy = (clean + level * np.random.default_rng(0).standard_normal(clean.shape)).astype(np.float32)
     noisy = noisy.clip(0, 1) if clip else noisy
-    removed, again = crops - clean, noisy - np.stack([denoise(crop) for crop in noisy])
+    removed, again = (crops - clean) * valid, (noisy - np.stack([denoise(crop) for crop in noisy])) * valid
     alike, typical = neighbours(removed), float(np.sqrt(np.square(level).mean()))
     texture = (alike < TEXTURE and removed.std() < PART * typical) or removed.std() < LESS * again.std()
     if doubtful and texture:
