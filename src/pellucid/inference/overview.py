@@ -93,6 +93,15 @@ class Overview:
         """How many the network sees: 1 or 3."""
         return 1 if self.layout.grey else self.layout.colours
 
+    def sample(self, count: int) -> tuple[Array, Mask]:
+        """A few tiles (n, h, w, c) with the fewest gaps, and which of their pixels are image (n, h, w, 1)."""
+        tiles = self.tiles.transpose(0, 2, 3, 1)
+        valid = np.ones(tiles.shape[:3], np.bool_) if self.masks is None else self.masks
+        share = valid.mean(axis=(1, 2)) * (np.ptp(tiles, axis=(1, 2, 3)) > 0)
+        best = np.flatnonzero(share >= 0.95 * share.max())
+        few = best[np.unique(np.linspace(0, len(best) - 1, count).round().astype(int))]
+        return tiles[few], valid[few][..., None]
+
     @property
     def ends(self) -> NDArray[np.float32]:
         """The smallest and the largest measured pixels (2, c)."""
