@@ -75,7 +75,8 @@ def test_an_image_without_noise_stays_unchanged_and_the_reason_is_printed(
     assert "there is no noise to remove" in done.out
     assert (tmp_path / "clean-denoised.jpg").read_bytes() == (tmp_path / "clean.jpg").read_bytes()
     (row,) = pellucid("denoise", "clean.jpg", "--overwrite", "--json").json["files"]
-    assert (row["changed"], row["model"], row["why"]) == (False, "none", "there is no noise to remove")
+    assert (row["changed"], row["model"]) == (False, "none")
+    assert row["why"].startswith("there is no noise to remove")
 
 
 def test_luma_and_chroma_have_strengths_of_their_own(pellucid: Run, image: Save, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pellucid.io.image import Samples, to_float
 from pellucid.io.source import Source
 
 CENTRE = 1024  # pixels a side of the middle part that is kept
-STRIP = 2**24  # bytes that are read at a time
+STRIP = 2**22  # bytes that are read at a time
 LARGEST_VALUE = 1e30
 
 
@@ -49,7 +49,9 @@ class Layout:
     def pixels(self, samples: Samples, valid: Mask | None) -> Array:
         """The pixels (h, w, 1 or 3), with what is no image filled smoothly."""
         colour = samples[..., : 1 if self.grey else self.colours]
-        return to_float(colour if valid is None else fill(colour, valid))
+        planes = (colour if valid is None else fill(colour, valid)).transpose(2, 0, 1)
+        # Plane by plane in memory, as networks take them, so that no larger copy is needed later.
+        return to_float(np.ascontiguousarray(planes)).transpose(1, 2, 0)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,15 @@ class Overview:
     def channels(self) -> int:
         """How many the network sees: 1 or 3."""
         return 1 if self.layout.grey else self.layout.colours
+
+    def sample(self, count: int) -> tuple[Array, Mask]:
+        """A few tiles (n, h, w, c) with the fewest gaps, and which of their pixels are image (n, h, w, 1)."""
+        tiles = self.tiles.transpose(0, 2, 3, 1)
+        valid = np.ones(tiles.shape[:3], np.bool_) if self.masks is None else self.masks
+        share = valid.mean(axis=(1, 2)) * (np.ptp(tiles, axis=(1, 2, 3)) > 0)
+        best = np.flatnonzero(share >= 0.95 * share.max())
+        few = best[np.unique(np.linspace(0, len(best) - 1, count).round().astype(int))]
+        return tiles[few], valid[few][..., None]
 
     @property
     def ends(self) -> NDArray[np.float32]:
