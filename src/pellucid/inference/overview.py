@@ -92,7 +92,7 @@ class Overview:
         return 1 if self.layout.grey else self.layout.colours
 
     def sample(self, count: int) -> tuple[Array, Mask]:
-        """A few tiles (n, h, w, c), and which of their pixels (n, h, w, 1) are image, not areas of one colour."""
+        """A few tiles (n, h, w, c), and which of their pixels (n, h, w, 1) are image, not one colour."""
         high, low = (over_blocks(each, self.tiles) for each in (np.maximum, np.minimum))
         valid = (high != low).any(axis=1).repeat(BLOCK, axis=1).repeat(BLOCK, axis=2)
         valid = valid if self.masks is None else valid & self.masks
