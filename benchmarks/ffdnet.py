@@ -8,7 +8,7 @@ Zhang, Zuo and Zhang, "FFDNet: Toward a fast and flexible solution for CNN-based
 `FFDNet_color.mat`) run in ONNX Runtime, as ours do, on one thread.
 
 White noise: the level is given. Real noise: one level for all images of a set, the best on those that may be
-looked at; Pellucid's default, which is given nothing, is measured in `benchmarks.photos`, `phones` and
+viewed; Pellucid's default, which is given nothing, is measured in `benchmarks.photos`, `phones` and
 `microscopes`. `--parts phones,time` measures some parts again.
 """
 
@@ -32,7 +32,7 @@ from pellucid.metrics.quality import psnr
 Weights: TypeAlias = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 FILES = {1: ("FFDNet_gray.mat", 15, 64), 3: ("FFDNet_color.mat", 12, 96)}  # by channels: file, layers, width
 OURS = ("gaussian-best", "gaussian-fast")
-CHOSEN = ("Canon600D", "Canon80D")  # the crops of PolyU that may be looked at
+CHOSEN = ("Canon600D", "Canon80D")  # the crops of PolyU that may be viewed
 
 
 class Real(NamedTuple):

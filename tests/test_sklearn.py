@@ -49,6 +49,16 @@ def test_a_curve_takes_one_number_where_pca_needs_more() -> None:
     assert -small(1).fit(rows).score(rows) < lost / 4
 
 
+def test_noisy_rows_come_back_nearer_to_the_clean_ones_after_a_fit_to_both() -> None:
+    clean = load_digits().data / 16
+    noisy = clean + np.random.default_rng(0).normal(0, 0.25, clean.shape)
+    model = small(16, hidden=(64,), epochs=20).fit(noisy[:1500], clean=clean[:1500])
+    errors = [np.mean((rows - clean[1500:]) ** 2) for rows in (model.denoise(noisy[1500:]), noisy[1500:])]
+    assert errors[0] < 0.6 * errors[1]
+    with pytest.raises(UsageError, match=r"X has the shape .*, and clean has"):
+        small().fit(noisy, clean=clean[:9])
+
+
 def test_the_score_is_the_mean_squared_error_with_a_minus() -> None:
     rows = arc()
     model = small(epochs=3).fit(rows)
@@ -136,7 +146,7 @@ def test_parameters_out_of_their_range_are_told(parameters: dict[str, Any], word
 
 def test_codes_of_another_width_are_refused() -> None:
     model = small(2, epochs=1).fit(arc(20))
-    with pytest.raises(UsageError, match="A code has 2 numbers, and these have 3"):
+    with pytest.raises(UsageError, match="A code has 2 dimensions, and these have 3"):
         model.inverse_transform(np.zeros((4, 3)))
 
 

@@ -112,6 +112,17 @@ def denoise_pdf(
     )
 
 
+def is_pdf(path: Path) -> bool:
+    """Whether a file is a PDF, by its content."""
+    try:
+        if not path.is_file():  # a named pipe would wait for ever
+            return False
+        with path.open("rb") as file:
+            return file.read(5) == b"%PDF-"
+    except (OSError, ValueError):
+        return False
+
+
 def _open(pikepdf: Any, path: Path) -> Any:
     """Open a PDF that may be changed."""
     try:

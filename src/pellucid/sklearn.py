@@ -29,7 +29,7 @@ Rows = NDArray[Any]
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Describe each row of a table by a few numbers, and rebuild the row from them.
+    """Encode each row of a table in a few dimensions, and rebuild the row from them; also to denoise rows.
 
     As for PCA, a column of larger numbers counts for more: put a ``StandardScaler`` before it where columns
     have different units. Inside, each column's mean is subtracted and all are divided by one number.
@@ -37,7 +37,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Parameters
     ----------
     code : int
-        How many numbers, as PCA's ``n_components``.
+        Dimensions of the code, as PCA's ``n_components``.
     hidden : tuple of int
         Widths of the layers between the columns and the code; the way back has them in reverse.
     activation : str
@@ -96,23 +96,31 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None, *, clean: ArrayLike | None = None) -> Self:
         """Train the network on rows.
 
         Parameters
         ----------
         X : array (rows, columns)
         y : ignored
+        clean : array (rows, columns), optional
+            The same rows without noise: the network learns to rebuild these, and `denoise` then does.
 
         Raises
         ------
         UsageError
-            When a parameter is out of its range.
+            When a parameter is out of its range, or `clean` has another shape than `X`.
         ValueError, TypeError
             When `X` is not such an array, is sparse, or contains NaN or infinity.
         """
         rows = validate_data(self, X, dtype=FLOATS)
         self._check_parameters()
+        targets = rows if clean is None else check_array(clean, dtype=FLOATS)
+        if targets.shape != rows.shape:
+            raise UsageError(
+                f"X has the shape {rows.shape}, and clean has {targets.shape}",
+                "Give both the same rows and columns",
+            )
         self.mean_ = rows.mean(axis=0)
         self.scale_ = float(np.sqrt(rows.var(axis=0).mean())) or 1.0  # of equal rows it would be zero
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -121,7 +129,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             widths = (rows.shape[1], *self.hidden, self.code)
             self.encoder_ = layers(widths, self.activation)
             self.decoder_ = layers(widths[::-1], self.activation)
-            self.loss_curve_ = self._train(torch.from_numpy(self._standardised(rows)).float())
+            pairs = (torch.from_numpy(self._standardised(each)).float() for each in (rows, targets))
+            self.loss_curve_ = self._train(*pairs)
         # Single precision trains faster; in double precision no code depends on the other rows.
         self.encoder_.double(), self.decoder_.double()
         return self
@@ -171,11 +180,15 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         codes: Rows = check_array(X, dtype=FLOATS)
         if codes.shape[1] != self._n_features_out:
             raise UsageError(
-                f"A code has {self._n_features_out} numbers, and these have {codes.shape[1]}",
+                f"A code has {self._n_features_out} dimensions, and these have {codes.shape[1]}",
                 "Give what transform gave",
             )
         rows: Rows = run(self.decoder_, codes) * self.scale_ + self.mean_
         return rows.astype(codes.dtype)
+
+    def denoise(self, X: ArrayLike) -> Rows:
+        """Rebuild rows through the code; of noisy rows the clean ones, after a `fit` with `clean`."""
+        return self.inverse_transform(self.transform(X))
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """Give the mean squared error of the rebuilt rows, with a minus: higher is better.
@@ -183,7 +196,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         In the squared units of `X`, over all rows and columns.
         """
         rows = validate_data(self, X, dtype=FLOATS, reset=False)
-        return -float(np.mean((self.inverse_transform(self.transform(rows)) - rows) ** 2))
+        return -float(np.mean((self.denoise(rows) - rows) ** 2))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -217,7 +230,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         standardised: Rows = (rows - self.mean_) / self.scale_
         return standardised
 
-    def _train(self, rows: Tensor) -> list[float]:
+    def _train(self, rows: Tensor, targets: Tensor) -> list[float]:
         """Train encoder and decoder on standardised rows; give the mean loss of each epoch."""
         network = nn.Sequential(self.encoder_, self.decoder_)
         optimizer = torch.optim.Adam(network.parameters(), lr=self.learning_rate, fused=True)
@@ -228,7 +241,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             total = 0.0
             for chosen in torch.randperm(len(rows)).split(self.batch):
                 batch = rows[chosen]
-                loss = F.mse_loss(network(batch), batch)
+                loss = F.mse_loss(network(batch), targets[chosen])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -243,7 +256,7 @@ def layers(widths: tuple[int, ...], activation: str) -> nn.Sequential:
     made: list[nn.Module] = []
     for before, after in pairwise(widths):
         made += [glorot(nn.Linear(before, after)), ACTIVATIONS[activation]()]
-    return nn.Sequential(*made[:-1])  # codes and rows may be any numbers
+    return nn.Sequential(*made[:-1])  # codes and rows may have any values
 
 
 @torch.no_grad()

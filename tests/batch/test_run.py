@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.batch.plan import Job, Plan
-from pellucid.batch.run import Progress, failure, run
+from pellucid.batch.run import Outcome, Progress, failure, run
 from pellucid.errors import BatchError, InputError, LimitError, PellucidError
 from pellucid.inference.denoise import FileResult
 
@@ -64,7 +64,7 @@ def test_an_interrupt_ends_the_run_after_what_is_done(tmp_path: Path) -> None:
             raise KeyboardInterrupt
         return work(job, progress)
 
-    found = []
+    found: list[Outcome] = []
     with pytest.raises(KeyboardInterrupt):
         found += run(jobs(tmp_path, "a", "b", "c"), interrupted)  # += takes one after the other
     assert [outcome.source for outcome in found] == ["a"]

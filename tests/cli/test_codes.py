@@ -195,9 +195,11 @@ def test_a_part_of_a_set_is_encoded(pellucid: Run, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     images = np.random.default_rng(1).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
     (folder / "data_batch_1.bin").write_bytes(cifar(images, np.zeros(40)))
-    (folder / "test_first_1000.bin").write_bytes(cifar(images[:5], np.zeros(5)))
+    (folder / "test_first_1000.bin").write_bytes(cifar(images[:5], np.arange(5)))
     encode = ("encode", "--model", "colour", "--set", "cifar10", "--data-dir", "data", "-o")
     assert pellucid(*encode, "test.npz", "--json").json["images"] == 5
+    with np.load(tmp_path / "test.npz") as codes:
+        assert codes["labels"].tolist() == [0, 1, 2, 3, 4]
     assert pellucid(*encode, "tune.npz", "--part", "validation", "--json").json["images"] == 2
     pellucid("decode", "test.npz", "--model", "colour", "-o", "decoded")
     assert tree(tmp_path / "decoded") == {f"0000{number}.png" for number in range(5)}

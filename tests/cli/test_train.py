@@ -115,6 +115,7 @@ def test_what_train_writes_denoises(pellucid: Run, images: Path, tmp_path: Path)
     assert (tmp_path / "grey-denoised.png").exists()
 
 
+@LONG
 def test_a_network_that_makes_images_noisier_is_not_offered_to_denoise(pellucid: Run, images: Path) -> None:
     arguments = ["train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", str(images), "--threads", "1"]
     done = pellucid(*arguments, "--steps", "2", "--set", "schedule.learning_rate=1")
@@ -173,13 +174,14 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     assert running.returncode == 128 + number
     warning, error = err.splitlines()
     assert re.fullmatch(r"warning: stopped after step \d+: the same command goes on from there", warning)
-    assert error == "error: Interrupted. Every file that was written is whole."
+    assert error == "error: Interrupted. Every file that was written is complete."
     assert tree(tmp_path / "run") == {"checkpoint.pt", "log.jsonl", "recipe.json"}
     step = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"]
     pellucid(*arguments, "--minutes", "0.001")
     assert json.loads(log.read_text().splitlines()[-1])["step"] >= step >= 2
 
 
+@LONG
 def test_a_full_disk_leaves_the_older_checkpoint_whole(
     pellucid: Run, images: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -245,6 +247,7 @@ def test_a_run_on_a_set_ends_with_its_figures_and_a_page(
     }
 
 
+@LONG
 def test_variants_are_runs_of_their_own_that_one_page_compares(
     pellucid: Run, squares: Path, tmp_path: Path
 ) -> None:

@@ -9,16 +9,16 @@ from torch import Tensor
 from pellucid.networks.network import Network
 from pellucid.networks.summary import example_inputs
 from pellucid.training import estimating
-from pellucid.training.checkpoint import image_size, make_network
+from pellucid.training.checkpoint import make_network
 from pellucid.training.export import cost
 from pellucid.training.losses import LOSSES
 from pellucid.training.optimizer import make_optimizers
-from pellucid.training.recipe import Data, Recipe, SetData, as_made, recipe_from_json, recipe_json
+from pellucid.training.recipe import Data, PageData, Recipe, SetData, as_made, recipe_from_json, recipe_json
 from pellucid.training.recipe_files import load_recipe, recipe_names
 
 BUDGETS = {"instant": 6_000, "fast": 30_000, "best": 200_000}  # multiply-adds a pixel
 RECIPES = {name: load_recipe(name) for name in recipe_names()}
-CROPS = [name for name, recipe in RECIPES.items() if isinstance(recipe.data, Data)]
+CROPS = [name for name, recipe in RECIPES.items() if isinstance(recipe.data, (Data, PageData))]
 
 every_recipe = pytest.mark.parametrize("name", RECIPES)
 every_recipe_of_crops = pytest.mark.parametrize("name", CROPS)
@@ -126,7 +126,9 @@ def test_each_of_its_weights_is_moved_by_one_optimizer(name: str) -> None:
 def test_its_loss_can_be_computed(name: str) -> None:
     recipe = RECIPES[name]
     network, loss = network_of(recipe), LOSSES[recipe.loss]
-    inputs = example_inputs(network, recipe.family, recipe.data.channels, image_size(recipe))
+    inputs = example_inputs(
+        network, recipe.family, recipe.data.channels, recipe.data.image_size(recipe.network.stride)
+    )
     with torch.no_grad():
         result: Tensor | tuple[Tensor, ...] = network(*inputs)
     first = result[0] if isinstance(result, tuple) else result

@@ -198,7 +198,7 @@ def test_a_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
 def test_an_option_that_cannot_be_is_refused_before_anything_is_read(
     tmp_path: Path, option: dict[str, Any]
 ) -> None:
-    with pytest.raises(UsageError, match="Ask for 1 pixel or more, 1 or 3 channels, 'crop' or 'resize'"):
+    with pytest.raises(UsageError, match="Ask for 1 pixel or more, 1 or 3 channels, 'crop', 'resize' or 'cut'"):
         load(tmp_path / "missing", **option)
 
 
@@ -206,3 +206,35 @@ def test_an_option_that_cannot_be_is_refused_before_anything_is_read(
 def test_shares_that_leave_nothing_to_train_are_refused(tmp_path: Path, shares: tuple[float, float]) -> None:
     with pytest.raises(UsageError, match="Give shares from 0 that leave something to train"):
         load(tmp_path / "missing", validation=shares[0], test=shares[1])
+
+
+# ---- squares at the image's own resolution -------------------------------------------------------
+
+
+def test_cutting_keeps_the_resolution_and_takes_the_middle(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (20, 30, 3), np.uint8) for _ in range(4)]
+    for number, image in enumerate(images):
+        write_image(tmp_path / f"{number}.png", Image(samples=image))
+    found = load(tmp_path, fit="cut", validation=0, test=0)
+    middles = {image[6:14, 11:19].tobytes() for image in images}
+    assert {each.tobytes() for each in found.train} == middles
+
+
+def test_each_training_image_gives_several_random_squares_and_the_others_one(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        samples = rng.integers(0, 256, (20, 30, 3), np.uint8)
+        write_image(tmp_path / f"{number}.png", Image(samples=samples))
+    one, other = (load(tmp_path, fit="cut", crops=5, seed=seed) for seed in (1, 1))
+    assert (len(one.train), len(one.validation), len(one.test)) == (40, 1, 1)
+    assert len({each.tobytes() for each in one.train}) > 30
+    assert "5 random squares from each training image" in one.note
+    np.testing.assert_array_equal(one.train, other.train)
+
+
+def test_an_image_that_is_smaller_than_a_square_is_enlarged(tmp_path: Path) -> None:
+    write_image(tmp_path / "flat.png", Image(samples=plain(90, 4, 20)))
+    found = load(tmp_path, fit="cut", crops=3, validation=0, test=0)
+    assert found.train.shape == (3, 8, 8, 3)
+    assert (found.train == 90).all()

@@ -154,7 +154,7 @@ def test_a_network_is_found_by_its_file_its_run_or_its_name(dense: Coded, tmp_pa
     assert network_file(str(tmp_path)) == tmp_path / "one.onnx"
     assert network_file("gaussian-instant").parent == SHIPPED
     (tmp_path / "other.onnx").write_bytes(dense[0].read_bytes())
-    with pytest.raises(UsageError, match="holds several"):
+    with pytest.raises(UsageError, match="contains several"):
         network_file(str(tmp_path))
     with pytest.raises(UsageError, match="no model 'toaster'"):
         network_file("toaster")

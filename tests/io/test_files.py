@@ -35,6 +35,10 @@ from tests.images import Make, gradient, refused
         (b"BM" + bytes(12) + b"\x28" + bytes(60), "broken BMP"),
         (b"P5 9 9 255\n", "broken PNM"),
         (b"P7\nWIDTH 9", "is a PAM"),
+        (bytes(128) + b"DICM", "is a DICOM file"),
+        (b"\0\0\0\x18ftypmp42", "is a film"),
+        (b"\0\0\0\x18ftypcrx ", "is a camera's raw file"),
+        (b"\x93NUMPY\1\0", "Convert it to TIFF"),
         (b"\xff\xd8\xff", "cannot be read"),
         (b"\x89PNG\r\n\x1a\n", "cut off"),
         (b"II*\0", "broken TIFF"),
@@ -192,17 +196,32 @@ def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
         assert read_image(path).samples.max() == value
 
 
-def test_random_damage_gives_a_image_or_an_error_in_words_but_nothing_else(
+def encoded(photo: NDArray[np.uint8], **options: Any) -> bytes:
+    """A TIFF by tifffile."""
+    import tifffile
+
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, photo, photometric="rgb", metadata=None, **options)
+    return buffer.getvalue()
+
+
+def test_random_damage_gives_an_image_or_an_error_in_words_but_nothing_else(
     photo: NDArray[np.uint8], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     random = np.random.default_rng(0)
     exif = PILImage.Exif()
     exif[271] = "Maker"
-    for suffix in (".png", ".jpg", ".tif", ".webp", ".avif"):
+    small = np.ascontiguousarray(photo[:32, :32])
+    files = []
+    for suffix in (".png", ".jpg", ".tif", ".webp", ".avif", ".gif", ".bmp", ".ppm"):
         buffer = io.BytesIO()
-        PILImage.fromarray(photo[:32, :32]).save(buffer, PILImage.registered_extensions()[suffix], exif=exif)
-        whole = np.frombuffer(buffer.getvalue(), np.uint8)
-        for _ in range(40):
+        PILImage.fromarray(small).save(buffer, PILImage.registered_extensions()[suffix], exif=exif)
+        files.append((suffix, buffer.getvalue()))
+    files += [(".tif", encoded(small, tile=(16, 16), **more)) for more in ({}, {"compression": "zlib"})]
+    files += [(".tif", encoded(small, compression="lzma", bigtiff=True))]
+    for suffix, content in files:
+        whole = np.frombuffer(content, np.uint8)
+        for _ in range(30):
             broken = whole.copy()
             broken[random.integers(0, min(len(whole), 700), 4)] = random.integers(0, 256, 4)
             path = tmp_path / f"broken{suffix}"

@@ -17,10 +17,13 @@ from hypothesis import strategies as st
 from PIL import ExifTags
 from PIL import Image as PILImage
 
+from pellucid.errors import InputError
 from pellucid.io.exif import upright
 from pellucid.io.files import read_image, write_image
 from pellucid.io.orientation import upright_pixels, upright_point
+from pellucid.io.photoshop import PhotoshopResources
 from pellucid.io.xmp import upright_xmp
+from tests.images import Make
 
 WIDTH, HEIGHT = 48, 32  # of the stored image
 LEFT, TOP, WIDE, HIGH = 6, 4, 12, 8  # of the white block in it
@@ -365,6 +368,58 @@ def test_broken_exif_is_no_error(noise: bytes, place: int, orientation: int) -> 
     upright(bytes(exif[:place]), orientation, (WIDTH, HEIGHT))
 
 
+# ---- Photoshop's image resources -----------------------------------------------------------------
+
+
+def resource(kind: int, content: bytes, name: bytes = b"") -> bytes:
+    padded = bytes([len(name)]) + name + b"\0" * ((len(name) + 1) % 2)
+    return (
+        b"8BIM"
+        + struct.pack(">H", kind)
+        + padded
+        + struct.pack(">I", len(content))
+        + content
+        + bytes(len(content) % 2)
+    )
+
+
+def knot(x: float, y: float) -> bytes:
+    """A corner of a path: its two control points are the corner itself."""
+    return struct.pack(">H6i", 1, *[round(y * (1 << 24)), round(x * (1 << 24))] * 3)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_paths_guides_and_resolution_turn_and_the_thumbnail_goes(orientation: int) -> None:
+    (left, top, wide, high), (width, height) = expected(orientation)
+    path = struct.pack(">HH22x", 0, 4) + b"".join(knot(*corner) for corner in CORNERS)
+    guides = struct.pack(">IIIIiBiB", 1, 576, 576, 2, LEFT * 32, 0, TOP * 32, 1)
+    per_inch = struct.pack(">IHHIHH", 100 << 16, 1, 1, 200 << 16, 1, 1)
+    other = resource(0x0404, b"odd", b"named")
+    data = resource(0x040C, thumbnail()) + resource(0x07D0, path, b"Path 1") + resource(0x0408, guides)
+    data += other + resource(0x03ED, per_inch) + b"MeSa"
+    new = PhotoshopResources(data, "").upright(orientation, (width, height)).data
+    assert b"\xff\xd8" not in new
+    assert other in new
+    assert new.endswith(b"MeSa")
+    start = new.index(b"Path 1") + 11
+    knots = [struct.unpack_from(">H6i", new, start + 26 * i) for i in range(1, 5)]
+    xs, ys = ([each[place] / (1 << 24) * side for each in knots] for place, side in ((2, width), (1, height)))
+    assert (min(xs), max(xs), min(ys), max(ys)) == pytest.approx((left, left + wide, top, top + high))
+    one = struct.unpack_from(">iBiB", new, new.index(struct.pack(">II", 1, 576)) + 16)
+    places = {direction: place / 32 for place, direction in (one[:2], one[2:])}
+    assert places[0] in (left, left + wide)
+    assert places[1] in (top, top + high)
+    x = struct.unpack_from(">I", new, new.index(b"8BIM\x03\xed") + 12)[0] >> 16
+    assert x == (200 if orientation >= 5 else 100)
+
+
+@given(st.binary(max_size=60))
+def test_broken_resources_are_kept(noise: bytes) -> None:
+    data = resource(0x0404, b"text") + noise
+    assert PhotoshopResources(data, "").upright(1, (4, 4)).data.startswith(resource(0x0404, b"text"))
+    assert PhotoshopResources(noise, "").upright(6, (4, 4)).data is not None
+
+
 # ---- files ---------------------------------------------------------------------------------------
 
 
@@ -398,3 +453,27 @@ def test_no_thumbnail_shows_what_the_image_was(tmp_path: Path, orientation: int)
         assert pil_image.getexif().get_ifd(ExifTags.IFD.IFD1) == {}
         assert pil_image.size == expected(orientation)[1]
     assert out.read_bytes().count(b"\xff\xd8\xff") == 1
+
+
+def test_a_map_that_would_be_turned_is_refused(tiff_file: Make) -> None:
+    """Readers of maps ignore the orientation of a TIFF: its georeference is that of the stored image."""
+    scale = (33550, 12, 3, (10.0, 10.0, 0.0), True)
+    assert read_image(tiff_file(stored(), extratags=[scale])).samples.shape == (HEIGHT, WIDTH, 1)
+    turned = tiff_file(stored(), "turned.tif", extratags=[scale, (274, 3, 1, 6, True)])
+    with pytest.raises(InputError, match="georeference"):
+        read_image(turned)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_an_avif_turns_its_regions_as_it_says_itself(tmp_path: Path, orientation: int) -> None:
+    """Pillow writes the orientation as the boxes irot and imir, and not into EXIF."""
+    exif = PILImage.Exif()
+    exif[274] = orientation
+    path = tmp_path / "in.avif"
+    PILImage.fromarray(stored()).convert("RGB").save(path, quality=95, exif=exif, xmp=packet())
+    image = read_image(path)
+    (left, top, wide, high), (width, height) = expected(orientation)
+    assert block(image.samples[..., 0]) == (left, top, wide, high)
+    assert image.metadata.xmp is not None
+    found = described(image.metadata.xmp)
+    assert found["areas"] == [pytest.approx((left / width, top / height, wide / width, high / height))] * 2

@@ -24,7 +24,7 @@ from pellucid.networks.noise import NoiseEstimator
 from pellucid.networks.photo import PhotoUNet
 from pellucid.networks.summary import example_inputs
 from pellucid.networks.unet import UNet
-from pellucid.training.checkpoint import image_size, load_pretrained, make_network, resume
+from pellucid.training.checkpoint import load_pretrained, make_network, resume
 from pellucid.training.recipe import Recipe
 from pellucid.training.recipe_files import load_recipe
 from tests.tiny import (
@@ -81,7 +81,7 @@ def test_a_recipe_makes_the_network_that_it_names(recipe: Recipe, kind: type[Net
 def test_an_autoencoder_is_made_for_the_images_of_its_set(name: str, network: Any, side: int) -> None:
     recipe = small(network)
     data = msgspec.structs.replace(recipe.set, name=name, channels=3 if name == "cifar10" else 1)
-    assert image_size(msgspec.structs.replace(recipe, data=data)) == (side, side)
+    assert data.image_size(recipe.network.stride) == (side, side)
 
 
 # ---- the weights of another network --------------------------------------------------------------

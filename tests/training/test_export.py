@@ -28,8 +28,10 @@ from pellucid.training.export import cost, export_network, receptive_radius
 from pellucid.training.recipe import recipe_from_json
 from tests.tiny import (
     AUTOENCODERS,
+    DENSE,
     LATENT,
     PHOTO,
+    POOL,
     UNET,
     colours,
     set_recipe,
@@ -130,7 +132,7 @@ def test_an_estimator_takes_any_number_of_tiles_of_any_size(tmp_path: Path) -> N
 # ---- photographs ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_a_network_for_photographs_gives_the_image_and_the_noise_that_it_found(
     channels: Any, tmp_path: Path
 ) -> None:
@@ -168,8 +170,11 @@ def test_a_photograph_is_seen_as_far_as_its_noise_is_estimated() -> None:
 # ---- autoencoders --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", [*AUTOENCODERS, UNPOOL, LINEAR], ids=lambda table: type(table).__name__)
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("table", "channels"),
+    [*((table, 1) for table in (*AUTOENCODERS, UNPOOL)), *((table, 3) for table in (DENSE, POOL, LINEAR))],
+    ids=lambda each: type(each).__name__ if isinstance(each, Settings) else str(each),
+)
 def test_an_autoencoder_gives_images_and_codes_of_any_number_of_images(
     table: Any, channels: Any, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from pellucid.training.loop import train
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, SetData
 from pellucid.training.reconstruction import LOOK_EVERY, Reconstruction, load_set, move
-from tests.tiny import LATENT, POOL, UNET, set_images, set_recipe
+from tests.tiny import LATENT, POOL, UNET, set_recipe
 
 CPU = torch.device("cpu")
 REMEDY = 'Set loss = "bce", or output = "linear"'
@@ -171,18 +171,31 @@ def test_a_collapse_is_reported_once_with_its_remedy(
 
 
 def test_no_network_is_called_collapsed_while_its_learning_rate_still_rises(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    data_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plan = set_recipe(network=POOL, batch=1, warm_up=LOOK_EVERY + 10)
-    task, network = Reconstruction(plan, set_images(tmp_path, 160), CPU), black_network(plan)
-    assert task.epoch > LOOK_EVERY + 10
-    caplog.clear()  # some of the squares are alike
+    plan = set_recipe(network=POOL, epochs=200, warm_up=LOOK_EVERY + 10)
+    task, network = Reconstruction(plan, data_dir, CPU), black_network(plan)
     with caplog.at_level(logging.WARNING, "pellucid"):
-        for step in range(task.epoch - 1):
-            task.losses(network, seeded(step), step=step, progress=0.0, count=1)
-        assert not caplog.records
-        task.losses(network, seeded(0), step=task.epoch - 1, progress=0.0, count=1)
-    assert len(caplog.records) == 1
+        for number in (1, 2):
+            task.losses(network, seeded(0), step=number * LOOK_EVERY - 1, progress=0.0, count=8)
+            assert len(caplog.records) == number - 1
+
+
+def test_one_colour_everywhere_is_a_collapse_however_late(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = task_of(data_dir, channels=3, loss="bce")
+    colour = torch.tensor([0.2, 0.5, 0.8]).reshape(1, 3, 1, 1)
+    with caplog.at_level(logging.WARNING, "pellucid"):
+        task.losses(
+            lambda noisy: (colour.expand_as(noisy), None),
+            seeded(0),
+            step=9 * LOOK_EVERY - 1,
+            progress=0.0,
+            count=8,
+        )
+    assert "nearly the same grey, 0.50, everywhere" in caplog.text
+    assert "Train for more steps, or at another learning rate" in caplog.text
 
 
 def test_a_network_that_gives_images_has_not_collapsed(

@@ -1,7 +1,7 @@
 """``pellucid denoise``."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -81,7 +81,8 @@ def denoise(
     ] = None,
     chroma: Annotated[float | None, typer.Option(metavar="0..2", help="Another strength for colour.")] = None,
     paper: Annotated[
-        str, typer.Option(metavar="keep|white", help="Of scanned pages: keep its tone, or make it white.")
+        Literal["keep", "white"],
+        typer.Option(help="Of scanned pages: keep the paper's tone, or make it white."),
     ] = "keep",
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda, coreml or directml.")
@@ -107,6 +108,7 @@ def denoise(
     from pellucid.batch.run import Outcome, failure, run
     from pellucid.inference.denoise import denoise_file
     from pellucid.options import DenoiseKeywords, DenoiseOptions
+    from pellucid.pdf import denoise_pdf, is_pdf
 
     check_threads(threads)
     level, limit = parse_sigma(sigma), parse_memory(memory)
@@ -128,7 +130,8 @@ def denoise(
         network.check(DenoiseOptions.of(**chosen))
 
         def work(job: "Job", progress: "Progress") -> "FileResult":
-            return denoise_file(
+            denoise_one = denoise_pdf if is_pdf(job.source) else denoise_file
+            return denoise_one(
                 job.source,
                 job.output,
                 model=network,

@@ -6,6 +6,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,14 @@ Examples:
   pellucid doctor --json > report.json
 """
 
-NEEDED = ("numpy", "onnxruntime", "pyvips", "pyvips-binary", "msgspec", "typer", "rich")
+NEEDED = ("numpy", "onnxruntime", "pyvips", "pyvips-binary", "msgspec", "tifffile", "typer", "rich")
 EXTRAS = {
     "lab": (
         *("torch", "onnx", "onnxscript", "matplotlib", "jinja2"),
         *("pillow", "pooch", "PyWavelets", "scikit-image", "scikit-learn"),
     ),
     "heic": ("pi-heif",),
+    "codecs": ("imagecodecs",),
 }
 
 
@@ -96,20 +98,24 @@ def _libvips() -> str:
 
 
 def _formats() -> str:
-    """Write a small image in each format and read it again."""
+    """Write a small image in each format whose extra is installed, and read it again."""
     import numpy as np
 
+    from pellucid.errors import MissingExtraError
     from pellucid.io import registry
     from pellucid.io.files import read_image, write_image
     from pellucid.io.image import Image
 
     image = Image(samples=np.full((8, 8, 3), 128, np.uint8))
+    working = []
     with tempfile.TemporaryDirectory() as folder:
         for each in registry.written():
             path = Path(folder, f"image{each.suffixes[0]}")
-            write_image(path, image)
-            read_image(path)
-    return ", ".join(each.label for each in registry.written())
+            with suppress(MissingExtraError):
+                write_image(path, image)
+                read_image(path)
+                working.append(each.label)
+    return ", ".join(working)
 
 
 def _devices() -> str:

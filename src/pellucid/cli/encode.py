@@ -72,12 +72,18 @@ def encode(
         raise UsageError(f"--part is {part!r}", f"Choose among {', '.join(PARTS)}")
     codec = Codec(network_file(model), threads=threads)
     names: tuple[str, ...] = ()
+    labels = None
     if name is not None:
-        values = codec.encode(_of_set(name, part or "test", data_dir))
+        from pellucid.datasets.named import load_dataset
+
+        dataset = load_dataset(name, data_dir=data_dir)
+        values = codec.encode(getattr(dataset, part or "test"))
+        labels = getattr(dataset, f"{part or 'test'}_labels")
     else:
         pixels, names = _of_files(images or [], codec.card, quiet=quiet or as_json)
         values = codec.encode(pixels)
-    write_codes(output, Codes(values=values, model=codec.hash, names=names), bits=bits, overwrite=overwrite)
+    codes = Codes(values=values, model=codec.hash, names=names, labels=labels)
+    write_codes(output, codes, bits=bits, overwrite=overwrite)
     document = {"output": str(output), "images": len(values), "code": list(values.shape[1:])}
     document |= {"bits": bits or 32, "bytes": output.stat().st_size, "model": codec.hash}
     if as_json:
@@ -85,13 +91,6 @@ def encode(
     elif not quiet:
         shape = " x ".join(map(str, values.shape[1:]))
         say(f"{output}  ({len(values):,} codes of {shape}, {document['bytes']:,} bytes)")
-
-
-def _of_set(name: str, part: str, data_dir: Path | None) -> "NDArray[np.uint8]":
-    from pellucid.datasets.named import load_dataset
-
-    images: NDArray[np.uint8] = getattr(load_dataset(name, data_dir=data_dir), part)
-    return images
 
 
 def _of_files(

@@ -1,14 +1,11 @@
 """``pellucid recipes``."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pellucid.cli.options import Json
 from pellucid.cli.output import say, say_json, table
-
-if TYPE_CHECKING:
-    from pellucid.training.recipe import Recipe
 
 EXAMPLES = """\b
 Examples:
@@ -21,7 +18,7 @@ app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, epilog=EXA
 
 @app.callback()
 def recipes(context: typer.Context, as_json: Json = False) -> None:
-    """List the recipes that pellucid train can follow, or show one."""
+    """List the recipes for pellucid train, or show one."""
     context.default_map = {name: {"as_json": as_json} for name in ("list", "show")}
     if context.invoked_subcommand is None:
         list_recipes(as_json)
@@ -34,20 +31,18 @@ def list_recipes(as_json: Json = False) -> None:
 
     found = [load_recipe(name) for name in recipe_names()]
     if as_json:
-        say_json({"recipes": [_row(each) for each in found]})
+        keys = ("name", "purpose", "reaches")
+        say_json({"recipes": [{key: getattr(each, key) for key in keys} for each in found]})
     else:
-        say(table([["NAME", "FOR", "REACHES"], *(list(_row(each).values()) for each in found)]))
-
-
-def _row(recipe: "Recipe") -> dict[str, str]:
-    return {"name": recipe.name, "purpose": recipe.purpose, "reaches": recipe.reaches}
+        texts = [each.purpose + (f" ({each.reaches})" if each.reaches else "") for each in found]
+        say(table([["NAME", "FOR"], *([each.name, text] for each, text in zip(found, texts, strict=True))]))
 
 
 @app.command("show", epilog=EXAMPLES)
 def show_recipe(
     name: Annotated[str, typer.Argument(metavar="NAME", hidden=True)], as_json: Json = False
 ) -> None:
-    """Show a recipe, as a start for one's own."""
+    """Show a recipe, as a start for your own."""
     import msgspec
 
     from pellucid.training.recipe_files import load_recipe, recipe_path

@@ -118,7 +118,7 @@ class Canvas:
         self.image.paste(piece.image, tuple(low), mask)
 
     def measure(self, text: str, style: int = 0) -> float:
-        return _length(text, self.fonts[style], self.size)
+        return _font(self.fonts[style], self.size).getlength(text)
 
     def write(self, x: float, y: float, text: str, style: int = 0, colour: Colour | None = None) -> None:
         """Write one line from its left upper corner: regular (0), bold (1) or italic (2)."""
@@ -158,11 +158,6 @@ def _letters(text: str, font: str, size: int, letters: str) -> list[Image.Image]
     pen.fontmode = "L" if letters == "grey" else "1"
     pen.text((0, 0), text, 255, face)
     return [mask]
-
-
-@functools.lru_cache(maxsize=2000)
-def _length(text: str, font: str, size: int) -> float:
-    return _font(font, size).getlength(text)
 
 
 @functools.lru_cache(maxsize=64)

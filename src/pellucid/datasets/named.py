@@ -148,7 +148,11 @@ def load_cifar(source: Source, data_dir: Path | None) -> Dataset:
     """
     parts = _read_parts(source, data_dir)
     if not parts.keys() & set(TRAIN):
-        parts = _read_archive(_download(source, ARCHIVE))
+        archive = _download(source, ARCHIVE)
+        with tarfile.open(archive) as tar:
+            files = {Path(each.name).name: file.read() for each in tar if (file := tar.extractfile(each))}
+        names = (name for name in (*TRAIN, *TEST) if name in files)
+        parts = {name: parse_cifar(files[name], f"{archive}: {name}") for name in names}
     train = [name for name in TRAIN if name in parts]
     test = next((name for name in TEST if name in parts), None)
     if test is None:
@@ -221,12 +225,6 @@ def _read_parts(source: Source, data_dir: Path | None) -> dict[str, Part]:
             if source.md5.get(name, _md5(content)) != _md5(content):
                 log.warning("%s is not the published file of %s", path, source.name)
     return parts
-
-
-def _read_archive(archive: Path) -> dict[str, Part]:
-    with tarfile.open(archive) as tar:
-        files = {Path(each.name).name: file.read() for each in tar if (file := tar.extractfile(each))}
-    return {name: parse_cifar(files[name], f"{archive}: {name}") for name in (*TRAIN, *TEST) if name in files}
 
 
 def _md5(content: bytes) -> str:

@@ -109,7 +109,9 @@ def walks(codec: Codec, starts: NDArray[Any], ends: NDArray[Any], *, steps: int 
     decoded = codec.decode(way.reshape(-1, *first.shape[1:])).reshape(len(first), steps, *_shape(starts))
     begin, end = (to_float(each).reshape(len(first), 1, *_shape(each)) for each in (starts, ends))
     figure, axes = _sheet(np.concatenate([begin, decoded, end], axis=1))
-    _name_columns(axes, ["image", *(f"{share:.0%}" for share in shares), "image"])
+    names = ["image", *(f"{share:.0%}" for share in shares), "image"]
+    width = (axes.get_xlim()[1] + GAP) / len(names)
+    axes.set_xticks([(k + 0.5) * width - GAP / 2 for k in range(len(names))], names)
     return figure
 
 
@@ -144,7 +146,8 @@ def codes_as_images(codec: Codec, images: NDArray[Any]) -> Figure:
     originals = to_float(images).reshape(decoded.shape)
     figure, axes = _sheet(np.stack([originals, enlarged, decoded]))
     size = " x ".join(map(str, flat.shape[1:]))
-    _name_rows(axes, ["image", f"code, {size}", "decoded"])
+    step = (axes.get_ylim()[0] + GAP) / 3
+    axes.set_yticks([(k + 0.5) * step - GAP / 2 for k in range(3)], ["image", f"code, {size}", "decoded"])
     return figure
 
 
@@ -210,16 +213,6 @@ def _sheet(images: Floats, *, tile: float = TILE) -> tuple[Figure, Axes]:
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return figure, axes
-
-
-def _name_columns(axes: Axes, names: Sequence[str]) -> None:
-    width = (axes.get_xlim()[1] + GAP) / len(names)
-    axes.set_xticks([(k + 0.5) * width - GAP / 2 for k in range(len(names))], names)
-
-
-def _name_rows(axes: Axes, names: Sequence[str]) -> None:
-    height = (axes.get_ylim()[0] + GAP) / len(names)
-    axes.set_yticks([(k + 0.5) * height - GAP / 2 for k in range(len(names))], names)
 
 
 def _draw_points(axes: Axes, points: NDArray[Any], labels: NDArray[np.int64]) -> None:

@@ -222,11 +222,14 @@ class Codes:
         `Codec.hash` of the network that made them.
     names : tuple of str
         Of the images, without folder and suffix; empty when they have none.
+    labels : int64 array (n,), optional
+        The class of each image, where the set has classes.
     """
 
     values: Floats
     model: str
     names: tuple[str, ...] = ()
+    labels: NDArray[np.int64] | None = None
 
 
 def write_codes(path: Path, codes: Codes, *, bits: int | None = None, overwrite: bool = False) -> None:
@@ -250,6 +253,8 @@ def write_codes(path: Path, codes: Codes, *, bits: int | None = None, overwrite:
     """
     check_target(path, bits=bits, overwrite=overwrite)
     content: dict[str, Any] = {"format": FORMAT, "model": codes.model, "names": np.array(codes.names, str)}
+    if codes.labels is not None:
+        content["labels"] = codes.labels
     if bits is None:
         content["values"] = codes.values
     else:
@@ -327,7 +332,10 @@ def _parse(content: dict[str, NDArray[Any]]) -> Codes:
     # A name must not lead out of the folder that the user gives.
     if not np.isfinite(values).all() or any(Path(name.replace("\\", "/")).name != name for name in names):
         raise ValueError
-    return Codes(values=values, model=str(content["model"]), names=names)
+    labels = content.get("labels")
+    if labels is not None and (labels.dtype != np.int64 or labels.shape != values.shape[:1]):
+        raise ValueError
+    return Codes(values=values, model=str(content["model"]), names=names, labels=labels)
 
 
 def quantise(values: Floats) -> tuple[Levels, Floats, Floats]:

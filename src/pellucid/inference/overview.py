@@ -14,7 +14,7 @@ from pellucid.io.image import Samples, to_float
 from pellucid.io.source import Source
 
 CENTRE = 1024  # pixels a side of the middle part that is kept
-STRIP = 2**24  # bytes that are read at a time
+STRIP = 2**22  # bytes that are read at a time
 LARGEST_VALUE = 1e30
 
 
@@ -49,7 +49,9 @@ class Layout:
     def pixels(self, samples: Samples, valid: Mask | None) -> Array:
         """The pixels (h, w, 1 or 3), with what is no image filled smoothly."""
         colour = samples[..., : 1 if self.grey else self.colours]
-        return to_float(colour if valid is None else fill(colour, valid))
+        planes = (colour if valid is None else fill(colour, valid)).transpose(2, 0, 1)
+        # Plane by plane in memory, as networks take them, so that no larger copy is needed later.
+        return to_float(np.ascontiguousarray(planes)).transpose(1, 2, 0)
 
 
 @dataclass(frozen=True)

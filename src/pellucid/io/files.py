@@ -22,6 +22,7 @@ from pellucid.io.source import ArraySource, Source
 
 log = logging.getLogger("pellucid")
 
+_HEAD = 352  # bytes by which formats are recognised
 _STRIP = 1 << 24  # samples that are decoded at once
 
 
@@ -130,7 +131,7 @@ def find_format(data: Data) -> Format:
         When the file cannot be read, or is no image.
     """
     name = name_of(data)
-    head = data[:64] if isinstance(data, bytes) else _head(data)
+    head = data[:_HEAD] if isinstance(data, bytes) else _head(data)
     found = registry.of_content(head)
     if found is None:
         what, instead = registry.foreign(head)
@@ -152,7 +153,7 @@ def _head(file: Path) -> bytes:
         if not stat.S_ISREG(file.stat().st_mode):
             raise InputError(f"{file} is a folder or device, not a file", "Give the path of an image")
         with file.open("rb") as stream:
-            return stream.read(64)
+            return stream.read(_HEAD)
     except InputError:
         raise
     except (OSError, ValueError) as exc:
@@ -261,8 +262,8 @@ def create_file(path: str | os.PathLike[str], like: Source, *, overwrite: bool =
         As `write_image`.
     """
     _refuse_zero(path)
-    file = Path(os.path.realpath(path))  # a link stays a link
-    return _FileSink(file, check_target(file, like, overwrite=overwrite), like, overwrite=overwrite)
+    found = check_target(os.path.realpath(path), like, overwrite=overwrite)  # a link stays a link
+    return _FileSink(Path(path), found, like, overwrite=overwrite)
 
 
 class _FileSink:
@@ -333,7 +334,7 @@ def copy_file(source: Path, path: Path, *, overwrite: bool = False) -> None:
         As `write_image`.
     """
     if not (path.exists() and path.samefile(source)):
-        with atomic_write(Path(os.path.realpath(path)), overwrite=overwrite) as temporary:
+        with atomic_write(path, overwrite=overwrite) as temporary:
             shutil.copyfile(source, temporary)
 
 

@@ -124,7 +124,7 @@ class Cicp:
 
 @dataclass(frozen=True)
 class Extra:
-    """Bytes that only some formats can hold: each kind is a subclass beside the formats that know it.
+    """Bytes that only some formats can hold: each kind is a subclass next to the formats that know it.
 
     Parameters
     ----------
@@ -135,6 +135,10 @@ class Extra:
 
     data: bytes
     label: str
+
+    def upright(self, orientation: int, size: tuple[int, int]) -> Self:
+        """Adapt to an image whose pixels were turned; most kinds have no coordinates and no second view."""
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pellucid.io.image import Cicp
+from pellucid.io.orientation import MIRRORED, QUARTERS
 
 _META_LIMIT = 1 << 24
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
@@ -24,12 +25,15 @@ class Items:
         Of the primary item.
     premultiplied : bool
         Whether alpha is multiplied into the colours.
+    orientation : int
+        How a decoder turns the stored pixels, 1 to 8 as in EXIF, whose own orientation does not count here.
     lost : list of str
         Everything that is neither the primary image, its alpha nor its metadata, in words.
     """
 
     cicp: Cicp | None = None
     premultiplied: bool = False
+    orientation: int = 1
     lost: list[str] = field(default_factory=list)
 
 
@@ -147,6 +151,8 @@ def _note_items(items: Items, meta: bytes) -> None:
             if name == b"colr" and data[:4] == b"nclx" and number == primary:
                 primaries, transfer, matrix = struct.unpack_from(">HHH", data, 4)
                 items.cicp = Cicp(primaries, transfer, matrix, bool(data[10] & 128))
+            elif name in (b"irot", b"imir") and number == primary:
+                items.orientation = _turned_further(items.orientation, name, data[0])
             elif name == b"auxC" and not data[4:].startswith(_ALPHA):
                 items.lost.append("a gain map" if b"hdrgainmap" in data else "a depth map or other channel")
     kinds = {box.name for box in inner_boxes(iref, 4)}
@@ -161,6 +167,17 @@ def _note_items(items: Items, meta: bytes) -> None:
             items.lost.append("a gain map")
         elif kind == b"mime" and b"application/rdf+xml" not in entry:
             items.lost.append("data of other programs")
+
+
+def _turned_further(orientation: int, name: bytes, value: int) -> int:
+    """Add a rotation, in quarters to the left, or a mirroring, upside down (0) or sideways (1)."""
+    mirrored, quarters = orientation in MIRRORED, QUARTERS[orientation]
+    if name == b"irot":
+        quarters -= value & 3
+    else:
+        mirrored, quarters = not mirrored, 2 * (1 - (value & 1)) - quarters
+    turned = mirrored, quarters % 4
+    return next(each for each in QUARTERS if (each in MIRRORED, QUARTERS[each]) == turned)
 
 
 def _associations(ipma: bytes) -> Iterator[tuple[int, list[int]]]:

@@ -29,6 +29,15 @@ _FOREIGN = {
     b"v/1\x01": ("an OpenEXR file", "TIFF with 32-bit floats"),
     b"SIMPLE  =": ("a FITS file", "TIFF with 32-bit floats"),
     b"\x89HDF": ("an HDF5 file", "TIFF"),
+    b"#?RADIANCE": ("a Radiance HDR file", "TIFF with 32-bit floats"),
+    b"DDS ": ("a DDS texture", "PNG"),
+    b"qoif": ("a QOI", "PNG"),
+    b"gimp xcf": ("a GIMP file", "TIFF"),
+    b"II\xbc": ("a JPEG XR", "TIFF"),
+    b"\0\0\1\0": ("an icon", "PNG"),
+    b"AT&TFORM": ("a DjVu", "PNG, one for each page"),
+    b"\x93NUMPY": ("a NumPy array", "TIFF"),
+    b"\x1a\x45\xdf\xa3": ("a film", "PNG, one for each frame"),
     b"FUJIFILMCCD-RAW": ("a camera's raw file", "TIFF with 16 bits"),
     b"<svg": ("an SVG drawing", "PNG"),
     b"<?xml": ("an XML file, perhaps an SVG drawing", "PNG"),
@@ -52,12 +61,18 @@ def of_suffix(path: str | os.PathLike[str]) -> Format | None:
 
 
 def of_content(head: bytes) -> Format | None:
-    """Give the format of a file from its first 64 bytes; None when it is none that Pellucid reads."""
+    """Give the format of a file from its first bytes; None when it is none that Pellucid reads."""
     return next((each for each in FORMATS if each.matches(head)), None)
 
 
 def foreign(head: bytes) -> tuple[str, str]:
     """Say what a file is that no format matches, and the format to convert it to."""
+    if head[128:132] == b"DICM":
+        return "a DICOM file", "TIFF"
+    if head[344:347] in (b"n+1", b"ni1"):
+        return "a NIfTI volume", "TIFF"
+    if head[4:8] == b"ftyp":
+        return ("a camera's raw file", "TIFF with 16 bits") if head[8:11] == b"crx" else ("a film", "PNG")
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     known = (found for magic, found in _FOREIGN.items() if text.startswith(magic))
     return next(known, ("no image", ""))

@@ -23,7 +23,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _DECODING = {258, 259, 262, 266, 277, 284, 292, 293, 317, 320, 338, 339, 347, 34675}
 _DECODING |= {*range(512, 515), *range(519, 522), *range(529, 533)}  # of JPEG and YCbCr
 _LARGEST_TILE = 1 << 28  # pixels
-_CACHED = 1 << 28  # bytes of decoded tiles that are kept, besides those of one row
+_CACHED = 1 << 26  # bytes of decoded tiles that are kept, besides those of one row
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,14 @@ class TileReader:
         numbers = [z * plane + y * self._across + x for z in range(self._planes) for x in columns]
         with stream_of(self._data) as file:
             segments = []
-            for number in numbers:
-                file.seek(self._offsets[number])
-                segments.append(file.read(self._sizes[number]))
+            try:
+                for number in numbers:
+                    file.seek(self._offsets[number])
+                    segments.append(file.read(self._sizes[number]))
+            except (ValueError, OverflowError, OSError) as exc:  # a place that no file has
+                raise InputError(
+                    f"{self._name} cannot be read: {exc}", "Use an intact copy of the file"
+                ) from exc
         stored = [i for i, x in enumerate(columns) if self._sizes[y * self._across + x]]
         if len(stored) < len(columns):  # tiles without data, as GDAL leaves them out
             tiles = (

@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 
-from pellucid.io.exif import orientation_of, resolution_of, upright
+from pellucid.io.exif import resolution_of, upright
 from pellucid.io.image import Metadata, is_resolution
 from pellucid.io.orientation import is_turned
 from pellucid.io.xmp import upright_xmp
 
 
-def upright_metadata(
-    metadata: Metadata, orientation: int, size: tuple[int, int], *, in_exif: bool = False
-) -> Metadata:
+def upright_metadata(metadata: Metadata, orientation: int, size: tuple[int, int]) -> Metadata:
     """Turn what metadata say with the pixels.
 
     Parameters
@@ -21,14 +19,9 @@ def upright_metadata(
         How the pixels were turned, 1 to 8.
     size : (width, height)
         Of the upright image.
-    in_exif : bool
-        Whether the decoder has turned the pixels as the file itself says, so that only EXIF and XMP are still
-        to be turned, as EXIF says.
     """
     exif, xmp, resolution = metadata.exif, metadata.xmp, metadata.resolution
-    if in_exif:
-        orientation = orientation_of(exif or b"")
-    elif resolution and is_turned(orientation):
+    if resolution and is_turned(orientation):
         resolution = resolution[::-1]
     exif = upright(exif, orientation, size) if exif else exif
     in_tags = resolution_of(exif or b"")
@@ -38,4 +31,5 @@ def upright_metadata(
         exif=exif,
         xmp=upright_xmp(xmp, orientation, size) if xmp else xmp,
         resolution=resolution,
+        extra=tuple(each.upright(orientation, size) for each in metadata.extra),
     )

@@ -16,6 +16,8 @@ from pellucid.io.vips import TYPES, calling, light, usable_profile, vips
 
 log = logging.getLogger("pellucid")
 
+_LONGEST = 100_000_000  # pixels per side that libvips can work on; it complains on standard error
+
 
 class VipsSource:
     """A file that libvips decodes row by row, or as a whole into its disc cache where it must be turned.
@@ -30,8 +32,8 @@ class VipsSource:
     encoding : Encoding
     profiled : bool
         Whether the file has an ICC profile, even where libvips gives none because it is broken.
-    turned : bool
-        Whether the loader has turned the image upright, whatever EXIF says.
+    turned : int, optional
+        The orientation with which the loader itself turns the image upright, whatever EXIF says.
     tolerant : bool
         Whether damage that the decoder survives gives a warning instead of an error.
     premultiplied : bool
@@ -53,7 +55,7 @@ class VipsSource:
         encoding: Encoding,
         *,
         profiled: bool = False,
-        turned: bool = False,
+        turned: int | None = None,
         tolerant: bool = False,
         premultiplied: bool = False,
         extra: int = 0,
@@ -62,7 +64,11 @@ class VipsSource:
         self._data, self._loader, self._fail_on = data, loader, "warning" if tolerant else "error"
         self._turn, self._cmyk, self._next = 1, False, 0
         raster = self._raster = self._checked(self._load)
-        if raster.get_typeof("orientation") and not turned:
+        if max(raster.width, raster.height) > _LONGEST:
+            raise InputError(
+                f"{self.name} says that it has {raster.width} x {raster.height} pixels", "Use an intact copy"
+            )
+        if raster.get_typeof("orientation") and turned is None:
             self._turn = raster.get("orientation")
             raster = self._raster = self._checked(self._load)
         self._several(raster, loader)
@@ -83,7 +89,7 @@ class VipsSource:
         self.dtype = np.dtype(TYPES[raster.format])
         bits = self._bits(raster)
         self.encoding = replace(encoding, bits=bits)
-        self.metadata = self._metadata(raster, metadata, profiled=profiled, in_exif=turned)
+        self.metadata = self._metadata(raster, metadata, profiled=profiled, turn=turned or self._turn)
         self.nodata = metadata.nodata
 
     def read(self, rows: slice, columns: slice) -> Samples:
@@ -141,7 +147,7 @@ class VipsSource:
         few = bits in (1, 2, 4) and raster.bands == 1 and not raster.get_typeof("palette")
         return bits if few or bits in (10, 12) else None
 
-    def _metadata(self, raster: Any, metadata: Metadata, *, profiled: bool, in_exif: bool) -> Metadata:
+    def _metadata(self, raster: Any, metadata: Metadata, *, profiled: bool, turn: int) -> Metadata:
         def blob(name: str) -> Any:
             return raster.get(name) if raster.get_typeof(name) else None
 
@@ -154,7 +160,7 @@ class VipsSource:
         if raster.get_typeof("resolution-unit"):
             metadata = replace(metadata, resolution_unit=raster.get("resolution-unit"))
         icc = usable_profile(self.name, metadata.icc, self.channels, profiled=profiled)
-        upright = upright_metadata(metadata, self._turn, (self.width, self.height), in_exif=in_exif)
+        upright = upright_metadata(metadata, turn, (self.width, self.height))
         return replace(upright, icc=icc)
 
 

@@ -34,6 +34,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
         return 1
 
 
+def _check_levels(settings: "UNetSettings | PageSettings") -> None:
+    widths, encoder, decoder = map(len, (settings.widths, settings.encoder, settings.decoder))
+    if not encoder == decoder == widths - 1:
+        raise UsageError(
+            f"{widths} widths do not fit {encoder} numbers in encoder and {decoder} in decoder",
+            "Give each of both one number less than widths",
+        )
+
+
 class UNetSettings(Settings, frozen=True, tag="unet"):
     """Of a `pellucid.networks.unet.UNet`."""
 
@@ -46,16 +55,10 @@ class UNetSettings(Settings, frozen=True, tag="unet"):
     predicts: Literal["noise", "image"] = "noise"  # "image" where the noise leaves little of it
 
     def __post_init__(self) -> None:
-        if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
-            raise UsageError(
-                f"{len(self.widths)} widths do not fit {len(self.encoder)} numbers in encoder and "
-                f"{len(self.decoder)} in decoder",
-                "Give each of both one number less than widths",
-            )
+        _check_levels(self)
 
     @property
     def stride(self) -> int:
-        """Number of pixels that the sides of patches are multiples of."""
         return self.unshuffle << (len(self.widths) - 1)  # each level halves the size
 
 
@@ -67,7 +70,6 @@ class PhotoSettings(UNetSettings, frozen=True, tag="photo"):
 
     @property
     def stride(self) -> int:
-        """Number of pixels that the sides of patches are multiples of."""
         return max(8, super().stride)
 
 
@@ -83,16 +85,10 @@ class PageSettings(Settings, frozen=True, tag="page"):
     doubt: Positive = 0.25  # expected error, 0 to 1, above which a place stays unchanged
 
     def __post_init__(self) -> None:
-        if not len(self.encoder) == len(self.decoder) == len(self.widths) - 1:
-            raise UsageError(
-                f"{len(self.widths)} widths do not fit {len(self.encoder)} numbers in encoder and "
-                f"{len(self.decoder)} in decoder",
-                "Give each of both one number less than widths",
-            )
+        _check_levels(self)
 
     @property
     def stride(self) -> int:
-        """Number of pixels that the sides of patches are multiples of."""
         return 1 << len(self.widths)
 
 
@@ -103,7 +99,6 @@ class EstimatorSettings(Settings, frozen=True, tag="estimator"):
 
     @property
     def stride(self) -> int:
-        """Number of pixels that the sides of patches are multiples of."""
         return 4
 
 
@@ -142,7 +137,6 @@ class ConvPoolSettings(AutoencoderSettings, frozen=True, tag="conv-pool"):
 
     @property
     def stride(self) -> int:
-        """Number of pixels that the sides of padded images are multiples of."""
         return 1 << len(self.widths)
 
 

@@ -98,8 +98,7 @@ class PageUNet(Network):
         doubt : tensor (n, 1, h / 8, w / 8)
             The mean absolute error that is expected there.
         """
-        with torch.autocast(noisy.device.type, enabled=False):  # bfloat16 would round the pixels themselves
-            x = self.head(noisy)  # (n, c, h, w) -> (n, w0, h/2, w/2)
+        x = self.head(noisy)  # (n, c, h, w) -> (n, w0, h/2, w/2)
         skips = []
         for encode, down in zip(self.encoder, self.down, strict=True):
             x = encode(x)

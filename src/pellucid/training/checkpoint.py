@@ -24,7 +24,7 @@ from pellucid.networks.families import AnySettings
 from pellucid.networks.network import Network
 from pellucid.networks.unet import Residual
 from pellucid.training.optimizer import make_optimizers
-from pellucid.training.recipe import KNOWN_SETS, Recipe, check_same, recipe_json
+from pellucid.training.recipe import Recipe, check_same, recipe_json
 from pellucid.training.weights import stored_weights
 
 PLAIN = (
@@ -54,19 +54,10 @@ class State:
     kept: dict[str, Tensor] | None = None  # the averaged weights at the best figure
 
 
-def image_size(recipe: Recipe) -> tuple[int, int]:
-    """Height and width of a set's images, padded to what the network can take; for crops, some patch's."""
-    stride = recipe.network.stride
-    if recipe.has_crops:
-        return 8 * stride, 8 * stride
-    data = recipe.set
-    side, _ = KNOWN_SETS.get(data.name, (data.size, data.channels))
-    return (-(-side // stride) * stride,) * 2
-
-
 def make_network(recipe: Recipe) -> Network:
     """The untrained network that a recipe describes."""
-    return recipe.family.build(recipe.network, recipe.data.channels, image_size(recipe))
+    size = recipe.data.image_size(recipe.network.stride)
+    return recipe.family.build(recipe.network, recipe.data.channels, size)
 
 
 class Start(msgspec.Struct):

@@ -39,6 +39,7 @@ from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
 from pellucid.training.pages import Pages
+from pellucid.training.pairs import Pairs
 from pellucid.training.photographs import Photographs
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, Schedule
@@ -48,6 +49,9 @@ log = logging.getLogger("pellucid")
 
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Signals that ask a process to end; Windows has no SIGHUP."""
+
+
+FEW_STEPS = 500
 
 
 class Task(Protocol):
@@ -70,11 +74,13 @@ class Task(Protocol):
         """Figures on images that do not train."""
 
 
-CROPS_TASKS: Mapping[str, Callable[..., Task]] = {
+TASKS: Mapping[str, Callable[..., Task]] = {
+    "reconstruction": Reconstruction,
     "denoising": Denoising,
     "photographs": Photographs,
     "estimating": Estimating,
     "pages": Pages,
+    "pairs": Pairs,
 }
 
 
@@ -136,13 +142,21 @@ def train(
         )
     keep_memory()
     state = resume(recipe, folder, where)
-    make_task = CROPS_TASKS[recipe.family.crops or ""] if recipe.has_crops else Reconstruction
-    task = make_task(recipe, data_dir, where)
+    task = TASKS[recipe.task](recipe, data_dir, where)
     schedule, target = recipe.schedule, folder / f"{recipe.name}.onnx"
     steps = schedule.steps or (schedule.epochs or 0) * (task.epoch or 0)
+    if minutes is None:
+        schedule = schedule.shorter_warm_up(steps)
     done = gave_up(state, schedule) or share_done(state, steps, minutes, where, processes) >= 1
     if done and processes == 1 and is_exported(target, state):
         return target
+    if rank == 0 and minutes is None and steps < FEW_STEPS:
+        log.warning(
+            "only %d steps: most networks learn little in fewer than %d. Set more steps or epochs, or add"
+            " images or, of a folder, random squares of them (data.crops)",
+            steps,
+            FEW_STEPS,
+        )
     if 0 < state.step < steps:
         log.info("going on from step %d of %d", state.step, steps)
     folder.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from pellucid.noise.registry import parse_noise
 from pellucid.noise.scan import Scan
 from pellucid.training.denoising import folder, patch_now, random_patches
 from pellucid.training.randomness import TorchRandom
-from pellucid.training.recipe import Recipe
+from pellucid.training.recipe import PageData, Recipe
 
 TUNE_SEED = 99
 """Of the pages that validate."""
@@ -38,13 +38,17 @@ MADE = 1.5
 """How much more ink counts that is made where there was none, or lost where there was some."""
 
 
+EASY = 0.01
+"""Losses far below this are no longer worth making smaller."""
+
+
 class Pages:
     """Pages that are drawn, aged and scanned while the network learns, one a step."""
 
     epoch = None  # pages never run out
 
     def __init__(self, recipe: Recipe, data_dir: Path | None, device: torch.device) -> None:
-        self.recipe, self.device, self.data = recipe, device, recipe.pages
+        self.recipe, self.device, self.data = recipe, device, cast(PageData, recipe.data)
         fonts = folder(data_dir, self.data.fonts)
         self.shelf, held = find_fonts(fonts), find_fonts(fonts, HELD_FONTS)
         self.photos = image_files([folder(data_dir, self.data.photos)]) if self.data.photos else []
@@ -158,7 +162,8 @@ def page_losses(cleaned: Tensor, doubt: Tensor, clean: Tensor) -> Tensor:
     pixels = weight * (torch.sqrt(error.square() + 1e-4) + 2 * error.square()) + MADE * false
     found = F.avg_pool2d(error.detach().abs().mean(1, keepdim=True), FOLD)
     wrong = (doubt - found).abs()
-    return pixels.mean((1, 2, 3)) + 0.1 * wrong.mean((1, 2, 3))
+    # The logarithm lets a page count that is nearly right as much as one whose ink has faded away.
+    return torch.log(pixels.mean((1, 2, 3)) + EASY) + wrong.mean((1, 2, 3))
 
 
 def measure_pages(network: Any, pairs: Tensor) -> dict[str, float]:

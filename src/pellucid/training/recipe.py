@@ -6,7 +6,7 @@ starts from, it gives the same network again.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -57,7 +57,21 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of a recipe; a key that is not listed is an error."""
 
 
-class Data(Table, frozen=True, tag_field="kind", tag="crops"):
+class DataTable(Table, frozen=True, tag_field="kind"):
+    """The training images; each kind names the task that trains on them, or leaves it to the network."""
+
+    task: ClassVar[str | None] = None
+
+    def check(self, recipe: "Recipe") -> None:
+        """Raise a UsageError when the rest of the recipe does not fit."""
+        raise NotImplementedError
+
+    def image_size(self, stride: int) -> tuple[int, int]:
+        """Height and width of the images, padded to the stride of the network; of crops, those of some."""
+        return 8 * stride, 8 * stride
+
+
+class Data(DataTable, frozen=True, tag="crops"):
     """Crops from folders of images."""
 
     train: tuple[str, ...]  # folders below the data folder
@@ -74,22 +88,35 @@ class Data(Table, frozen=True, tag_field="kind", tag="crops"):
     pairs: Count = 2048  # crops that a camera takes at a time ...
     renew: Count = 512  # ... and after how many steps it takes others
 
+    def check(self, recipe: "Recipe") -> None:
+        _check_crops(recipe, self)
 
-class SetData(Table, frozen=True, tag_field="kind", tag="set"):
+
+class SetData(DataTable, frozen=True, tag="set"):
     """A set of small images of one size: MNIST, Fashion-MNIST, CIFAR-10, or one's own folder."""
 
     name: str  # mnist, fashion-mnist or cifar10; else a folder below the data folder
     channels: Literal[1, 3] = 1
     size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every image gets ...
-    fit: Literal["crop", "resize"] = "crop"  # ... by taking its middle, or all of it
+    fit: Literal["crop", "resize", "cut"] = "crop"  # ... by shrinking its middle, or all of it, or by cutting
+    crops: Count = 1  # of cut: squares from random positions of each training image
     test: str | None = None  # of a folder: another one for the test, so that all of this one can train
     flips: bool = False  # mirror half of the images while training
     turns: bool = False  # turn them by quarters
     rotation: NotNegative = 0.0  # turn them by up to this angle in degrees to either side
     shift: Whole = 0  # move them by up to this many pixels each way
 
+    task: ClassVar = "reconstruction"
 
-class PageData(Table, frozen=True, tag_field="kind", tag="pages"):
+    def check(self, recipe: "Recipe") -> None:
+        _check_set(recipe, self)
+
+    def image_size(self, stride: int) -> tuple[int, int]:
+        side, _ = KNOWN_SETS.get(self.name, (self.size, self.channels))
+        return (-(-side // stride) * stride,) * 2
+
+
+class PageData(DataTable, frozen=True, tag="pages"):
     """Pages that are drawn: `pellucid.datasets.pages`, and what `degrade.scans` makes of them."""
 
     fonts: str  # folder of fonts below the data folder
@@ -97,6 +124,24 @@ class PageData(Table, frozen=True, tag_field="kind", tag="pages"):
     channels: Literal[1, 3] = 1
     pages: Count = 1600  # drawn in all: one a step, until there are as many
     tune: Count = 24  # more pages, in fonts that are held back, which validate
+
+    task: ClassVar = "pages"
+
+    def check(self, recipe: "Recipe") -> None:
+        _check_pages(recipe)
+
+
+class PairsData(DataTable, frozen=True, tag="pairs"):
+    """Noisy images and the clean ones of the same names and sizes."""
+
+    noisy: str  # folder below the data folder
+    clean: str  # likewise
+    channels: Literal[1, 3] = 1
+
+    task: ClassVar = "pairs"
+
+    def check(self, recipe: "Recipe") -> None:
+        _check_pairs(recipe)
 
 
 class Degrade(Table, frozen=True):
@@ -136,6 +181,10 @@ class Schedule(Table, frozen=True):
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     check_every: Count = 2000  # steps between two measurements; each epoch, too, ends with one
 
+    def shorter_warm_up(self, steps: int) -> "Schedule":
+        """The same schedule, in a run of this many steps: it warms up in a quarter of them at most."""
+        return msgspec.structs.replace(self, warm_up=min(self.warm_up, steps // 4))
+
 
 class Recipe(Table, frozen=True):
     """One trained network."""
@@ -145,7 +194,7 @@ class Recipe(Table, frozen=True):
     purpose: str  # one sentence: what the network is for
     licence: str
     trained_on: str  # the images, and their terms
-    data: Data | SetData | PageData
+    data: Data | SetData | PageData | PairsData
     degrade: Degrade
     network: AnySettings
     schedule: Schedule
@@ -166,12 +215,7 @@ class Recipe(Table, frozen=True):
                     f"The variant {each} has other images, noise or names than the rest",
                     "Vary keys of network or schedule, loss or seed, so that all can be compared",
                 )
-        if isinstance(self.data, SetData):
-            _check_set(self)
-        elif isinstance(self.data, PageData):
-            _check_pages(self)
-        else:
-            _check_crops(self, self.data)
+        self.data.check(self)
 
     @property
     def family(self) -> Family:
@@ -179,20 +223,14 @@ class Recipe(Table, frozen=True):
         return family_of(self.network)
 
     @property
-    def has_crops(self) -> bool:
-        """Whether the network learns from crops, else from a set."""
-        return not isinstance(self.data, SetData)
+    def task(self) -> str:
+        """The name of the training task."""
+        return self.data.task or self.family.crops or ""
 
     @property
     def crops(self) -> Data:
         """The data of a network that learns from crops."""
         assert isinstance(self.data, Data)
-        return self.data
-
-    @property
-    def pages(self) -> PageData:
-        """The data of a network that learns from drawn pages."""
-        assert isinstance(self.data, PageData)
         return self.data
 
     @property
@@ -202,10 +240,9 @@ class Recipe(Table, frozen=True):
         return self.data
 
 
-def _check_set(recipe: Recipe) -> None:
+def _check_set(recipe: Recipe, data: SetData) -> None:
     if not recipe.family.sets:
         raise UsageError("Such a network is not for a set of small images", "Train it on crops")
-    data = recipe.set
     _, channels = KNOWN_SETS.get(data.name, (data.size, data.channels))
     if data.channels != channels:
         raise UsageError(f"The images of {data.name} have {channels} channels", f"Set channels = {channels}")
@@ -214,6 +251,10 @@ def _check_set(recipe: Recipe) -> None:
         table = getattr(recipe, place) if place else recipe
         if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
             raise UsageError(f"{name} does nothing for a set of small images", "Leave it out")
+    if data.crops > 1 and (data.name in KNOWN_SETS or data.fit != "cut"):
+        raise UsageError(
+            "Only images of a folder that are cut give several crops", 'Set fit = "cut", or crops = 1'
+        )
     noise = recipe.degrade.noise
     if recipe.family.takes_sigma and not isinstance(noise and parse_noise(noise), Gaussian):
         raise UsageError(f"A U-Net is given the noise level, and the noise is {noise}", Gaussian.usage())
@@ -231,6 +272,19 @@ def _check_pages(recipe: Recipe) -> None:
         stride = recipe.network.stride
         raise UsageError(
             "Pages have no epochs, and patches of the network's stride",
+            f"Set steps, and multiples of {stride}",
+        )
+
+
+def _check_pairs(recipe: Recipe) -> None:
+    if recipe.family.kind != "autoencoder" or recipe.network.stride == 1:
+        raise UsageError(
+            "Pairs of any size train an autoencoder of any size", 'Set kind = "conv-pool" in [network]'
+        )
+    if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
+        stride = recipe.network.stride
+        raise UsageError(
+            "Pairs have no epochs, and patches of the network's stride",
             f"Set steps, and multiples of {stride}",
         )
 

@@ -4,7 +4,7 @@ import difflib
 import re
 import tomllib
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,7 +132,9 @@ def _keys(content: dict[str, Any]) -> dict[str, list[str]]:
     keys = {}
     for name, hint in typing.get_type_hints(Recipe).items():
         kinds = [
-            table for table in _parts(hint) if isinstance(table, type) and issubclass(table, msgspec.Struct)
+            table
+            for table in (typing.get_args(hint) or (hint,))
+            if isinstance(table, type) and issubclass(table, msgspec.Struct)
         ]
         tags = {str(kind.__struct_config__.tag): kind for kind in kinds}
         keys[name] = _words(hint)
@@ -144,11 +146,6 @@ def _keys(content: dict[str, Any]) -> dict[str, list[str]]:
             for key, each in typing.get_type_hints(kind).items():
                 keys[f"{name}.{key}"] = _words(each)
     return keys
-
-
-def _parts(hint: Any) -> Iterator[Any]:
-    """The members of a union, or the type itself."""
-    return iter(typing.get_args(hint) if not isinstance(hint, type) else (hint,))
 
 
 def _words(hint: Any) -> list[str]:

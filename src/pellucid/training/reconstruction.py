@@ -28,7 +28,7 @@ from pellucid.training.recipe import Recipe, SetData
 log = logging.getLogger("pellucid")
 
 VALIDATED = 1000  # images at a time
-LOOK_EVERY = 100  # steps between two looks whether the network has collapsed, in the first epoch or 100 steps
+LOOK_EVERY = 100  # steps between two checks whether the network has collapsed
 
 
 class Reconstruction:
@@ -57,6 +57,9 @@ class Reconstruction:
         self.takes_sigma = recipe.family.takes_sigma
         self.loss = LOSSES[recipe.loss]
         self.epoch = max(1, len(self.train) // recipe.schedule.batch)
+        schedule = recipe.schedule
+        steps = schedule.steps or (schedule.epochs or 0) * self.epoch
+        self.warm_up = schedule.shorter_warm_up(steps).warm_up
         self.shuffled, self.order = -1, torch.empty(0)
         self.collapsed = False
 
@@ -66,9 +69,7 @@ class Reconstruction:
         """The loss of each of `count` images."""
         clean = move(self.train[self.chosen(step, count)].float() / 255, self.data, random)
         denoised = self.run(network, *self.degrade(clean, random))
-        last = max(self.epoch, LOOK_EVERY) - 1
-        warm = step >= self.recipe.schedule.warm_up  # before, it may not have begun to learn
-        if step == last or (step < last and warm and step % LOOK_EVERY == LOOK_EVERY - 1):
+        if step >= self.warm_up and step % LOOK_EVERY == LOOK_EVERY - 1:  # before, it may not yet learn
             self.look(denoised, clean)
         return self.loss(denoised, clean)
 
@@ -105,16 +106,22 @@ class Reconstruction:
         return cast(Tensor, denoised[..., :height, :width])
 
     def look(self, denoised: Tensor, clean: Tensor) -> None:
-        """Say it when the network gives nearly the same grey everywhere, whatever it sees."""
-        if self.collapsed or denoised.detach().var() > 0.01 * clean.var():
+        """Warn once when the network gives nearly the same colour everywhere, whatever it sees."""
+        given, wanted = (images.detach().var((0, 2, 3)).mean() for images in (denoised, clean))
+        if self.collapsed or given > 0.01 * wanted:
             return
         self.collapsed = True
+        remedy = "Train for more steps, or at another learning rate"
+        if self.loss is not LOSSES["bce"] and getattr(self.recipe.network, "output", "") == "sigmoid":
+            remedy = (
+                f"Where most pixels are black, a sigmoid under {self.recipe.loss.upper()} can fall into black"
+                ' and stay there, since its gradient vanishes. Set loss = "bce", or output = "linear"'
+            )
         log.warning(
             "the network has collapsed: it gives nearly the same grey, %.2f, everywhere, whatever it sees."
-            " Where most pixels are black, a sigmoid under %s can fall into black and stay there, since its"
-            ' gradient vanishes. Set loss = "bce", or output = "linear"',
+            " %s",
             float(denoised.detach().mean()),
-            self.recipe.loss.upper(),
+            remedy,
         )
 
     @torch.no_grad()
@@ -142,7 +149,15 @@ def load_set(data: SetData, data_dir: Path | None, seed: int) -> Dataset:
         return load_dataset(data.name, data_dir=data_dir)
     folder = (data_dir or Path()) / data.name
     share = 0.1 if data.test is None else 0.0
-    return folder_dataset(folder, size=data.size, channels=data.channels, fit=data.fit, test=share, seed=seed)
+    return folder_dataset(
+        folder,
+        size=data.size,
+        channels=data.channels,
+        fit=data.fit,
+        crops=data.crops,
+        test=share,
+        seed=seed,
+    )
 
 
 def move(images: Tensor, data: SetData, random: TorchRandom) -> Tensor:

@@ -32,7 +32,7 @@ def _open(data: Data) -> Source:
         "heifload",
         Metadata(cicp=cicp),
         Encoding(format="avif", lossy=not lossless),
-        turned=True,
+        turned=items.orientation,
         premultiplied=items.premultiplied,
     )
 

@@ -58,7 +58,7 @@ def _open(data: Data) -> Source:
         (height, width, channels + alpha),
         np.uint16 if info["bit_depth"] > 8 else np.uint8,
         decode,
-        metadata=upright_metadata(metadata, 1, (width, height), in_exif=True),
+        metadata=upright_metadata(metadata, items.orientation, (width, height)),
         encoding=Encoding(format="heic", bits=bits, lossy=True),
         alpha=alpha,
     )

@@ -9,9 +9,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pellucid.errors import InputError, require
+from pellucid.io.exif import orientation_of
 from pellucid.io.format import Data, Format, name_of, stream_of
 from pellucid.io.image import Encoding, Metadata, Samples, depth_of, known_resolution
 from pellucid.io.isobmff import boxed, content_of, inner_boxes, top_boxes
+from pellucid.io.orientation import is_turned, upright_pixels
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
 from pellucid.io.upright import upright_metadata
@@ -51,8 +53,8 @@ def _open(data: Data) -> Source:
         try:
             facts = _facts(file)
             bands, bits = len(facts.precisions), max(facts.precisions, default=0)
-            if not bands:
-                raise ValueError("it has no codestream")
+            if not bands or facts.width <= 0 or facts.height <= 0:
+                raise ValueError("it has no codestream, or no pixels")
         except (struct.error, IndexError, StopIteration, ValueError) as exc:
             raise InputError(f"{name} is a broken JPEG 2000 file: {exc}", "Use an intact copy") from exc
     if facts.lost:
@@ -67,19 +69,23 @@ def _open(data: Data) -> Source:
         extra_samples=(0,) * (bands - alpha - channels),
     )
 
+    turn = orientation_of(facts.exif or b"")
+    height, width = (facts.height, facts.width)[:: -1 if is_turned(turn) else 1]
+
     def decode() -> Samples:
         with stream_of(data) as file:
             file.seek(facts.start)  # from the whole file the decoder would convert the colours
             samples: Any = imagecodecs.jpeg2k_decode(file.read())
-        samples = stretched_from(samples.reshape(facts.height, facts.width, -1), bits)
+        samples = upright_pixels(samples.reshape(facts.height, facts.width, -1), turn)
+        samples = stretched_from(samples, bits)
         return divided(samples) if facts.kinds.get(bands - 1) == 2 else samples
 
     return WholeSource(
         name,
-        (facts.height, facts.width, bands),
+        (height, width, bands),
         np.uint8 if bits <= 8 else np.uint16,
         decode,
-        metadata=upright_metadata(metadata, 1, (facts.width, facts.height), in_exif=True),
+        metadata=upright_metadata(metadata, turn, (width, height)),
         encoding=Encoding(format="jp2", lossy=not facts.reversible, bits=bits if bits in (10, 12) else None),
         alpha=alpha,
         extra=bands - alpha - channels,

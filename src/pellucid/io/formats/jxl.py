@@ -15,6 +15,7 @@ from pellucid.errors import InputError, require
 from pellucid.io.format import Data, Format, name_of, several_images, stream_of
 from pellucid.io.image import Cicp, Encoding, Metadata, Samples
 from pellucid.io.isobmff import boxed, content_of, top_boxes
+from pellucid.io.orientation import is_turned
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
 from pellucid.io.upright import upright_metadata
@@ -56,7 +57,7 @@ class _Bits:
 class _Facts:
     width: int = 0
     height: int = 0
-    turned: bool = False  # width and height change places
+    orientation: int = 1  # as in EXIF, whose own does not count here; the decoder turns the pixels
     bits: int = 8
     floats: bool = False
     grey: bool = False
@@ -88,7 +89,7 @@ def _open(data: Data) -> Source:
         )
     if facts.lost:
         log.warning("%s: %s will not be in a changed image", name, " and ".join(facts.lost))
-    height, width = (facts.height, facts.width)[:: -1 if facts.turned else 1]
+    height, width = (facts.height, facts.width)[:: -1 if is_turned(facts.orientation) else 1]
     shape = (height, width, channels + alpha)
     metadata = Metadata(cicp=facts.cicp, exif=facts.exif, xmp=facts.xmp)
 
@@ -106,7 +107,7 @@ def _open(data: Data) -> Source:
         shape,
         np.float32 if facts.floats else np.uint8 if facts.bits <= 8 else np.uint16,
         decode,
-        metadata=upright_metadata(metadata, 1, (width, height), in_exif=True),
+        metadata=upright_metadata(metadata, facts.orientation, (width, height)),
         encoding=Encoding(
             format="jxl", lossy=facts.lossy, bits=facts.bits if facts.bits in (10, 12) else None
         ),
@@ -146,7 +147,7 @@ def _note_header(facts: _Facts, bits: _Bits) -> None:
     if bits.take(1):  # all that follows has its default: sRGB in 8 bits
         return
     if bits.take(1):
-        facts.turned = bits.take(3) >= 4
+        facts.orientation = bits.take(3) + 1
         if bits.take(1):
             _size(bits)
         if bits.take(2):  # a preview, an animation

@@ -54,6 +54,7 @@ _COMPRESSIONS = {
     34925: "lzma",
     50000: "zstd",
 }
+_GEOREFERENCE = (33550, 33922, 34264)  # GeoTIFF 1.1: from columns and rows to a map
 _LOSSY = (*_JPEG, 33003, 33005, 34712, 50001)
 _READ_BY_VIPS = (1, 2, 3, 4, 5, *_JPEG, 8, 32773, 32946, 50001)
 _ALPHA = (1, 2)  # of ExtraSamples: multiplied into the colours, or not
@@ -209,6 +210,14 @@ def _refuse_strange(name: str, page: Any) -> None:
         raise InputError(
             f"{name} is a camera's raw file",
             "Develop it with a raw converter, and give the 16-bit TIFF that it writes",
+        )
+    sizes = (page.imagewidth, page.imagelength, samples, page.bitspersample)
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(f"its width, height, channels and bits are {sizes}")
+    if 274 in page.tags and page.tags[274].value != 1 and any(tag in page.tags for tag in _GEOREFERENCE):
+        raise InputError(
+            f"{name} has to be turned to be upright, and its georeference would no longer fit",
+            "Turn it with a program for maps first, such as gdalwarp",
         )
     kind, bits = _FORMATS.get(page.sampleformat, "unknown"), page.bitspersample
     if bits not in _DEPTHS.get(kind, ()):
