@@ -6,13 +6,14 @@ Parts are measured one by one (``--only dirty``), and figures of other parts sta
 """
 
 import csv
+import hashlib
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -25,8 +26,7 @@ from benchmarks.pages_ocr import DEGRADATIONS, DPI, PAGES, SIZE, character_error
 from pellucid.datasets.pages import draw_clean_page
 from pellucid.datasets.sheet import HELD_FONTS, find_fonts
 from pellucid.inference.index import MODELS
-from pellucid.inference.pages import clean_page
-from pellucid.inference.session import RunOptions, Session
+from pellucid.inference.registry import load_model
 from pellucid.metrics.quality import psnr, ssim
 
 Page = NDArray[np.uint8]
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=PAGES)
     parser.add_argument("--peers", type=int, default=40, help="pages on which peers are measured, too")
     parser.add_argument("--model", nargs="*", default=["page-fast"], help="names, or .onnx files")
+    parser.add_argument("--texts", type=Path, help="keep the texts that were read here, for the next run")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     desk = Desk("pages", options)
@@ -61,15 +62,11 @@ def main() -> None:
 # ---- methods -------------------------------------------------------------------------------------
 
 
-@cache
-def session_of(model: str) -> Session:
-    path = Path(model) if model.endswith(".onnx") else MODELS / f"{model}-grey.onnx"
-    return Session(path, RunOptions("cpu"))
+def ours(page: Page, model: str, look: Literal["keep", "white"] = "white") -> Page:
+    return np.asarray(load_model_once(model).denoise(page, paper=look).image, np.uint8)
 
 
-def ours(page: Page, model: str, look: str = "white") -> Page:
-    cleaned = clean_page(session_of(model), page[..., None], look)  # type: ignore[arg-type]
-    return page if cleaned is None else cleaned[..., 0]
+load_model_once = cache(load_model)
 
 
 def background(page: Page) -> Page:
@@ -111,7 +108,10 @@ def methods(models: list[str]) -> dict[str, Method]:
         found["unpaper"] = partial(
             by_command, command=["unpaper", "--overwrite", "{0}", "{1}"], suffix=".pgm"
         )
-    if shutil.which("convert"):
+    if (
+        shutil.which("convert")
+        and not subprocess.run(["convert", "-version"], capture_output=True).returncode
+    ):
         found["ImageMagick -despeckle"] = partial(
             by_command, command=["convert", "{0}", "-despeckle", "{1}"], suffix=".png"
         )
@@ -140,25 +140,35 @@ def dirty(desk: Desk, options: Any) -> dict[str, Any]:
 
 def ocr(desk: Desk, options: Any) -> dict[str, Any]:
     """Character errors of Tesseract on generated pages, and ink components lost and made."""
-    read = partial(read_text, tesseract=options.tesseract)
     tools = methods(options.model)
     own = ["unchanged", *(Path(model).stem for model in options.model)]
-    rows: dict[str, list[Any]] = {
-        name: [] for name in ("clean", *tools, "Tesseract, method 1", "Tesseract, method 2")
-    }
+    names = ["clean", *tools, "Tesseract, method 1", "Tesseract, method 2"]
+    rows: dict[str, list[tuple[str, float]]] = {name: [] for name in names}
     strokes: dict[str, list[tuple[int, int, int, int]]] = {name: [] for name in own}
-    for number in _spread(options.pages):
+    digests = {Path(model).stem: _digest(model) for model in options.model}
+    for count, number in enumerate(_spread(options.pages)):
         page = test_page(number, options.fonts)
-        texts = {"clean": read(page.clean)}
-        few = len(rows["unchanged"]) < options.peers
+
+        def read(image: Page, name: str, *extra: str, number: int = number) -> str:
+            kept = options.texts and options.texts / f"{number} {name} {digests.get(name, '')}.txt"
+            if kept and kept.exists():
+                return str(kept.read_text())
+            text = read_text(image, *extra, tesseract=options.tesseract)
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(text)
+            return text
+
+        texts = {"clean": read(page.clean, "clean")}
         for name, method in tools.items():
-            if name in own or few:
+            if name in own or count < options.peers:
                 result = method(page.noisy)
-                texts[name] = read(result)
+                texts[name] = read(result, name)
                 if name in own:
                     strokes[name].append(components(result, page.clean))
-        for kind in (1, 2) if few else ():
-            texts[f"Tesseract, method {kind}"] = read(page.noisy, "-c", f"thresholding_method={kind}")
+        for kind in (1, 2) if count < options.peers else ():
+            name = f"Tesseract, method {kind}"
+            texts[name] = read(page.noisy, name, "-c", f"thresholding_method={kind}")
         for name, text in texts.items():
             rows[name].append((page.kind, round(character_error(text, page.text), 5)))
         print(number, page.kind, {name: rows[name][-1][1] for name in texts}, flush=True)
@@ -249,8 +259,13 @@ def components(result: Page, clean: Page) -> tuple[int, int, int, int]:
 
 
 def _spread(count: int) -> Iterator[int]:
-    """The first pages of each degradation before the next ones."""
-    return iter(range(count))
+    """Numbers of pages in steps of 5, so that the first of them have all degradations and sizes."""
+    return (number for start in range(5) for number in range(start, count, 5))
+
+
+def _digest(model: str) -> str:
+    path = Path(model) if model.endswith(".onnx") else MODELS / f"{model}-grey.onnx"
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def _real_scans(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -7,6 +7,7 @@ open fonts at 6 to 24 points. Paper is white, and ink keeps its own tone: pencil
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
@@ -131,12 +132,14 @@ def _table(sheet: Sheet) -> None:
             sheet.pen.line((0, y, width, y), rule, thick)
         for x in np.arange(0, width, pitch).tolist():
             text = sheet.word() if dice.random() < 0.5 else f"{10 ** dice.uniform(0, 4):,.2f}"
-            sheet.put(
-                (x + 3, y + 2, x + pitch - 2, y + step - 1),
-                lambda cell, text=text: cell.write(0, 0, text, 0.85),
-            )  # type: ignore[misc]
+            sheet.put((x + 3, y + 2, x + pitch - 2, y + step - 1), partial(_word, text=text))
     for x in np.arange(0, width, pitch).tolist() if upright else ():
         sheet.pen.line((x, 0, x, height), rule, thick)
+
+
+def _word(sheet: Sheet, text: str) -> None:
+    """One text, cut off where its cell ends."""
+    sheet.write(0, 0, text, 0.85)
 
 
 def _form(sheet: Sheet) -> None:
@@ -226,7 +229,7 @@ def _drawing(sheet: Sheet) -> None:
         else:
             sheet.pen.line(path, ink, thick, "curve")
         if dice.random() < 0.3:
-            sheet.write(*points[0], sheet.word(), 0.7)
+            sheet.write(float(points[0, 0]), float(points[0, 1]), sheet.word(), 0.7)
 
 
 def _photo(sheet: Sheet) -> None:
@@ -252,15 +255,10 @@ def _made_up(sheet: Sheet, rng: np.random.Generator) -> NDArray[Any]:
     width, height = sheet.image.size
     planes = []
     for _ in range(sheet.colours):
-        tone = sum(
-            np.asarray(
-                Image.fromarray(rng.standard_normal((cells, cells)).astype(np.float32)).resize(
-                    (width, height), 3
-                )
-            )
-            / cells**0.5
-            for cells in (3, 6, 12, 24)
-        )
+        tone = np.zeros((height, width))
+        for cells in (3, 6, 12, 24):
+            grid = Image.fromarray(rng.standard_normal((cells, cells)).astype(np.float32))
+            tone += np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC)) / cells**0.5
         cut = np.tanh(6 * (tone - np.median(tone))) * sheet.dice.uniform(0, 0.4)
         planes.append(tone / 2.2 + cut + 0.03 * rng.standard_normal(tone.shape))
     return 0.45 + 0.28 * np.stack(planes, -1)

@@ -124,7 +124,7 @@ def degrade(page: Page, scan: Scan, rng: np.random.Generator) -> Page:
     if scan.sharpen:
         x = x + scan.sharpen * (x - blur(x, max(0.8, 0.08 * mm)))
     if scan.threshold:
-        return (x > scan.threshold).astype(np.float32)
+        return np.asarray(x > scan.threshold, np.float32)
     return file(x, scan.quality)
 
 
