@@ -85,7 +85,7 @@ def stream(source: Source, sink: Sink, layout: Layout, work: Work, progress: Pro
 
 
 def copy_all(source: Source, sink: Sink, rows: int) -> None:
-    """Write an image as it is read, so many rows at a time."""
+    """Write an image unchanged, N rows at a time."""
     for top in range(0, source.height, rows):
         sink.write(source.read(slice(top, min(top + rows, source.height)), slice(0, source.width)))
 
