@@ -364,7 +364,7 @@ def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Sess
     stabiliser = Anscombe(found.gain, found.offset)
     stable = stabiliser.forward(tiles.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     low, high = float(stable.min()), float(stable.max())
-    scale = min(1 / (high - low), 0.25)  # the network knows levels up to 0.35
+    scale = min(1 / (high - low), 0.25)  # the network is trained up to 0.35
     again, _ = measure((stable - low) * np.float32(scale), where, session)
     line = np.array(found.gain)[:, None] * again.brightness + np.array(found.offset)[:, None]
     levels = again.levels / np.float32(scale) * np.sqrt(np.maximum(line, 1e-9))
