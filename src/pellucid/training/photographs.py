@@ -54,8 +54,8 @@ class Photographs(Crops):
     ) -> Tensor:
         """The loss of each of `count` images."""
         noisy, target, sharp = self.batch(random, step=step, progress=progress, count=count)
-        # The export puts the gains into the weights. Sharp content trains with their roots, so that they raise
-        # the levels of soft content more.
+        # The export puts the gains into the weights. Sharp content trains with their roots, so that they
+        # raise the levels of soft content more.
         gains = noisy.new_tensor(cast(PhotoSettings, self.recipe.network).gains)[: maps_for(noisy.shape[1])]
         gains = gains.sqrt().view(1, -1, 1, 1)
         denoised, levels = network(noisy, torch.where(sharp, gains, 1.0))
