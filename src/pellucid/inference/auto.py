@@ -32,7 +32,7 @@ from pellucid.inference.coarse import halve
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
 from pellucid.inference.overview import Overview
-from pellucid.inference.stabilise import Treatment
+from pellucid.inference.stabilise import HIGHEST_SIGMA, Treatment
 from pellucid.inference.trial import CROP, removes_noise
 from pellucid.options import DenoiseOptions
 
@@ -115,7 +115,9 @@ class Auto(Denoiser):
             for _ in range(found.halvings):
                 crops = halve(crops[0])[None]
             valid = np.ones((*crops.shape[:3], 1), np.bool_)
-        run = self._models["gaussian-fast"].runner(image, treatment_of(found))
+        treatment = treatment_of(found)
+        treatment = replace(treatment, level=min(treatment.level, HIGHEST_SIGMA))
+        run = self._models["gaussian-fast"].runner(image, treatment)
         clip, doubtful = image.dtype.kind == "u", inner.log_odds < DOUBT
         return removes_noise(crops, valid, run, inner.variance, clip=clip, doubtful=doubtful)
 

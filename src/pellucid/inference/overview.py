@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.inference.masked import Mask, fill, valid_pixels
-from pellucid.inference.survey import Array, Window, stack_tiles, tile_windows
+from pellucid.inference.survey import BLOCK, Array, Window, over_blocks, stack_tiles, tile_windows
 from pellucid.inference.trial import crop_windows, stack_crops
 from pellucid.io.image import Samples, to_float
 from pellucid.io.source import Source
@@ -94,13 +94,14 @@ class Overview:
         return 1 if self.layout.grey else self.layout.colours
 
     def sample(self, count: int) -> tuple[Array, Mask]:
-        """A few tiles (n, h, w, c) with the fewest gaps, and which of their pixels are image (n, h, w, 1)."""
-        tiles = self.tiles.transpose(0, 2, 3, 1)
-        valid = np.ones(tiles.shape[:3], np.bool_) if self.masks is None else self.masks
-        share = valid.mean(axis=(1, 2)) * (np.ptp(tiles, axis=(1, 2, 3)) > 0)
+        """A few tiles (n, h, w, c), and which of their pixels (n, h, w, 1) are image, not one colour."""
+        high, low = (over_blocks(each, self.tiles) for each in (np.maximum, np.minimum))
+        valid = (high != low).any(axis=1).repeat(BLOCK, axis=1).repeat(BLOCK, axis=2)
+        valid = valid if self.masks is None else valid & self.masks
+        share = valid.mean(axis=(1, 2))
         best = np.flatnonzero(share >= 0.95 * share.max())
         few = best[np.unique(np.linspace(0, len(best) - 1, count).round().astype(int))]
-        return tiles[few], valid[few][..., None]
+        return self.tiles[few].transpose(0, 2, 3, 1), valid[few][..., None]
 
     @property
     def ends(self) -> NDArray[np.float32]:
