@@ -24,6 +24,12 @@ Page = NDArray[np.float32]
 UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
+FLAT = 0.5
+"""Share of the light pixels that equal their neighbours exactly of a page that was drawn ..."""
+
+UNCHANGED_DRAWN = 12 / 255
+"""... and stays unchanged up to this: a rendering with fine print is no page to be cleaned."""
+
 CLEAN = "the page is clean"
 
 TRIED = 512
@@ -58,7 +64,7 @@ class PageModel(Model):
         ]
         centre = centre[:TRIED, :TRIED]
         removed = float(np.sqrt(np.mean((run(centre) - centre) ** 2)))
-        if removed < UNCHANGED or max(options.strengths) == 0:
+        if removed < (UNCHANGED_DRAWN if is_drawn(centre) else UNCHANGED) or max(options.strengths) == 0:
             return Decision(self.name, removed, CLEAN)
         return Decision(self.name, removed, work=Work(self._tiles(image, 0), run, options.strengths))
 
@@ -98,6 +104,16 @@ def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Call
         return np.asarray(result if white else result * tint, np.float32)
 
     return clean_grey if len(tone) == 1 else clean_colour
+
+
+def is_drawn(page: Page) -> bool:
+    """Whether the paper of a page (h, w, c) has exactly one value, as nothing that was scanned in grey has.
+
+    Pages of black and white alone were made by a threshold, and may be scans.
+    """
+    light = page[:-1, :-1].mean(2) >= np.median(page)
+    equal = ((page[:-1, :-1] == page[1:, :-1]) & (page[:-1, :-1] == page[:-1, 1:])).all(2)
+    return bool(equal[light].mean() > FLAT) and len(np.unique(page[..., 0])) > 2
 
 
 def paper_tone(image: Overview) -> NDArray[np.float32]:
