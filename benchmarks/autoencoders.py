@@ -136,7 +136,7 @@ def capacity(folder: Path) -> list[dict[str, Any]]:
 
 
 COLUMNS = {  # of the table, by their keys
-    "code": "numbers in the code",
+    "code": "dimensions of the code",
     "parameters": "parameters",
     "kilobytes": "file, kB",
     "training": "training, minutes",

@@ -3,7 +3,7 @@
     python -m benchmarks.microscopes
 
 The raw shots of FMD in `micro/fmd` against the mean of 50: grey, 8 bit in and out, PSNR for each shot, and
-then the mean. They may be looked at while choosing.
+then the mean. They may be viewed while choosing.
 """
 
 from collections.abc import Iterator

@@ -30,7 +30,7 @@ from pellucid.io.source import ArraySource
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.camera import Camera
 
-Told: TypeAlias = float | tuple[float, ...]
+Given: TypeAlias = float | tuple[float, ...]
 
 SIGMAS = (5, 15, 25, 50, 75)
 ISOS = (800.0, 3200.0, 12800.0)
@@ -39,7 +39,7 @@ CORE = 64  # pixels of a tile that are not halo
 SIZES = (256, 384, 512, 768, 1024, 1152, 1536)
 
 
-def tiled(session: Session, noisy: Any, told: Told, halo: int, largest: int) -> Any:
+def tiled(session: Session, noisy: Any, given: Given, halo: int, largest: int) -> Any:
     """The result for an image in tiles of `largest` pixels; a tile that contains all of it is the whole."""
     height, width, channels = noisy.shape
     stride = session.card.stride
@@ -47,20 +47,20 @@ def tiled(session: Session, noisy: Any, told: Told, halo: int, largest: int) -> 
     assert tiles is not None
     denoised = np.empty_like(noisy)
     layout = Layout(channels, grey=False, alpha=False, nodata=None)
-    work = Work(tiles, lambda tile: session.run(tile, told))
+    work = Work(tiles, lambda tile: session.run(tile, given))
     stream(ArraySource(noisy), ArraySink(denoised), layout, work)
     return denoised
 
 
-def cases(session: Session, images: list[Any]) -> Iterator[tuple[Any, Told, Any]]:
-    """Each noisy image with what the network is told and the result for the whole of it."""
+def cases(session: Session, images: list[Any]) -> Iterator[tuple[Any, Given, Any]]:
+    """Each noisy image with what the network is given and the result for the whole of it."""
     for clean in images:
-        for noisy, told in degraded(session.card, clean):
-            yield noisy, told, tiled(session, noisy, told, 0, 1 << 20)
+        for noisy, given in degraded(session.card, clean):
+            yield noisy, given, tiled(session, noisy, given, 0, 1 << 20)
 
 
-def degraded(card: Card, clean: Any) -> Iterator[tuple[Any, Told]]:
-    """White noise for a network that is told its level, a camera's for one that finds it."""
+def degraded(card: Card, clean: Any) -> Iterator[tuple[Any, Given]]:
+    """White noise for a network that is given its level, a camera's for one that finds it."""
     if card.sigma is None:
         for iso in ISOS:
             noisy = Camera(iso).apply(clean, NumpyRandom(0)).astype(np.float32)
@@ -75,8 +75,8 @@ def smallest_overlap(path: Path, images: list[Any]) -> dict[str, Any]:
     session = Session(path, RunOptions(threads=1))
     card = session.card
     halo, worst, seen = 0, 0.0, {}
-    for noisy, told, whole in cases(session, images):
-        while (found := difference(session, noisy, told, whole, halo)) >= TOLERANCE and halo < card.radius:
+    for noisy, given, whole in cases(session, images):
+        while (found := difference(session, noisy, given, whole, halo)) >= TOLERANCE and halo < card.radius:
             seen[str(halo)] = round(255 * found, 3)
             halo, worst = halo + card.stride, 0.0
         worst = max(worst, found)
@@ -88,17 +88,17 @@ def smallest_overlap(path: Path, images: list[Any]) -> dict[str, Any]:
     }
 
 
-def difference(session: Session, noisy: Any, told: Told, whole: Any, halo: int) -> float:
-    return float(abs(tiled(session, noisy, told, halo, 2 * halo + CORE) - whole).max())
+def difference(session: Session, noisy: Any, given: Given, whole: Any, halo: int) -> float:
+    return float(abs(tiled(session, noisy, given, halo, 2 * halo + CORE) - whole).max())
 
 
 def tile_times(path: Path, halo: int, side: int, rounds: int) -> dict[str, list[float]]:
     """CPU and wall seconds a megapixel of a square image for each tile size, all cores."""
     session = Session(path)
     noisy = np.random.default_rng(0).random((side, side, session.card.channels), np.float32)
-    told = 0.1 if session.card.sigma else (1.0,) * min(2, session.card.channels)
+    given = 0.1 if session.card.sigma else (1.0,) * min(2, session.card.channels)
     calls = {
-        str(size): partial(tiled, session, noisy, told, halo, size)
+        str(size): partial(tiled, session, noisy, given, halo, size)
         for size in SIZES
         if 2 * halo < size <= side
     }

@@ -1,10 +1,10 @@
 """The denoisers that Pellucid is measured against, each with the parameters that serve it best.
 
-All take float32 pixels (h, w, c) and sigma from 0 to 1, and are told the true sigma. Parameters were chosen
+All take float32 pixels (h, w, c) and sigma from 0 to 1, and are given the true sigma. Parameters were chosen
 on the tune images (grey and colour, sigma 15 to 50), never on a test set.
 
-Those for photographs take and give 8-bit colour (h, w, 3), and are told nothing. Their parameters were chosen
-on PolyU's 26 crops of a Canon 600D and a Canon 80D.
+Those for photographs take and give 8-bit colour (h, w, 3), and are given nothing. Their parameters were
+chosen on PolyU's 26 crops of a Canon 600D and a Canon 80D.
 """
 
 import functools
@@ -50,7 +50,7 @@ def opencv_nlm(noisy: Pixels, sigma: float) -> Pixels:
 
 
 def skimage_nlm(noisy: Pixels, sigma: float) -> Pixels:
-    """Fast mode, sigma told, patches of 5, distance 6, h = 0.6 sigma (grey) and 0.5 sigma (colour)."""
+    """Fast mode, sigma given, patches of 5, distance 6, h = 0.6 sigma (grey) and 0.5 sigma (colour)."""
     from skimage.restoration import denoise_nl_means
 
     h = (0.6 if noisy.shape[2] == 1 else 0.5) * sigma
@@ -106,12 +106,12 @@ PEERS: Mapping[str, Method] = {
 
 @functools.cache
 def methods() -> dict[str, Method]:
-    """The peers, and every network that is told the noise level, on one thread."""
-    return {**PEERS, **{name: _network(name) for name in told()}}
+    """The peers, and every network that is given the noise level, on one thread."""
+    return {**PEERS, **{name: _network(name) for name in conditioned()}}
 
 
-def told() -> list[str]:
-    """The networks that are told the noise level."""
+def conditioned() -> list[str]:
+    """The networks that are given the noise level."""
     return [name for name in index.names() if load_model(name).takes_sigma]
 
 
@@ -190,7 +190,7 @@ def magick(levels: Levels, *, option: str) -> Levels:
 
 @functools.cache
 def photo_methods() -> dict[str, PhotoMethod]:
-    """What may be done to a photograph without being told anything, all on one thread."""
+    """What may be done to a photograph without anything given, all on one thread."""
     methods: dict[str, PhotoMethod] = {
         "noisy": lambda levels: levels,
         **{f"opencv-nlm-{h}": partial(colour_nlm, h=h) for h in (3, 5, 10)},

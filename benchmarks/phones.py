@@ -3,7 +3,7 @@
     python -m benchmarks.phones
 
 The crops of SIDD in `real/sidd` are 8 bit in and out; PSNR is over red, green and blue, for each crop, and
-then the mean. They may be looked at while choosing. The last scene is far noisier than the others.
+then the mean. They may be viewed while choosing. The last scene is far noisier than the others.
 """
 
 from collections.abc import Iterator

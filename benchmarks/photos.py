@@ -5,9 +5,9 @@
     python -m benchmarks.photos --crops 26 --methods run/run.onnx    # while choosing: keeps no figures
 
 PolyU's 100 crops of real photographs come as the camera wrote them, and clean as the mean of many shots.
-Every method takes and gives 8 bits and is told nothing, save for BM3D: it tries higher and higher sigmas
+Every method takes and gives 8 bits and is given nothing, except BM3D: it tries higher and higher sigmas
 while that helps, and the best one for each crop counts, which is an upper bound. Because it is slow, it
-runs on every tenth crop only. `--crops` takes some of the 26 that may be looked at while choosing. The
+runs on every tenth crop only. `--crops` takes some of the 26 that may be viewed while choosing. The
 same crops are measured once more as grey images.
 
 Then images that are clean already go through our own networks: the tune photos, ten of `photos/open` that
@@ -57,7 +57,7 @@ CAMERAS = {
     "NikonD800": "Nikon D800",
     "Sony": "Sony",
 }
-LOOKED_AT = ("Canon600D", "Canon80D")  # their crops may be looked at while choosing
+VIEWED = ("Canon600D", "Canon80D")  # their crops may be viewed while choosing
 
 BLOCK = 64  # pixels a side
 GRAPHICS = ("page", "screenshot", "drawing")
@@ -102,7 +102,7 @@ def read_crops(options: argparse.Namespace) -> Iterator[Crop]:
         return
     files = sorted((options.data_dir / "real" / "polyu").glob("*_real.JPG"))
     if options.crops:
-        seen = [file for file in files if file.name.startswith(LOOKED_AT)]
+        seen = [file for file in files if file.name.startswith(VIEWED)]
         files = seen[:: max(1, len(seen) // options.crops)][: options.crops]
     for file in files:
         clean = file.with_name(file.name.replace("_real", "_mean"))
@@ -153,7 +153,7 @@ def measure_crops(options: argparse.Namespace, figures: Figures) -> None:
 
 
 def score(name: str, crop: Crop) -> dict[str, float]:
-    """What one method reaches on one crop; of BM3D's sigmas the best, in grey levels, is told too."""
+    """What one method reaches on one crop; of BM3D's sigmas the best, in grey levels, is given too."""
     if name != BM3D:
         return judge(method_for(name), crop)
     best: dict[str, float] = {}
@@ -276,7 +276,7 @@ def main_table(figures: Figures, part: str) -> str:
         loss = f"{max(losses):.2f}" if worse else "–"
         cpu = "–" if method == NOISY else figures[part][method]["cpu"]
         rows.append([LABELS.get(method, method), *means, f"{worse} of {len(losses)}", loss, cpu])
-    columns = ("PSNR, dB", "SSIM", "crops made worse", "at most by, dB", "CPU seconds a megapixel")
+    columns = ("PSNR, dB", "SSIM", "crops below the input", "at most by, dB", "CPU seconds a megapixel")
     return table(("Method", *columns), rows)
 
 
@@ -291,11 +291,11 @@ def group_table(figures: Figures, measure: str, digits: int) -> str:
 
 
 def groups(names: Sequence[str]) -> dict[str, list[str]]:
-    """The crops that may be looked at while choosing, the others, all, each camera's, and BM3D's."""
-    seen = [name for name in names if name.startswith(LOOKED_AT)]
+    """The crops that may be viewed while choosing, the others, all, each camera's, and BM3D's."""
+    seen = [name for name in names if name.startswith(VIEWED)]
     parts = {
-        "looked at": seen,
-        "not looked at": [name for name in names if name not in seen],
+        "viewed": seen,
+        "not viewed": [name for name in names if name not in seen],
         "all": [*names],
     }
     for camera, title in CAMERAS.items():

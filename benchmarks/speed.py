@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from benchmarks.common import HERE, Desk, add_noise, arguments, best_times, facts, run_command, table
-from benchmarks.peers import methods, told, use_one_thread
+from benchmarks.peers import conditioned, methods, use_one_thread
 from pellucid import DenoiseOptions, denoise_file, load_model, parse_noise, read_image, write_image
 from pellucid.inference import index
 from pellucid.inference.overview import look_over
@@ -118,7 +118,7 @@ def ratios(seconds: Figures) -> dict[str, float]:
 def shares(seconds: Figures, channels: int) -> dict[str, float]:
     """Multiply-adds a second of each network over those of one large convolution."""
     peak = 9 * 64 * 64 / seconds[CONVOLUTION][0]
-    rates = {name: load_model(name).card(channels).multiply_adds / seconds[name][0] for name in told()}
+    rates = {name: load_model(name).card(channels).multiply_adds / seconds[name][0] for name in conditioned()}
     return {name: round(rate / peak, 3) for name, rate in rates.items()}
 
 
@@ -128,7 +128,7 @@ def measure_path(desk: Desk) -> Figures:
     figures: Figures = {}
     for kind, channels in KINDS.items():
         samples = scene(side, side, channels)
-        for name in told():
+        for name in conditioned():
             model = load_model(name)
             session = Session(next(each.path for each in index.entries(name) if each.channels == channels))
             tile = (samples[:TILE, :TILE] / 255).astype(np.float32)
@@ -147,7 +147,7 @@ def measure_path(desk: Desk) -> Figures:
 
 
 def measure_command(desk: Desk) -> Figures:
-    """The real command on colour JPEGs, with nothing told: all cores, codec and start-up included."""
+    """The real command on colour JPEGs, nothing given: all cores, codec and start-up included."""
     sizes = {"0.1": (256, 384)} if desk.tiny else {"1": (816, 1224), "12": (3000, 4000), "50": (5792, 8640)}
     figures: Figures = {}
     for model in index.names():
@@ -301,7 +301,7 @@ def path_table(part: Figures) -> str:
 
 def command_table(part: Figures) -> str:
     rows = [[name, each["wall"], each["cpu"], each["megabytes"]] for name, each in part.items()]
-    head = "`pellucid denoise` on a colour JPEG, with nothing told, all cores:\n\n"
+    head = "`pellucid denoise` on a colour JPEG, nothing given, all cores:\n\n"
     return head + table(("Network, image", "wall seconds", "CPU seconds", "peak megabytes"), rows) + "\n"
 
 

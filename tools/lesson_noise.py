@@ -104,7 +104,7 @@ def bottleneck(desk: Desk) -> Figures:
     for number, (level, decibels) in enumerate(skips.items(), 1):
         chart.axhline(decibels, color=COLOURS[number], linestyle="--")
         chart.text(49, decibels, f"network with skips, noise of {level}", ha="right", va="bottom")
-    chart.set(xlabel="numbers in the code for 64 pixels", ylabel="PSNR, dB")
+    chart.set(xlabel="dimensions of the code for 64 pixels", ylabel="PSNR, dB")
     chart.legend(loc="upper left")
     save_figure(figure, file(desk, "bottleneck"))
     return {"code": code, "gaussian-fast": skips}
@@ -118,7 +118,7 @@ def photographs(desk: Desk) -> Figures:
     """White noise and a camera's: how they look, how far they reach, what gaussian-fast leaves of them."""
     clean, model = cat(), load_model("gaussian-fast")
     residuals: dict[str, list[Pixels]] = {"white": [], "camera": []}
-    decibels: dict[str, list[list[float]]] = {"white": [], "camera": [], "camera, told twice the level": []}
+    decibels: dict[str, list[list[float]]] = {"white": [], "camera": [], "camera, given twice the level": []}
     figure, images, charts = shelves(4.6, 2)
     for camera in [SHOWN] if desk.tiny else range(CAMERAS):
         shot = replace(draw_shot(ISO, NumpyRandom(camera), clean), scale=1.0)
@@ -126,8 +126,8 @@ def photographs(desk: Desk) -> Figures:
         level = float((taken - target).std())
         white = to_8bit(Gaussian(level).apply(target, NumpyRandom(camera)))
         results = [
-            (noisy, denoise(model, noisy, told))
-            for noisy, told in ((white, level), (taken, level), (taken, 2 * level))
+            (noisy, denoise(model, noisy, given))
+            for noisy, given in ((white, level), (taken, level), (taken, 2 * level))
         ]
         for kind, pair in zip(decibels, results, strict=True):
             decibels[kind].append([psnr(each, target, data_range=1.0) for each in pair])

@@ -62,20 +62,20 @@ def capacity(desk: Desk) -> Figures:
         errors = [getattr(point, part) for point in ends.values()]
         words = "digits that trained" if part == "train" else "digits that did not"
         axis.plot(list(ends), errors, marker="os"[number], label=words)
-    axis.set(xscale="log", xlabel="numbers in the code", ylabel="mean squared error", ylim=(0, None))
+    axis.set(xscale="log", xlabel="dimensions of the code", ylabel="mean squared error", ylim=(0, None))
     axis.set_xticks(list(ends), [str(each) for each in ends])
     axis.minorticks_off()
     axis.legend()
     save_figure(figure, file(desk, "capacity"))
     if not desk.tiny:
-        head = ["numbers in the code", "digits that trained", "digits that did not"]
+        head = ["dimensions of the code", "training digits", "validation digits"]
         rows = [[code, point.train, point.validation] for code, point in ends.items()]
         publish("lessons/fitting.md", "capacity", table(head, rows))
     return {str(code): [point.train, point.validation] for code, point in ends.items()}
 
 
 def overfitting(desk: Desk) -> Figures:
-    """Five ways to train the same network, with 256 numbers in the code: errors while it trains."""
+    """Five ways to train the same network, with 256 dimensions in the code: errors while it trains."""
     digits = load_digits(tiny=desk.tiny)
     steps, every = (20, 10) if desk.tiny else (2400, 150)
     fresh = Plan(steps=steps, every=every)

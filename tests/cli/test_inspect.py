@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pellucid as package
+from pellucid.noise.base import NumpyRandom
 from tests.cli.conftest import Run, tree
 
 Save = Callable[[str], Path]
@@ -43,6 +44,23 @@ def test_json_is_the_analysis_in_python(pellucid: Run, shot: NDArray[np.uint8]) 
     assert (found["kind"], found["why"], found["content"]) == (expected.kind, expected.why, expected.content)
     assert found["level"] == pytest.approx(expected.level, rel=1e-3)
     assert found["gain"] == pytest.approx(list(expected.gain), rel=1e-2, abs=1e-4)
+
+
+@pytest.mark.parametrize("text", ["gaussian:20", "poisson:60,read=1.6"])
+@pytest.mark.parametrize("unit", [255, 4095])
+def test_the_option_that_is_printed_gives_denoise_the_noise_that_was_found(
+    text: str, unit: int, pellucid: Run, tmp_path: Path, photo: NDArray[np.uint8]
+) -> None:
+    """Also where 12 bits are in a file of 16, whose levels have another unit."""
+    clean = photo.astype(np.float32).mean(axis=2, keepdims=True) / 255
+    pixels = package.parse_noise(text).apply(clean, NumpyRandom(1)).clip(0, 1) * unit
+    shot = package.Image(samples=np.rint(pixels).astype(np.uint8 if unit == 255 else np.uint16))
+    package.write_image(tmp_path / "shot.tif", shot)
+    (line,) = (row for row in pellucid("inspect", "shot.tif").out.splitlines() if "To give it" in row)
+    pellucid("denoise", "shot.tif", *line.split()[-2:], "-o", "given.tif")
+    found = package.denoise(shot.samples).astype(float) / unit
+    same = package.read_image(tmp_path / "given.tif").samples.astype(float) / unit
+    assert np.square(same - clean).mean() < 1.1 * np.square(found - clean).mean() + 1e-5
 
 
 def test_what_inspect_says_denoise_does(pellucid: Run, shot: NDArray[np.uint8]) -> None:

@@ -174,7 +174,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     assert running.returncode == 128 + number
     warning, error = err.splitlines()
     assert re.fullmatch(r"warning: stopped after step \d+: the same command goes on from there", warning)
-    assert error == "error: Interrupted. Every file that was written is whole."
+    assert error == "error: Interrupted. Every file that was written is complete."
     assert tree(tmp_path / "run") == {"checkpoint.pt", "log.jsonl", "recipe.json"}
     step = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"]
     pellucid(*arguments, "--minutes", "0.001")

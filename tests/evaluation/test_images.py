@@ -9,7 +9,7 @@ from skimage import data
 
 from pellucid.datasets.dataset import Dataset
 from pellucid.errors import InputError, UsageError
-from pellucid.evaluation.images import Corruption, ImageSet, load_set, read_corruption
+from pellucid.evaluation.images import Corruption, ImageSet, first, load_set, read_corruption
 from pellucid.io.files import write_image
 from pellucid.io.image import Image, to_float
 from pellucid.noise.base import NumpyRandom
@@ -53,6 +53,15 @@ def test_a_set_that_is_not_there_is_refused_with_those_there_are(tmp_path: Path)
         load_set("toasters", data_dir=tmp_path)
     with pytest.raises(InputError, match="contains no images"):
         load_set(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("most", "pixels", "count"), [(None, 10**9, 12), (3, 10**9, 3), (9, 600, 2), (9, 1, 1)]
+)
+def test_the_first_images_are_limited_by_number_and_by_pixels(
+    most: int | None, pixels: int, count: int, images: ImageSet
+) -> None:
+    assert len(first(images.test, most, pixels)) == count  # of 16 x 16 pixels
 
 
 def test_noise_is_that_of_one_source_for_all_images_in_order(images: ImageSet) -> None:

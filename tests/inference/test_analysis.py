@@ -334,6 +334,53 @@ def test_twelve_bits_in_sixteen_are_analysed_as_the_same_data_stretched(channels
         assert 16 * narrow.level == pytest.approx(full.level, rel=0.15)
 
 
+@pytest.mark.parametrize(
+    ("low", "extent", "level"),
+    [(-4000, 1000, 30), (-1000, 800, 30), (-500, 1000, 40), (-30, 30, 1.5), (1003, 20, 1), (273, 30, 2)],
+)
+def test_floats_far_from_0_are_denoised_as_the_same_image_near_0(
+    low: float, extent: float, level: float
+) -> None:
+    """Heights below the sea, Hounsfield units, decibels, hectopascal, kelvin."""
+    clean = low + extent * photograph("camera", 1)
+    pixels = noisy(f"gaussian:{255 * level / extent}", photograph("camera", 1)) * extent + low
+    found = pellucid.analyse(pixels)
+    assert found.kind == WHITE
+    assert found.level == pytest.approx(level, rel=0.15)
+    result = pellucid.denoise(pixels)
+    assert np.square(result - clean).mean() < np.square(pixels - clean).mean() / 3
+    assert abs(float(result.mean(dtype=float) - pixels.mean(dtype=float))) < level / 20
+
+
+def test_a_narrow_range_of_16_bits_is_denoised() -> None:
+    clean = 32768 + 1000 * photograph("camera", 1).astype(float)
+    pixels = np.rint(clean + np.random.default_rng(1).normal(0, 60, clean.shape)).astype(np.uint16)
+    assert pellucid.analyse(pixels).kind == WHITE
+    assert np.square(pellucid.denoise(pixels) - clean).mean() < np.square(pixels - clean).mean() / 3
+
+
+@pytest.mark.parametrize("levels", [(10, 10, 20), (8, 3, 30), (12, 12, 12)])
+def test_each_channel_has_its_level(levels: tuple[float, ...]) -> None:
+    clean = photograph()
+    noise = np.random.default_rng(1).normal(0, 1, clean.shape) * np.array(levels) / 255
+    pixels = from_float(to_8bit((clean + noise).astype(np.float32)), "uint8")
+    found = pellucid.analyse(pixels)
+    assert found.kind == WHITE
+    assert found.levels == pytest.approx([each / 255 for each in levels], rel=0.25)
+    error = np.square(pellucid.denoise(pixels) / 255 - clean).mean()
+    one = np.square(pellucid.denoise(pixels, sigma=found.level) / 255 - clean).mean()
+    assert error < 1.03 * one
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03])
+def test_scattered_gaps_leave_enough_to_measure(share: float) -> None:
+    pixels = noisy("gaussian:20", photograph())
+    gaps = np.random.default_rng(0).random(pixels.shape[:2]) < share
+    found = pellucid.analyse(np.where(gaps[..., None], np.float32(np.nan), pixels))
+    assert found.kind == WHITE
+    assert 255 * found.level == pytest.approx(20, rel=0.15)
+
+
 def test_grey_in_rgb_is_analysed_as_grey_and_opaque_alpha_does_not_matter() -> None:
     grey = from_float(to_8bit(noisy("gaussian:20", photograph("astronaut", 1))), "uint8")
     expected = pellucid.analyse(grey)

@@ -1,17 +1,21 @@
 """The network is chosen by the noise."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
 from skimage import data
 
 import pellucid
 from pellucid.errors import InputError, UsageError
 from pellucid.inference.analysis import CAMERA, SIGNAL_DEPENDENT, SMOOTH, WHITE
 from pellucid.inference.auto import BEST_PIXELS, Auto
+from pellucid.inference.coarse import enlarge, halve
 from pellucid.inference.denoiser import Denoiser
 from pellucid.inference.registry import load_model
 from pellucid.io.image import Image, from_float
@@ -119,6 +123,55 @@ def test_a_clean_image_stays_unchanged(channels: int, auto: Denoiser) -> None:
     assert result.why
     assert not np.shares_memory(result.image, pixels)
     np.testing.assert_array_equal(result.image, pixels)
+
+
+def dithered() -> NDArray[np.uint8]:
+    grey = PillowImage.fromarray(from_float(photograph(1), "uint8")[..., 0])
+    return np.asarray(grey.convert("1")).astype(np.uint8) * 255
+
+
+def of_a_palette() -> NDArray[np.uint8]:
+    return np.asarray(PillowImage.fromarray(from_float(photograph(), "uint8")).convert("P").convert("RGB"))
+
+
+def modules() -> NDArray[np.uint8]:
+    bits = np.random.default_rng(0).integers(0, 2, (80, 80)).astype(np.uint8) * 255
+    return np.kron(bits, np.ones((2, 2), np.uint8))
+
+
+def woven(period: float) -> NDArray[np.uint8]:
+    across, down = (np.sin(2 * np.pi * np.arange(160) / each) for each in (period, 1.1 * period))
+    return from_float((0.5 + 0.25 * np.outer(down, across)).astype(np.float32)[..., None], "uint8")[..., 0]
+
+
+PATTERNS: dict[str, Callable[[], NDArray[np.uint8]]] = {
+    "dithered to 1 bit": dithered,
+    "dithered to a palette": of_a_palette,
+    "the modules of a code": modules,
+    **{f"woven, period {each}": functools.partial(woven, each) for each in (2, 3, 4, 5, 6, 8)},
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_pattern_is_no_noise(name: str, auto: Denoiser) -> None:
+    pixels = PATTERNS[name]()
+    change = auto.denoise(pixels).image.astype(float) - pixels
+    assert np.sqrt(np.square(change).mean()) < 1
+
+
+def test_sparse_light_on_black_is_not_removed(auto: Denoiser) -> None:
+    """A few photons in thin lines, in counts times a gain of 2."""
+    shape, random = (320, 320), np.random.default_rng(5)
+    along = np.linspace(0, 1, 1500)
+    lines = np.zeros(shape)
+    for _ in range(25):
+        top, bottom, left, right = random.uniform(0, 320, 4)
+        bend = 20 * np.sin(3 * along + random.uniform(0, 6))
+        rows = (top + (bottom - top) * along + bend).astype(int) % 320
+        lines[rows, (left + (right - left) * along).astype(int) % 320] = 1
+    light = enlarge(halve(lines[..., None].astype(np.float32)), *shape)[..., 0].clip(0)
+    shot = (2 * random.poisson(150 * light)).astype(np.float32)
+    assert auto.denoise(shot).image.mean() == pytest.approx(shot.mean(), rel=0.03)
 
 
 def test_a_frame_of_one_colour_does_not_make_a_noisy_photograph_clean() -> None:

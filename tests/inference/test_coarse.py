@@ -42,11 +42,13 @@ def test_an_enlarged_image_loses_the_noise_that_was_enlarged_with_it() -> None:
     assert rms(pellucid.denoise(as_bytes) / 255 - clean) < 0.7 * rms(noisy - clean)
 
 
-@pytest.mark.parametrize(("name", "side"), [("gravel", 512), ("grass", 256), ("gravel", 200), ("grass", 512)])
+@pytest.mark.parametrize(("name", "side"), [("gravel", 512), ("gravel", 200), ("grass", 512), ("grass", 256)])
 def test_even_texture_is_no_smooth_noise(name: str, side: int) -> None:
-    texture = np.asarray(Image.fromarray(getattr(data, name)()).resize((side, side), Image.Resampling.LANCZOS))
+    texture = np.asarray(
+        Image.fromarray(getattr(data, name)()).resize((side, side), Image.Resampling.LANCZOS)
+    )
     assert pellucid.analyse(texture).kind != "smooth"
-    assert rms((pellucid.denoise(texture).astype(float) - texture) / 255) < 0.01
+    assert rms((pellucid.denoise(texture).astype(float) - texture) / 255) < 0.01  # 40 dB
 
 
 def test_detail_as_fine_as_a_pixel_is_seen() -> None:

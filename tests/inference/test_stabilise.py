@@ -5,11 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from skimage import data
 
 from pellucid.errors import UsageError
 from pellucid.inference.index import entries
 from pellucid.inference.session import Session
-from pellucid.inference.stabilise import Anscombe, Rice, Stabiliser, rice_sigma, stabiliser_of
+from pellucid.inference.stabilise import (
+    Anscombe,
+    Rice,
+    Stabiliser,
+    rice_sigma,
+    rician_treatment,
+    stabiliser_of,
+)
 from pellucid.noise.base import Noise, NumpyRandom
 from pellucid.noise.registry import parse_noise
 from pellucid.noise.sensor import Gaussian, Poisson, PoissonGaussian, Rician, Speckle
@@ -185,6 +193,21 @@ def test_a_masked_background_does_not_hide_rician_noise() -> None:
     noisy[:, :100] = 0
     assert rice_sigma(noisy) == pytest.approx(0.1, rel=0.05)
     assert rice_sigma(np.zeros((64, 64))) == 0
+
+
+@pytest.mark.parametrize("factor", [1, 1.25, 1.5, 2])
+def test_the_level_of_rician_noise_is_found_in_images_that_the_scanner_enlarged(factor: float) -> None:
+    """By zeros around k-space, as most scanners do; twofold enlarged ones are halved."""
+    side, random = 128, np.random.default_rng(0)
+    clean = data.camera()[128:384:2, 128:384:2] / 255
+    parts = clean + 0.15 * (random.normal(size=clean.shape) + 1j * random.normal(size=clean.shape))
+    margin = round(side * (factor - 1) / 2)
+    spectrum = np.pad(np.fft.fftshift(np.fft.fft2(parts)), margin)
+    large = np.abs(np.fft.ifft2(np.fft.ifftshift(spectrum))) * (spectrum.size / clean.size)
+    treatment = rician_treatment(large)
+    assert treatment is not None
+    assert treatment.level == pytest.approx(0.15, rel=0.25)
+    assert treatment.halvings == (factor == 2)
 
 
 @pytest.mark.parametrize("shape", [(64,), (7, 64), (64, 64, 3)])

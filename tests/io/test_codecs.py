@@ -21,6 +21,8 @@ def profile(space: Any) -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
 
 
+TABLE_BROKEN = profile("sRGB")[:132] + b"\xff" * 60 + profile("sRGB")[192:]
+
 # 24 x 16 pixels, made for this test with pillow-heif. Its EXIF asks for a turn, which HEIC says otherwise.
 HEIC = base64.b64decode(
     "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAb1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
@@ -197,7 +199,7 @@ def test_a_jpeg_with_damage_in_its_middle_is_read_with_a_warning(
 
 
 @pytest.mark.parametrize(
-    "profile", [b"garbage", profile("LAB"), profile("sRGB")[:300], profile("sRGB") + b"junk"]
+    "profile", [b"garbage", profile("LAB"), profile("sRGB")[:300], b"junk" + profile("sRGB"), TABLE_BROKEN]
 )
 def test_a_profile_that_is_broken_or_of_other_colours_is_left_out_with_a_warning(
     profile: bytes, pillow_file: Make, caplog: pytest.LogCaptureFixture, tmp_path: Path
@@ -206,6 +208,25 @@ def test_a_profile_that_is_broken_or_of_other_colours_is_left_out_with_a_warning
     assert image.metadata.icc is None
     again(image, tmp_path / "out.png")
     assert "profile is broken or of other colours" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["in.png", "in.jpg", "in.tif", "in.webp"])
+def test_a_profile_that_is_padded_is_kept(name: str, pillow_file: Make, tmp_path: Path) -> None:
+    srgb = profile("sRGB")
+    image = read_image(pillow_file(name, gradient(), icc_profile=srgb + b"\0\0\0"))
+    assert image.metadata.icc == srgb
+    for suffix in (".png", ".jpg", ".tif", ".webp", ".avif"):
+        write_image(tmp_path / f"out{suffix}", image)
+        with PILImage.open(tmp_path / f"out{suffix}") as opened:
+            assert opened.info["icc_profile"] == srgb
+
+
+def test_a_profile_that_libpng_does_not_like_is_kept(pillow_file: Make, tmp_path: Path) -> None:
+    strange = bytearray(profile("sRGB"))
+    strange[64:68] = b"\0\0\0\x09"  # a rendering intent that there is not
+    image = read_image(pillow_file("in.png", gradient(), icc_profile=bytes(strange)))
+    assert image.metadata.icc == bytes(strange)
+    assert again(image, tmp_path / "out.png").metadata.icc == bytes(strange)
 
 
 def test_a_profile_that_libpng_drops_is_told_too(pillow_file: Make, caplog: pytest.LogCaptureFixture) -> None:

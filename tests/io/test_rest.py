@@ -75,6 +75,12 @@ def test_a_gain_map_is_named_and_no_longer_promised(tmp_path: Path, caplog: pyte
     assert b"h:Version" not in (tmp_path / "out.jpg").read_bytes()
 
 
+def test_padding_behind_a_jpeg_is_no_data(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = jpeg_with(tmp_path / "in.jpg", behind=bytes(5000))
+    write_image(tmp_path / "out.png", read_image(path))
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("marker", [0xE1, 0xE2, 0xE3, 0xE4, 0xE6, 0xEA, 0xEC, 0xEF])
 def test_segments_of_unknown_makers_are_kept(
     marker: int, tmp_path: Path, caplog: pytest.LogCaptureFixture

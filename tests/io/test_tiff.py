@@ -32,8 +32,8 @@ def test_channels_without_a_meaning_are_kept_and_are_no_transparency(
     import tifffile
 
     values = np.random.default_rng(0).integers(0, 200, (20, 30, 5)).astype(dtype)
-    if dtype == "float32":
-        options = {name: value for name, value in options.items() if name != "predictor"}
+    if dtype == "float32" and "predictor" in options:
+        pytest.skip("tifffile needs imagecodecs for differences of floats")
     path = tiff_file(values, photometric=photometric, planarconfig="contig", **options)
     image = read_image(path)
     colours = 3 if photometric == "rgb" else 1

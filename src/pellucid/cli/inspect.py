@@ -35,7 +35,7 @@ def inspect(
 
     Prints how strong the noise is, how it depends on brightness, whether neighbouring pixels and channels are
     correlated, what was clipped, and what denoise would do, and why. Levels are standard deviations in grey
-    levels of 255, which is white, or the brightest value of an image of more than 8 bits that is darker.
+    levels of 255, which is white, or the range of an image of more than 8 bits that is darker or brighter.
     """
     from pellucid.inference.denoise import about, analyse
     from pellucid.io.files import read_image
@@ -67,9 +67,13 @@ def inspect(
 def facts(found: "Analysis") -> list[tuple[str, str]]:
     """An analysis in words: terms and their findings."""
     unit = 255 / found.white
-    rows = [("Noise", f"{unit * found.level:.1f} of 255" if found.measured else "not measured")]
+    level = f"{unit * found.level:.1f} of 255"
+    if found.white != 1:
+        level += f", where the image has values from {found.black:.3g} to {found.black + found.white:.3g}"
+    rows = [("Noise", level if found.measured else "not measured")]
     if found.measured:
         low, high = found.brightness
+        digits = ".2f" if found.white == 1 else ".4g"
         ends = [
             (sum(max(g * b + o, 0) for g, o in zip(found.gain, found.offset, strict=True)) / len(found.gain))
             ** 0.5
@@ -78,7 +82,7 @@ def facts(found: "Analysis") -> list[tuple[str, str]]:
         rows += [
             (
                 "By brightness",
-                f"{unit * ends[0]:.1f} at {low:.2f}, {unit * ends[1]:.1f} at {high:.2f}",
+                f"{unit * ends[0]:.1f} at {low:{digits}}, {unit * ends[1]:.1f} at {high:{digits}}",
             ),
             ("Gain, offset", f"{_numbers(found.gain)}; {_numbers(found.offset)}"),
             ("Kind", _kind(found)),
@@ -93,12 +97,26 @@ def facts(found: "Analysis") -> list[tuple[str, str]]:
                     f"{unit * found.luma:.1f}, {unit * found.chroma:.1f} in flat places",
                 )
             )
-        rows.append(("Correlation", words))
+        rows.append(("Correlation", f"{words}, of noise and texture in flat places"))
     black, white = found.clipped
     rows.append(("Clipped", f"{black:.1%} black, {white:.1%} white"))
     rows.append(("Measured on", f"{found.measured:.0%} of the sampled area"))
     rows.append(("Denoise would", f"{_action(found)} ({found.kind}): {found.why}"))
+    if option := _option(found):
+        rows.append(("To give it", option))
     return rows
+
+
+def _option(found: "Analysis") -> str:
+    """The option that gives `pellucid denoise` the noise that was found; empty where none does."""
+    if found.kind == "white" and found.level <= 1 and max(found.levels) < 1.3 * min(found.levels):
+        return f"--sigma {255 * found.level:.3g}"
+    if found.kind != "signal-dependent" or len({*found.gain, *found.offset}) > 2:
+        return ""
+    gain, offset = found.gain[0], found.offset[0]
+    black = max(found.black, -offset / gain)
+    read = max(offset + gain * black, 0) ** 0.5 / gain
+    return f"--noise poisson:{1 / gain:.4g},read={read:.3g},black={black:.4g}"
 
 
 def document(source: Path, image: "Image", found: "Analysis") -> dict[str, Any]:

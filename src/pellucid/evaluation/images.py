@@ -193,6 +193,12 @@ def _alike(images: Sequence[Samples]) -> Iterator[NDArray[np.uint8]]:
             yield np.stack(batch)
 
 
+def first(images: Sequence[Samples], most: int | None, pixels: int) -> Sequence[Samples]:
+    """The first images, at most this many with at most this many pixels in all, but at least one."""
+    area = np.cumsum([each.shape[0] * each.shape[1] for each in images[:most]])
+    return images[: max(1, int(np.searchsorted(area, pixels, side="right")))]
+
+
 def read_corruption(text: str, *, seed: int = 0, clip: bool = True) -> Corruption:
     """Read a noise that has the same strength for every image.
 

@@ -23,7 +23,7 @@ from pellucid.errors import InputError
 from pellucid.evaluation.baselines import Baseline, choose_parameter, usable_baselines
 from pellucid.evaluation.contender import Contender
 from pellucid.evaluation.gallery import make_gallery
-from pellucid.evaluation.images import Corruption, ImageSet, Samples, read_corruption
+from pellucid.evaluation.images import Corruption, ImageSet, Samples, first, read_corruption
 from pellucid.evaluation.results import Curve, Evaluation, Gallery, Network, Row, SetFacts
 from pellucid.evaluation.scores import compare, squared_error, summarize
 from pellucid.inference.batches import Batch
@@ -31,6 +31,7 @@ from pellucid.noise.sensor import Gaussian
 
 CURVE_SIGMAS = tuple(step / 10 for step in range(1, 11))
 CURVE_IMAGES, CURVE_PIXELS = 1000, 4_000_000  # at most so many images, and so many pixels in all
+BASELINE_PIXELS = 1_300_000  # in all images of a slow baseline, eight photographs of 481 x 321
 GALLERY_BYTES = 1_500_000  # of all images in a report
 
 T = TypeVar("T")
@@ -184,7 +185,8 @@ def _methods(
         report(baseline.name)
         value = choose_parameter(baseline, images.validation, corruption)
         note = f"{baseline.parameter} {value:g}"
-        yield Method(baseline.name, "baseline", _with(baseline.denoise, value), note, baseline.images)
+        count = baseline.images and len(first(images.test, baseline.images, BASELINE_PIXELS))
+        yield Method(baseline.name, "baseline", _with(baseline.denoise, value), note, count)
     for contender in contenders:
         report(contender.name)
         note = contender.note(images.channels, corruption.sigma)
@@ -255,8 +257,7 @@ def noise_curves(
     seed : int
     clip : bool
     """
-    area = np.cumsum([each.shape[0] * each.shape[1] for each in images.test[:CURVE_IMAGES]])
-    few = images.test[: max(1, int(np.searchsorted(area, CURVE_PIXELS, side="right")))]
+    few = first(images.test, CURVE_IMAGES, CURVE_PIXELS)
     levels = [Corruption(Gaussian(sigma), seed, clip) for sigma in CURVE_SIGMAS]
 
     def mean_psnr(denoise: Callable[[Batch, float | None], Batch], level: Corruption) -> float:

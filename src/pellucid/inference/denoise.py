@@ -3,38 +3,42 @@
 import functools
 import logging
 import os
-import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.inference.analysis import Analysis
 from pellucid.inference.auto import Auto
-from pellucid.inference.denoiser import Decision, Denoiser, Result, WithPlanes, carry_out, denoise_array
+from pellucid.inference.denoiser import Decision, Denoiser, Result, denoise_array
+from pellucid.inference.kinds import (
+    Planned,
+    array_of,
+    denoise_bytes,
+    denoise_image,
+    denoise_pillow,
+    is_pillow,
+    read_all,
+    source_of,
+)
 from pellucid.inference.overview import look_over
-from pellucid.inference.pixels import one_source
 from pellucid.inference.registry import denoiser_for, load_model
 from pellucid.inference.stream import Progress
 from pellucid.io.files import (
     check_target,
     copy_file,
     create_file,
-    find_format,
-    image_source,
     open_image,
     read_image,
 )
-from pellucid.io.image import Image, Samples
+from pellucid.io.image import Image
 from pellucid.io.registry import default_output
-from pellucid.io.sink import ArraySink, Sink
+from pellucid.io.sink import Sink
 from pellucid.io.source import Source
 from pellucid.options import DenoiseKeywords, DenoiseOptions
 
@@ -42,9 +46,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 log = logging.getLogger("pellucid")
-
-MODES = "L", "LA", "RGB", "RGBA", "I;16", "F"
-"""The modes of Pillow's images that are denoised as they are; P becomes RGB or RGBA."""
 
 Array = TypeVar("Array", bound=NDArray[Any])
 Bytes: TypeAlias = bytes | bytearray | memoryview
@@ -187,14 +188,14 @@ def denoise_result(
     if isinstance(x, (str, os.PathLike)):
         x = read_image(x, max_pixels=choice.max_pixels)
     if isinstance(x, Image):
-        return _denoise_image(x, denoiser, choice, progress)
+        return denoise_image(x, denoiser, choice, progress)
     if isinstance(x, (bytes, bytearray, memoryview)):
-        return _denoise_bytes(bytes(x), denoiser, choice, progress)
+        return denoise_bytes(bytes(x), denoiser, choice, progress)
     if hasattr(x, "read"):
-        return _denoise_bytes(_read_all(x), denoiser, choice, progress)
-    if _is_pillow(x):
-        return _denoise_pillow(x, denoiser, choice, progress)
-    return denoise_array(denoiser, _array_of(x), choice, progress)
+        return denoise_bytes(read_all(x), denoiser, choice, progress)
+    if is_pillow(x):
+        return denoise_pillow(x, denoiser, choice, progress)
+    return denoise_array(denoiser, array_of(x), choice, progress)
 
 
 def denoise_to(
@@ -235,7 +236,7 @@ def denoise_to(
     try:
         denoiser = model or denoiser_for(options.model, options)
         denoiser.check(options)
-        return _Planned(source, denoiser, options).run(sink, progress)
+        return Planned(source, denoiser, options).run(sink, progress)
     except BaseException:
         sink.abort()
         raise
@@ -326,7 +327,7 @@ def denoise_file(
             )
         with about(file, target):
             denoiser.check(choice)
-            planned = _Planned(source, denoiser, choice)
+            planned = Planned(source, denoiser, choice)
             if planned.changed or not (same_format or file.suffix.lower() == target.suffix.lower()):
                 planned.run(create_file(target, source, overwrite=overwrite), progress)
             else:
@@ -376,7 +377,7 @@ def analyse(x: Any, *, nodata: float | None = None) -> Analysis:
     >>> found.kind, round(found.level, 1)
     ('white', 0.1)
     """
-    with closing(_source_of(x, nodata)) as source:
+    with closing(source_of(x, nodata)) as source:
         return _default().analyse(look_over(source, nodata))
 
 
@@ -411,127 +412,3 @@ def about(file: Path, output: Path | None = None) -> Iterator[None]:
         raise type(exc)(f"{file}: {exc.problem}", exc.remedy) from exc
     finally:
         log.removeFilter(name)
-
-
-# ---- one kind of thing each ----------------------------------------------------------------------
-
-
-class _Planned:
-    """What is going to be done to an image."""
-
-    def __init__(self, source: Source, denoiser: Denoiser, options: DenoiseOptions) -> None:
-        self._source, self._overview = source, look_over(source, options.nodata)
-        self.decision = denoiser.decide(self._overview, options)
-        self._planes: list[Samples] = []
-        if options.extra_channels == "denoise":
-            count = source.channels + source.alpha
-            planes = (read_channel(source, channel) for channel in range(count, count + source.extra))
-            plain = replace(options, nodata=None, axes=None, channel_axis=None)
-            results = [denoise_array(denoiser, plane, plain) for plane in planes]
-            if any(each.changed for each in results):
-                self._planes = [each.image for each in results]
-
-    @property
-    def changed(self) -> bool:
-        return self.decision.changed or bool(self._planes)
-
-    def run(self, sink: Sink, progress: Progress | None) -> Decision:
-        sink = WithPlanes(sink, self._planes) if self._planes else sink
-        carry_out(self._source, sink, self._overview, self.decision, progress)
-        return self.decision
-
-
-def read_channel(source: Source, channel: int) -> Samples:
-    """One channel (height, width) of a source."""
-    plane = np.empty((source.height, source.width), source.dtype)
-    for top in range(0, source.height, 256):
-        rows = slice(top, min(top + 256, source.height))
-        plane[rows] = source.read(rows, slice(0, source.width))[..., channel]
-    return plane
-
-
-def _denoise_image(
-    image: Image, denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
-) -> Result[Image]:
-    source = image_source(image)
-    planned = _Planned(source, denoiser, options)
-    if not planned.changed:
-        return Result.of(image.with_samples(image.samples.copy()), [planned.decision])
-    channels = source.channels + source.alpha + source.extra
-    samples = np.empty((source.height, source.width, channels), source.dtype)
-    planned.run(ArraySink(samples), progress)
-    result = image.with_samples(np.ascontiguousarray(samples[..., : source.channels]))
-    if source.extra:
-        result = replace(result, extra_channels=np.ascontiguousarray(samples[..., -source.extra :]))
-    return Result.of(result, [planned.decision])
-
-
-def _denoise_bytes(
-    data: bytes, denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
-) -> Result[bytes]:
-    with closing(open_image(data, max_pixels=options.max_pixels)) as source:
-        planned = _Planned(source, denoiser, options)
-        if not planned.changed:
-            return Result.of(data, [planned.decision])
-        found = find_format(data)
-        with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
-            path = Path(folder, f"image{found.writes_as or found.suffixes[0]}")
-            planned.run(create_file(path, source), progress)
-            return Result.of(path.read_bytes(), [planned.decision])
-
-
-def _denoise_pillow(
-    given: "PilImage", denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
-) -> "Result[PilImage]":
-    from PIL.Image import fromarray
-
-    image = _image_of_pillow(given)
-    result = _denoise_image(image, denoiser, options, progress)
-    if not result.changed:
-        return result.with_image(given.copy())
-    parts = [result.image.samples] if image.alpha is None else [result.image.samples, image.alpha[..., None]]
-    samples = np.concatenate(parts, axis=2)
-    made = fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
-    made.info = dict(given.info)
-    return result.with_image(made)
-
-
-def _image_of_pillow(given: "PilImage") -> Image:
-    if given.mode == "P":
-        given = given.convert("RGBA" if "transparency" in given.info else "RGB")
-    if given.mode not in MODES:
-        raise UsageError(
-            f"An image of Pillow's mode {given.mode} cannot be denoised",
-            f"Convert it to one of {', '.join(MODES)}, as with image.convert('RGB')",
-        )
-    samples = np.atleast_3d(np.asarray(given))
-    alpha = samples[..., -1] if samples.shape[2] in (2, 4) else None
-    return Image(samples=samples if alpha is None else samples[..., :-1], alpha=alpha)
-
-
-def _is_pillow(x: object) -> bool:
-    pillow = sys.modules.get("PIL.Image")  # where nobody has loaded Pillow, there is no image of Pillow
-    return pillow is not None and isinstance(x, pillow.Image)
-
-
-def _array_of(x: Any) -> NDArray[Any]:
-    """An array; what is none is refused by `pellucid.inference.pixels.check_array`."""
-    return x if isinstance(x, np.ndarray) or not hasattr(x, "__array__") else np.asarray(x)
-
-
-def _read_all(stream: Any) -> bytes:
-    data = stream.read()
-    if not isinstance(data, (bytes, bytearray)):
-        raise UsageError(f"The stream gives {type(data).__name__}, not bytes", "Open the file with mode 'rb'")
-    return bytes(data)
-
-
-def _source_of(x: Any, nodata: float | None) -> Source:
-    """The one image that something contains."""
-    if isinstance(x, (str, os.PathLike)):
-        return open_image(x)
-    if isinstance(x, (bytes, bytearray, memoryview)) or hasattr(x, "read"):
-        return open_image(_read_all(x) if hasattr(x, "read") else bytes(x))
-    if isinstance(x, Image) or _is_pillow(x):
-        return image_source(x if isinstance(x, Image) else _image_of_pillow(x))
-    return one_source(_array_of(x), nodata)

@@ -17,7 +17,7 @@ from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Scale, Treatment, rician_treatment, treatment_for
+from pellucid.inference.stabilise import Rice, Scale, Treatment, rician_treatment, treatment_for
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
 from pellucid.inference.trial import removed_level
@@ -31,7 +31,7 @@ MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
-LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
+LARGEST_TILE = 1_250_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
 LOWEST_TILE = 544  # pixels that tiles may be high, however wide the image
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
@@ -128,7 +128,13 @@ class Model(Denoiser):
         if options.noise == RICIAN_AUTO:
             return rician_treatment(image.centre[..., 0]), None
         if options.noise is not None:
-            return treatment_for(options.noise), None
+            treatment = treatment_for(options.noise)
+            if isinstance(treatment.stabiliser, Rice) and image.ends.min() < 0:
+                raise UsageError(
+                    "Rician noise is that of magnitude images, and this image has negative values",
+                    "Give another noise",
+                )
+            return treatment, None
         if options.sigma is not None:
             return Treatment(options.sigma) if options.sigma >= 1e-6 else None, None
         kind = self.card(image.channels).kind

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.inference.masked import Mask, fill, valid_pixels
-from pellucid.inference.survey import Array, Window, stack_tiles, tile_windows
+from pellucid.inference.survey import BLOCK, Array, Window, over_blocks, stack_tiles, tile_windows
 from pellucid.inference.trial import crop_windows, stack_crops
 from pellucid.io.image import Samples, to_float
 from pellucid.io.source import Source
 
 CENTRE = 1024  # pixels a side of the middle part that is kept
-STRIP = 2**24  # bytes that are read at a time
+STRIP = 2**22  # bytes that are read at a time
 LARGEST_VALUE = 1e30
 
 
@@ -49,7 +49,9 @@ class Layout:
     def pixels(self, samples: Samples, valid: Mask | None) -> Array:
         """The pixels (h, w, 1 or 3), with what is no image filled smoothly."""
         colour = samples[..., : 1 if self.grey else self.colours]
-        return to_float(colour if valid is None else fill(colour, valid))
+        planes = (colour if valid is None else fill(colour, valid)).transpose(2, 0, 1)
+        # Plane by plane in memory, as networks take them, so that no larger copy is needed later.
+        return to_float(np.ascontiguousarray(planes)).transpose(1, 2, 0)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,16 @@ class Overview:
     def channels(self) -> int:
         """How many the network sees: 1 or 3."""
         return 1 if self.layout.grey else self.layout.colours
+
+    def sample(self, count: int) -> tuple[Array, Mask]:
+        """A few tiles (n, h, w, c), and which of their pixels (n, h, w, 1) are image, not one colour."""
+        high, low = (over_blocks(each, self.tiles) for each in (np.maximum, np.minimum))
+        valid = (high != low).any(axis=1).repeat(BLOCK, axis=1).repeat(BLOCK, axis=2)
+        valid = valid if self.masks is None else valid & self.masks
+        share = valid.mean(axis=(1, 2))
+        best = np.flatnonzero(share >= 0.95 * share.max())
+        few = best[np.unique(np.linspace(0, len(best) - 1, count).round().astype(int))]
+        return self.tiles[few].transpose(0, 2, 3, 1), valid[few][..., None]
 
     @property
     def ends(self) -> NDArray[np.float32]:

@@ -296,11 +296,11 @@ def treatment_for(noise: str | Noise) -> Treatment:
     stabiliser = stabiliser_of(noise)
     if stabiliser is not None:
         return Treatment(deviation_at(stabiliser, 0.5), stabiliser)
-    if isinstance(noise, Gaussian) and not noise.ranges:
+    if isinstance(noise, Gaussian) and not noise.ranges and noise.mean == 0:
         return Treatment(noise.sigma)
     raise UsageError(
         f"{noise} cannot be given to a network",
-        "Give gaussian, poisson, poisson-gaussian or rician noise with one value for each parameter",
+        "Give gaussian (without a mean), poisson, poisson-gaussian or rician, with one value each",
     )
 
 

@@ -15,14 +15,14 @@ GRID = 3  # ... in at most so many crops across and down
 BLOCK = 8  # pixels a side of the blocks that are flat or not
 
 PATTERN = -0.1
-"""The correlation of neighbours in what is removed less that in removed noise: lower in dithers and weaves."""
+"""Neighbours in what is removed from dithers and weaves are by more than this less alike than in noise."""
 
 LIGHT, MOST = 0.3, 2.0
 """Where light is removed, the correlation of neighbours is higher than this, or the level than so many times
 the one that was found."""
 
 TEXTURE, PART = -0.2, 0.72
-"""Neighbours in removed texture are so unlike, and it has less than this part of the level that was found ..."""
+"""Neighbours in removed texture are so unlike, and it has less than this part of the level found ..."""
 
 LESS = 0.88
 """... or less than this part of what is removed when that level is noise."""
@@ -76,6 +76,7 @@ def removed_level(crops: NDArray[np.float32], denoise: Callable[[Crop], Crop]) -
 
 def removes_noise(
     crops: NDArray[np.float32],
+    valid: NDArray[np.bool_],
     denoise: Callable[[Crop], Crop],
     variance: Callable[[Crop], NDArray[np.floating[Any]]],
     *,
@@ -90,6 +91,8 @@ def removes_noise(
     Parameters
     ----------
     crops : float32 array (n, h, w, 1 or 3)
+    valid : bool array (n, h, w, 1)
+        Which of their pixels are image.
     denoise : function of a float32 array (h, w, 1 or 3) to the same
         A network for white noise.
     variance : function of denoised crops to the variance of the noise there
@@ -98,13 +101,11 @@ def removes_noise(
     doubtful : bool
         Whether all of the noise that was found may be texture.
     """
-    if not len(crops):
-        return True
     clean = np.stack([denoise(crop) for crop in crops])
-    level = np.sqrt(variance(clean).clip(0))
+    level = np.sqrt(variance(clean).clip(0)) * valid
     noisy = (clean + level * np.random.default_rng(0).standard_normal(clean.shape)).astype(np.float32)
     noisy = noisy.clip(0, 1) if clip else noisy
-    removed, again = crops - clean, noisy - np.stack([denoise(crop) for crop in noisy])
+    removed, again = (crops - clean) * valid, (noisy - np.stack([denoise(crop) for crop in noisy])) * valid
     alike, typical = neighbours(removed), float(np.sqrt(np.square(level).mean()))
     texture = (alike < TEXTURE and removed.std() < PART * typical) or removed.std() < LESS * again.std()
     if doubtful and texture:

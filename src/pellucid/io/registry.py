@@ -69,6 +69,8 @@ def foreign(head: bytes) -> tuple[str, str]:
     """Say what a file is that no format matches, and the format to convert it to."""
     if head[128:132] == b"DICM":
         return "a DICOM file", "TIFF"
+    if head[344:347] in (b"n+1", b"ni1"):
+        return "a NIfTI volume", "TIFF"
     if head[4:8] == b"ftyp":
         return ("a camera's raw file", "TIFF with 16 bits") if head[8:11] == b"crx" else ("a film", "PNG")
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")

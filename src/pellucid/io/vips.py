@@ -129,15 +129,27 @@ def usable_profile(
     """
     if not profile and not profiled:
         return None
-    if profile and int.from_bytes(profile[:4], "big") == len(profile):
-        pixel = vips().Image.black(1, 1, bands=channels)
-        pixel = pixel.copy(interpretation="b-w" if channels == 1 else "srgb")
-        pixel.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
-        with suppress(vips().Error), calling():
-            imported = pixel.icc_import(embedded=True)
-            vips().Region.new(imported).fetch(0, 0, 1, 1)
+    size = int.from_bytes(profile[:4], "big") if profile else 0
+    space = b"GRAY" if channels == 1 else b"RGB "
+    if profile and 128 < size <= len(profile) and profile[16:20] == space:
+        profile = profile[:size]  # some writers pad it
+        # libvips falls back on another profile without an error, and then the result depends on that.
+        shown = [_shown(profile, channels, fallback) for fallback in ("srgb", "p3")]
+        if shown[0] is not None and shown[0] == shown[1]:
             return profile
     log.warning("%s: its colour profile is broken or of other colours, and is left out", name)
+    return None
+
+
+def _shown(profile: bytes, channels: int, fallback: str) -> bytes | None:
+    """Convert one colour to sRGB by a profile; None where that fails."""
+    colour = np.array([[[200, 100, 50][:channels]]], np.uint8)
+    with suppress(vips().Error), calling():
+        pixel = vips().Image.new_from_memory(colour, 1, 1, channels, "uchar")
+        pixel = pixel.copy(interpretation="b-w" if channels == 1 else "srgb")
+        pixel.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
+        shown = pixel.icc_transform("srgb", embedded=True, input_profile=fallback)
+        return bytes(vips().Region.new(shown).fetch(0, 0, 1, 1))
     return None
 
 

@@ -69,9 +69,10 @@ def _open(data: Data) -> Source:
         facts = _facts(file)
     xmp, extras = facts.xmp or None, list[Extra]()
     if facts.images or facts.trailer[:3] == b"\xff\xd8\xff":
-        log.warning("%s: only the first image is read; its previews or gain maps do not go with it", name)
+        others = "previews, gain maps and film" if b"ftyp" in facts.trailer else "previews or gain maps"
+        log.warning("%s: only the first image is read; its %s do not go with it", name, others)
         xmp = without_promises(xmp)
-    elif facts.trailer:
+    elif facts.trailer.strip(b"\0"):  # more than padding
         extras.append(JpegTrailer(facts.trailer, "data behind the image, such as a film"))
     if facts.lost:
         log.warning("%s: %s will not be in a changed image", name, " and ".join(facts.lost))

@@ -24,6 +24,7 @@ from pellucid.io.vips_source import VipsSource
 log = logging.getLogger("pellucid")
 
 _END_OF_IHDR = 33
+_LARGEST = 1 << 26  # bytes of a chunk when it is unpacked
 _XMP = b"XML:com.adobe.xmp\0"
 # ImageMagick's way to store EXIF and XMP, which libvips reads.
 _PROFILES = (b"Raw profile type exif\0", b"Raw profile type APP1\0", b"Raw profile type xmp\0")
@@ -42,6 +43,7 @@ class PngChunks(Extra):
 class _Facts:
     kept: bytes = b""
     texts: bool = False
+    icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     resolution: tuple[float, float] | None = None
@@ -73,6 +75,7 @@ def _open(data: Data) -> Source:
         data,
         "pngload",
         Metadata(
+            icc=facts.icc,
             exif=facts.exif,
             xmp=facts.xmp,
             cicp=facts.cicp,
@@ -92,7 +95,7 @@ def _create(path: Path, like: Source) -> Sink:
     def make(bits: int | None) -> VipsSink:
         # All filters make files a quarter smaller than none.
         options = {"filter": "all"} if bits is None else {"bitdepth": bits}
-        return VipsSink(path, like, "pngsave", options, inserted=inserted)
+        return VipsSink(path, like, "pngsave", options, carried=(), inserted=inserted)
 
     bits = like.encoding.bits
     return FewBitsSink(make, bits) if bits in PNG.few_bits and not like.alpha else make(None)
@@ -121,8 +124,8 @@ def _take(facts: _Facts, name: bytes, data: bytes) -> None:
     """Note what one chunk says."""
     if name == b"acTL":
         facts.animated = True
-    elif name == b"iCCP":
-        facts.profiled = True
+    elif name == b"iCCP":  # of which libpng drops some that others can use
+        facts.profiled, facts.icc = True, _unpacked(data.split(b"\0", 1)[-1][1:])
     elif name == b"eXIf":  # which libvips does not see behind the pixels
         facts.exif = data
     elif name == b"iTXt" and data.startswith(_XMP):
@@ -153,8 +156,12 @@ def _take(facts: _Facts, name: bytes, data: bytes) -> None:
 def _xmp(rest: bytes) -> bytes | None:
     """Read XMP in iTXt: compression flag and method, language, translated keyword, text."""
     packed, text = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
+    return _unpacked(text) if packed else text
+
+
+def _unpacked(data: bytes) -> bytes | None:
     try:
-        return zlib.decompress(text) if packed else text
+        return zlib.decompressobj().decompress(data, _LARGEST)
     except zlib.error:
         return None
 
@@ -162,9 +169,12 @@ def _xmp(rest: bytes) -> bytes | None:
 def _first_chunks(metadata: Metadata) -> bytes:
     """Make the chunks behind the header.
 
-    libvips would write EXIF anew, and XMP as zTXt, where other programs do not look for it.
+    libvips would write EXIF anew, and XMP as zTXt, where other programs do not look for it; libpng does not
+    write every profile.
     """
     made = b""
+    if metadata.icc:
+        made += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
     if metadata.cicp is not None:
         cicp = metadata.cicp
         made += _chunk(b"cICP", bytes([cicp.primaries, cicp.transfer, 0, int(cicp.full_range)]))
