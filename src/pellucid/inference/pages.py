@@ -25,12 +25,10 @@ UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
 FLAT = 0.5
-"""Share of the light pixels that equal their neighbours exactly of a page that was drawn ..."""
-
-UNCHANGED_DRAWN = 12 / 255
-"""... and stays unchanged up to this: a rendering with fine print is no page to be cleaned."""
+"""Share of the light pixels that equal their neighbours exactly, from which on a page was drawn, not scanned."""
 
 CLEAN = "the page is clean"
+DRAWN = "the page was drawn, not scanned: its paper has exactly one tone"
 
 TRIED = 512
 """Pixels a side of the part in the middle on which it is tried how much would be removed."""
@@ -58,13 +56,15 @@ class PageModel(Model):
 
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
         """Make the paper even or white; leave a clean page unchanged."""
+        if is_drawn(image.centre):
+            return Decision(self.name, why=DRAWN)
         run = cleaner(self._open(1), paper_tone(image), white=options.paper == "white")
         centre = image.centre[
             tuple(slice(max(0, each - TRIED) // 2, None) for each in image.centre.shape[:2])
         ]
         centre = centre[:TRIED, :TRIED]
         removed = float(np.sqrt(np.mean((run(centre) - centre) ** 2)))
-        if removed < (UNCHANGED_DRAWN if is_drawn(centre) else UNCHANGED) or max(options.strengths) == 0:
+        if removed < UNCHANGED or max(options.strengths) == 0:
             return Decision(self.name, removed, CLEAN)
         return Decision(self.name, removed, work=Work(self._tiles(image, 0), run, options.strengths))
 
