@@ -258,9 +258,9 @@ def components(result: Page, clean: Page) -> tuple[int, int, int, int]:
     return counts[0], counts[1], counts[2], counts[3]
 
 
-def _spread(count: int) -> Iterator[int]:
-    """Numbers of pages in steps of 5, so that the first of them have all degradations and sizes."""
-    return (number for start in range(5) for number in range(start, count, 5))
+def _spread(count: int) -> list[int]:
+    """The numbers of so many pages, of all degradations and sizes: every fifth page, then the next ones."""
+    return [number for start in range(5) for number in range(start, PAGES, 5)][:count]
 
 
 def _digest(model: str) -> str:

@@ -63,6 +63,7 @@ def test_the_colour_of_the_paper_goes_with_white_and_stays_with_keep(brighter: P
 
 def test_vivid_marks_stay(brighter: PageModel) -> None:
     noisy = page(200, 200, 200)
+    noisy[::2] -= 2  # as no drawn page has it
     noisy[40:60, 30:60] = (250, 240, 60)
     marked = brighter.denoise(noisy, paper="white").image[44:56, 34:56]
     assert abs(marked.astype(int) - (250, 240, 60)).max() <= 8
@@ -73,6 +74,15 @@ def test_a_page_from_which_nothing_would_be_removed_stays_unchanged(tmp_path: Pa
     result = model.denoise(noisy, paper="white")
     assert not result.changed
     np.testing.assert_array_equal(result.image, noisy)
+
+
+def test_a_page_that_was_drawn_stays_unchanged(brighter: PageModel) -> None:
+    """Its paper has one value, and its letters have shades."""
+    drawn = page(240)
+    drawn[50:60, 20:60] = np.arange(40, dtype=np.uint8) * 5
+    result = brighter.denoise(drawn, paper="white")
+    assert not result.changed
+    assert "drawn" in result.why
 
 
 def test_half_the_strength_makes_half_the_change(brighter: PageModel) -> None:

@@ -24,7 +24,11 @@ Page = NDArray[np.float32]
 UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
+FLAT = 0.5
+"""Share of the light pixels that equal their neighbours exactly, from which on a page was drawn, not scanned."""
+
 CLEAN = "the page is clean"
+DRAWN = "the page was drawn, not scanned: its paper has exactly one tone"
 
 TRIED = 512
 """Pixels a side of the part in the middle on which it is tried how much would be removed."""
@@ -52,6 +56,8 @@ class PageModel(Model):
 
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
         """Make the paper even or white; leave a clean page unchanged."""
+        if is_drawn(image.centre):
+            return Decision(self.name, why=DRAWN)
         run = cleaner(self._open(1), paper_tone(image), white=options.paper == "white")
         centre = image.centre[
             tuple(slice(max(0, each - TRIED) // 2, None) for each in image.centre.shape[:2])
@@ -98,6 +104,16 @@ def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Call
         return np.asarray(result if white else result * tint, np.float32)
 
     return clean_grey if len(tone) == 1 else clean_colour
+
+
+def is_drawn(page: Page) -> bool:
+    """Whether the paper of a page (h, w, c) has exactly one value, as nothing that was scanned in grey has.
+
+    Pages of black and white alone were made by a threshold, and may be scans.
+    """
+    light = page[:-1, :-1].mean(2) >= np.median(page)
+    equal = ((page[:-1, :-1] == page[1:, :-1]) & (page[:-1, :-1] == page[:-1, 1:])).all(2)
+    return bool(equal[light].mean() > FLAT) and len(np.unique(page[..., 0])) > 2
 
 
 def paper_tone(image: Overview) -> NDArray[np.float32]:
