@@ -219,14 +219,13 @@ def _decode(pikepdf: Any, image: Any, view: Any) -> tuple[Page | None, bool]:
 def _write_jpeg(pikepdf: Any, image: Any, pixels: Page, kind: str) -> None:
     """With the tables, and so the quality, that the image had; quality 85 in place of JPEG 2000."""
     from PIL import Image
+    from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
     options: dict[str, Any] = {"quality": 85}
     if kind == "/DCTDecode":
-        with Image.open(io.BytesIO(image.read_raw_bytes())) as before:
+        with JpegImageFile(io.BytesIO(image.read_raw_bytes())) as before:
             options = {"qtables": before.quantization}
             if before.mode == "RGB":
-                from PIL.JpegImagePlugin import get_sampling
-
                 options["subsampling"] = max(0, get_sampling(before))
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "JPEG", optimize=True, **options)

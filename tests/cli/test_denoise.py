@@ -243,7 +243,7 @@ def test_an_output_must_not_replace_another_input(pellucid: Run, image: Save) ->
         (("folder",), "Name an output folder with -o, or allow --in-place"),
         (("a.png", "b.png", "-o", "out.png"), "Name a folder with -o"),
         (("a.png", "b.png", "-o", "a.png"), "Name a folder with -o"),
-        (("a.png", "-o", "out.gif"), "names no format that Pellucid writes"),
+        (("a.png", "-o", "out.psd"), "names no format that Pellucid writes"),
         (("a.png", "--sigma", "0-50"), "Give auto, or a number from 0 to 255"),
         (("a.png", "--sigma", "nan"), "Give auto, or a number from 0 to 255"),
         (("a.png", "--sigma", "-1"), "Give auto, or a number from 0 to 255"),
@@ -302,15 +302,15 @@ def test_an_input_that_cannot_be_used_ends_with_3_and_nothing_is_written(
         (("gone",), "gone cannot be read: No such file or directory"),
         (("gone", "-o", "out"), "gone cannot be read: No such file or directory"),
         (("gone/", "-o", "out/"), "gone cannot be read: No such file or directory"),
-        (("moving.gif",), "moving.gif is a GIF"),
+        (("layers.psd",), "layers.psd is a Photoshop file"),
     ],
 )
 def test_a_wrong_input_is_reported_before_a_wrong_suffix(
     pellucid: Run, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    (tmp_path / "moving.gif").write_bytes(b"GIF89a" + bytes(20))
+    (tmp_path / "layers.psd").write_bytes(b"8BPS" + bytes(20))
     assert pellucid("denoise", *arguments, *GIVEN, code=3).err.startswith(f"error: {words}")
-    assert tree(tmp_path) == {"moving.gif"}
+    assert tree(tmp_path) == {"layers.psd"}
 
 
 def test_a_disk_without_space_is_an_error_that_names_the_output(
@@ -424,7 +424,7 @@ def test_a_image_by_another_name_is_not_replaced_by_what_its_name_says(pellucid:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize(("value", "words"), [(np.nan, "No pixel holds data"), (np.inf, "infinity")])
+@pytest.mark.parametrize(("value", "words"), [(np.nan, "No pixel has data"), (np.inf, "infinity")])
 def test_values_that_no_image_has_are_an_error_that_names_the_file(
     value: float, words: str, pellucid: Run, tmp_path: Path
 ) -> None:

@@ -1,9 +1,9 @@
 """The examples of the documentation site run, and its references agree with the code.
 
 The blocks of a page run from top to bottom in one folder, as a reader would run them: `console` blocks as
-commands, `python` and `pycon` blocks in one session. In the output of a command, and in a `pycon` block, `...`
-matches anything. A `toml` block must be a recipe or a part of one. `text` blocks are not run, and of `sh`
-blocks, which install or run our own scripts, only the existence of the scripts is checked.
+commands, `python` and `pycon` blocks in one session. In the output of a command, and in a `pycon` block,
+`...` matches anything. A `toml` block must be a recipe or a part of one. `text` blocks are not run, and of
+`sh` blocks, which install or run our own scripts, only the existence of the scripts is checked.
 
 Nothing is downloaded, and trainings are short: ``mnist`` is replaced by a folder of 20 small digits, since a
 named set must have the published content. Each such change is one line of `SHORTER`.

@@ -82,7 +82,7 @@ def cameras() -> list[float]:
     noisy, bilateral, ours = (
         np.mean(measured[name]["psnr"]) for name in ("noisy", "opencv-bilateral", "auto")
     )
-    return [noisy, bilateral, ffdnet("photos"), ours]
+    return [noisy, bilateral, ours]
 
 
 def shots(name: str) -> list[float]:

@@ -198,7 +198,9 @@ def test_a_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
 def test_an_option_that_cannot_be_is_refused_before_anything_is_read(
     tmp_path: Path, option: dict[str, Any]
 ) -> None:
-    with pytest.raises(UsageError, match="Ask for 1 pixel or more, 1 or 3 channels, 'crop', 'resize' or 'cut'"):
+    with pytest.raises(
+        UsageError, match="Ask for 1 pixel or more, 1 or 3 channels, 'crop', 'resize' or 'cut'"
+    ):
         load(tmp_path / "missing", **option)
 
 

@@ -1,4 +1,4 @@
-"""What travels beside the pixels between formats: resolution without a unit, IPTC, long XMP, ImageJ's own."""
+"""Metadata between formats: resolution without a unit, IPTC, long XMP, ImageJ's own."""
 
 import struct
 import tracemalloc

@@ -48,9 +48,11 @@ def test_where_the_expected_error_is_high_the_page_stays_unchanged() -> None:
 def test_while_training_values_outside_the_range_keep_a_gradient() -> None:
     net = network().train()
     with torch.no_grad():
+        assert net.tail.bias is not None
         net.tail.bias.fill_(2)
     denoised, _ = net(torch.rand(1, 1, 32, 32), torch.ones(1, 1, 1, 1))
     denoised.mean().backward()
+    assert net.tail.bias.grad is not None
     assert float(net.tail.bias.grad.abs().sum()) > 0
 
 

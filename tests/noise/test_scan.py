@@ -1,6 +1,5 @@
 """What paper and a scanner make of a page."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,6 +117,7 @@ def test_each_page_of_a_batch_is_degraded_for_itself() -> None:
 
 
 def test_the_same_state_gives_the_same_page() -> None:
-    scan = replace(parse_noise("scan:150,stains=2,crumple=0.5,dust=3"))
+    scan = parse_noise("scan:150,stains=2,crumple=0.5,dust=3")
+    assert isinstance(scan, Scan)
     first, again = (degrade(page(), scan, np.random.default_rng(4)) for _ in range(2))
     np.testing.assert_array_equal(first, again)

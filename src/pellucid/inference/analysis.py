@@ -168,7 +168,8 @@ class Analysis:
         model = self.stabiliser
         if model is None:
             return np.full_like(pixels, self.level**2)
-        return np.asarray(model.gain) * pixels + np.asarray(model.offset)
+        variance: NDArray[np.floating[Any]] = np.asarray(model.gain) * pixels + np.asarray(model.offset)
+        return variance
 
 
 def analyse_tiles(

@@ -26,7 +26,8 @@ class VipsSink:
     """Rows for a saver of libvips, which runs in a thread and reads them from a pipe as an unpacked PNG.
 
     pyvips has no way to push rows into libvips; a PNG without compression can be made row by row and costs
-    little (0.1 s for 36 MB), and a pipe needs no call from C into Python.
+    little (0.1 s for 36 MB). The saver's own bytes come through a callback in its thread, so that an error of
+    the disc is known by its number and not by words in libvips' common buffer.
 
     Parameters
     ----------

@@ -6,8 +6,8 @@
                        └──────────────────────────────────────── with its tones ─ denoised
 
 A camera's noise depends on the light, the camera and its processing, and a file does not say how. A small
-network estimates the local level of luma and of chroma noise, and the U-Net is told these (Guo and others
-2019, CBDNet). Both see the image's detail by itself, enlarged: beside the image the noise is so faint
+network estimates the local level of luma and of chroma noise, and the U-Net is given these (Guo and others
+2019, CBDNet). Both see the image's detail by itself, enlarged: next to the image the noise is so faint
 that training hardly finds it. The gain is the user's handle: more than 1 says that there is more noise than
 was estimated. Last, the tones of the noisy image are put back: who takes wide blotches away would else move
 the colour of a wall. Where the noise is heavy they are not, since it has moved them itself.
@@ -29,7 +29,7 @@ HEAVY = (14 / 255, 12 / 255)
 
 
 class LevelEstimator(nn.Module):
-    """Estimate the standard deviation of the noise at each place.
+    """Estimate the local standard deviation of the noise.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class PhotoUNet(Network):
         ----------
         noisy : tensor (n, c, h, w), 0 to 1
         gain : tensor (1, maps, 1, 1)
-            What the estimated levels are multiplied by; 1 is the network's own.
+            Factor of the estimated levels; 1 is the network's own.
 
         Returns
         -------
@@ -95,8 +95,8 @@ class PhotoUNet(Network):
         """
         detail = 8 * (noisy - mean_around(noisy, 5))
         levels = self.estimator(detail)
-        told = F.interpolate(levels * gain, scale_factor=FOLD / 2, mode="bilinear")
-        denoised = self.unet(noisy, told, detail)
+        given = F.interpolate(levels * gain, scale_factor=FOLD / 2, mode="bilinear")
+        denoised = self.unet(noisy, given, detail)
         return denoised - tones(denoised - noisy, kept_share(levels)), levels
 
     def finish(self) -> None:
@@ -110,8 +110,8 @@ class PhotoUNet(Network):
 
     @torch.no_grad()
     def _amplify(self, gains: tuple[float, float]) -> None:
-        told = self.unet.told.weight  # (width, maps, 3, 3)
-        told.mul_(torch.tensor(gains[: self.maps]).view(1, -1, 1, 1))
+        weight = self.unet.told.weight  # (width, maps, 3, 3)
+        weight.mul_(torch.tensor(gains[: self.maps]).view(1, -1, 1, 1))
 
 
 def kept_share(levels: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ def kept_share(levels: Tensor) -> Tensor:
 
 
 def tones(difference: Tensor, share: Tensor) -> Tensor:
-    """What of a difference (n, c, h, w) is wide: the mean over 56 x 56 pixels around each place, taken twice.
+    """The wide part of a difference (n, c, h, w): the mean over 56 x 56 pixels around each, taken twice.
 
     So much is averaged there that hardly any noise is in it. The second time the mean is that of what the
     first one left, which keeps more of what is not much wider than that. It is multiplied by a share
@@ -139,12 +139,12 @@ def tones(difference: Tensor, share: Tensor) -> Tensor:
 
 
 def mean_around(x: Tensor, size: int) -> Tensor:
-    """The mean over size x size pixels around each place, fewer at the border, of (n, c, h, w)."""
+    """The mean over size x size pixels around each pixel, fewer at the border, of (n, c, h, w)."""
     return sum_around(x, size) / sum_around(torch.ones_like(x[:1, :1]), size)
 
 
 def sum_around(x: Tensor, size: int) -> Tensor:
-    """The sum over size x size pixels around each place, nothing outside, of (n, c, h, w).
+    """The sum over size x size pixels around each pixel, zeros outside, of (n, c, h, w).
 
     By convolutions of each channel for itself, one axis after the other: the runtime's average pooling, one
     axis after the other, took eight times as long, and over both at once still longer.

@@ -1,6 +1,6 @@
 """The camera as a noise model: from light to JPEG, each step a short function.
 
-What a camera's file shows is not white noise. The sensor's noise depends on the light, has passed through a
+The noise in a camera's file is not white. The sensor's noise depends on the light, has passed through a
 Bayer mosaic, white balance, colour matrix and tone curve, was smoothed and sharpened in the camera, and went
 into a JPEG: it is coloured, blotchy and stronger in some tones. `shoot` takes a clean image back to the
 light that such a camera would have seen [1]_, photographs it, and gives the noisy image with its clean
@@ -34,7 +34,7 @@ from pellucid.noise.shot import Shot, draw_shot
 __all__ = ["Camera", "Shot", "draw_shot", "shoot"]
 
 _BIAS = 5.0
-"""Over so many pixels (standard deviation) the change of tone that noise brings is averaged."""
+"""Pixels (standard deviation) over which the change of tone by noise is averaged."""
 
 _MARGIN = 8
 """Pixels around the image, cut off at the end: filters wrap round, and none reaches as far into content."""
@@ -136,7 +136,7 @@ def through_bayer_filter(light: Pixels, shot: Shot) -> Pixels:
 def add_sensor_noise(mosaic: Pixels, shot: Shot, random: Random) -> Pixels:
     """Shot noise, read noise and row noise, and what clipping at black leaves of them.
 
-    The variance is ``slope * light + read`` (Foi and others 2008), and the rows' own beside it.
+    The variance is ``slope * light + read`` (Foi and others 2008), plus that of the rows.
     """
     normal = random.normal(mosaic)
     normal = normal + shot.hot * (normal - 3).clip(0, None)
@@ -177,7 +177,7 @@ def demosaic(mosaic: Pixels, shot: Shot) -> Pixels:
 
 
 def _parity(planes: Pixels, shot: Shot) -> tuple[Pixels, Pixels]:
-    """0 in rows, and columns, that hold red pixels, and 1 in those that hold blue ones."""
+    """0 in rows, and columns, with red pixels, and 1 in those with blue ones."""
     height, width = planes.shape[-2:]
     row, column = (asarray_like(planes, np.arange(length)) for length in (height, width))
     return (row[:, None] + shot.phase[0]) % 2, (column + shot.phase[1]) % 2
@@ -246,7 +246,7 @@ def shrink(planes: Pixels, size: tuple[int, int], shot: Shot) -> Pixels:
 
 @dataclass(frozen=True)
 class Camera(Noise):
-    """What a camera at this ISO makes of an image; each image is taken by another camera.
+    """A photograph by a camera at this ISO; each image is taken by another camera.
 
     `raw` is the chance that a small sensor took it and a simple raw converter developed it.
     """

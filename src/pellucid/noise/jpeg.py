@@ -1,4 +1,4 @@
-"""What a JPEG keeps of an image, in arrays: NumPy's or torch's, on whatever device they are.
+"""Images as JPEG keeps them, in arrays: NumPy's or torch's, on whatever device they are.
 
 References
 ----------
@@ -119,7 +119,7 @@ def _double(planes: Pixels, axis: int, length: int) -> Pixels:
 
 @dataclass(frozen=True)
 class Jpeg(Noise):
-    """What saving as JPEG of this quality and reading again does; the colour is subsampled below 90.
+    """Saving as JPEG of this quality and reading again; the colour is subsampled below 90.
 
     The quality is rounded to an integer, and the pixels are clipped and rounded to 8 bit, as files are.
     """

@@ -30,14 +30,14 @@ class Shot:
     slope: Value  # shot noise: variance for each unit of light
     read: Value  # read noise: variance
     row: Value  # standard deviation of what a whole row shares
-    hot: Value  # hot pixels: what noise has above three standard deviations counts so many times more
+    hot: Value  # hot pixels: factor of the noise beyond three standard deviations
     clips: Value  # 1 if values below black are cut off before demosaicing, else 0
     malvar: Value  # demosaicing: 1 for Malvar's, 0 for bilinear
     zipper: Value  # 1 if the clean image is demosaiced too, which leaves zipper edges, else 0
     luma_share: Value  # of luma noise, this share is smoothed
     luma_radius: Value
     spared: Value  # of luma's smoothing, this share is left out where there is detail
-    coring: Value  # of all noise, this share is taken away where there is none
+    coring: Value  # of all noise, this share is removed where there is no detail
     knee: Value  # what counts as detail: half at this standard deviation
     chroma_share: Value
     chroma_radius: Value
@@ -58,7 +58,7 @@ def draw_shot(iso: Value, random: Random, pixels: Array, raw: Value = 0.0) -> Sh
     Values
     ----------
     iso : float or array (n, 1, 1, 1)
-        What the user set on the camera, 100 to 25600 on most.
+        As set on the camera, 100 to 25600 on most.
     random : Random
         The source that fits the kind of array.
     pixels : array
@@ -138,7 +138,7 @@ def draw_shot(iso: Value, random: Random, pixels: Array, raw: Value = 0.0) -> Sh
 
 
 def raw_settings(iso: Value, draw: Callable[[float, float], Array]) -> dict[str, Array]:
-    """What differs where a small sensor takes the image and a simple raw converter develops it.
+    """The settings that differ where a small sensor takes the image and a simple raw converter develops it.
 
     At ISO 100 its full well is 50,000 to 4,000 electrons, and at any ISO its read noise is 0.7 to 4.5
     electrons. Nothing is smoothed, most files are no JPEGs, and the target is what light alone would have

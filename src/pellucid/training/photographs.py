@@ -54,8 +54,8 @@ class Photographs(Crops):
     ) -> Tensor:
         """The loss of each of `count` images."""
         noisy, target, sharp = self.batch(random, step=step, progress=progress, count=count)
-        # The export puts the gains into the weights. Sharp content trains with their roots, so that they raise
-        # the levels of soft content more.
+        # The export puts the gains into the weights. Sharp content trains with their roots, so that they
+        # raise the levels of soft content more.
         gains = noisy.new_tensor(cast(PhotoSettings, self.recipe.network).gains)[: maps_for(noisy.shape[1])]
         gains = gains.sqrt().view(1, -1, 1, 1)
         denoised, levels = network(noisy, torch.where(sharp, gains, 1.0))
@@ -63,7 +63,7 @@ class Photographs(Crops):
         rms = noise.square().mean((1, 2, 3)).sqrt()
         truth = true_levels(noise)
         wrong = LOSSES["pinball"](levels, truth)
-        # Blotches are so faint beside the fine noise that they need a voice of their own.
+        # Blotches are so faint next to the fine noise that they need a term of their own.
         coarse = self.loss(F.avg_pool2d(denoised, FOLD), F.avg_pool2d(target, FOLD))
         return weigh(self.loss(denoised, target) + 2 * coarse + 0.1 * wrong, rms, self.recipe.loss_floor)
 
@@ -149,7 +149,7 @@ def soften(crops: Tensor, random: TorchRandom) -> Tensor:
 
 
 def true_levels(noise: Tensor) -> Tensor:
-    """The standard deviation of luma and chroma noise around each place, for the estimator to learn.
+    """The local standard deviation of luma and chroma noise, for the estimator to learn.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def true_levels(noise: Tensor) -> Tensor:
     Returns
     -------
     tensor (n, maps, h / 8, w / 8)
-        Over 40 x 40 pixels around each place; chroma is the root mean square of Cb and Cr.
+        Over 40 x 40 pixels around each pixel; chroma is the root mean square of Cb and Cr.
     """
     power = noise.square() if noise.shape[1] == 1 else mix(noise, YCBCR).square()
     if power.shape[1] == 3:

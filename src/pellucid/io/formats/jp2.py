@@ -55,7 +55,7 @@ def _open(data: Data) -> Source:
             bands, bits = len(facts.precisions), max(facts.precisions, default=0)
             if not bands or facts.width <= 0 or facts.height <= 0:
                 raise ValueError("it has no codestream, or no pixels")
-        except (struct.error, IndexError, StopIteration, ValueError) as exc:
+        except (struct.error, IndexError, ArithmeticError, ValueError) as exc:
             raise InputError(f"{name} is a broken JPEG 2000 file: {exc}", "Use an intact copy") from exc
     if facts.lost:
         log.warning("%s: %s will not be in a changed image", name, " and ".join(facts.lost))
@@ -159,8 +159,11 @@ def _note_header(facts: _Facts, header: bytes) -> None:
                 facts.kinds[number] = kind
         elif box.name == b"res ":
             for inner in inner_boxes(content):
-                down, below, across, beside, d, a = struct.unpack_from(">HHHHbb", content, inner.content)
-                x, y = across / beside * 10.0**a, down / below * 10.0**d
+                # Each is a fraction times a power of ten, in pixels per metre.
+                y, y_divisor, x, x_divisor, y_power, x_power = struct.unpack_from(
+                    ">HHHHbb", content, inner.content
+                )
+                x, y = x / x_divisor * 10.0**x_power, y / y_divisor * 10.0**y_power
                 facts.resolution = known_resolution(x / 1000, y / 1000)
 
 
