@@ -55,7 +55,7 @@ more above a level of 0.1, where clipping at black and white flattens the noise.
 NARROW = 0.1
 """Integers of 16 bits, or floats, in a narrower range than this and far from 0 are no usual image."""
 
-UNEQUAL, FEW_TILES = 1.3, 8
+UNEQUAL, FEW_TILES = 1.3, 4
 """Channels whose levels differ by this factor, in at most so many tiles, are stabilised one by one."""
 
 NO_NOISE = "there is no noise to remove"
