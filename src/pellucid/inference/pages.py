@@ -25,7 +25,7 @@ UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
 FLAT = 0.5
-"""Share of the light pixels that equal their neighbours exactly, from which on a page was drawn, not scanned."""
+"""Share of the light pixels that equal their neighbours exactly, from which on a page was drawn."""
 
 CLEAN = "the page is clean"
 DRAWN = "the page was drawn, not scanned: its paper has exactly one tone"
@@ -111,7 +111,8 @@ def is_drawn(page: Page) -> bool:
 
     Pages of black and white alone were made by a threshold, and may be scans.
     """
-    light = page[:-1, :-1].mean(2) >= np.median(page)
+    grey = page[:-1, :-1].mean(2)
+    light = grey >= np.median(grey)
     equal = ((page[:-1, :-1] == page[1:, :-1]) & (page[:-1, :-1] == page[:-1, 1:])).all(2)
     return bool(equal[light].mean() > FLAT) and len(np.unique(page[..., 0])) > 2
 
