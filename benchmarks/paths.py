@@ -115,7 +115,7 @@ def paths(colour: Pixels, case: Any, seen: Analysis | None) -> dict[str, tuple[s
         levels["estimated"] = seen.level
         if all(max(pair) > 0 for pair in zip(seen.gain, seen.offset, strict=True)):
             variances["estimated"] = seen.gain, seen.offset
-    for name in index.names():
+    for name in index.names(index.FOR_PHOTOGRAPHS):
         model, sha = network(name), sha_of(name, channels)
         if not model.takes_sigma:
             found[name] = f"{sha}", functools.partial(denoised, model, colour)

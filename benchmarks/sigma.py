@@ -89,7 +89,7 @@ def measure_tune(desk: Desk) -> dict[str, Any]:
             figures["errors"][f"{kind}/{sigma}/{protocol}"] = errors(
                 images, sigma, clipped=protocol == "clipped"
             )
-        for model in index.names():
+        for model in index.names(index.FOR_PHOTOGRAPHS):
             figures["clean"][f"{model}, {kind}"] = left_alone(model, images)
     return figures
 

@@ -150,7 +150,7 @@ def measure_command(desk: Desk) -> Figures:
     """The real command on colour JPEGs, nothing given: all cores, codec and start-up included."""
     sizes = {"0.1": (256, 384)} if desk.tiny else {"1": (816, 1224), "12": (3000, 4000), "50": (5792, 8640)}
     figures: Figures = {}
-    for model in index.names():
+    for model in index.names(index.FOR_PHOTOGRAPHS):
         for name, (height, width) in sizes.items():
             source = desk.scratch / f"scene-{name}.jpg"
             if not source.exists():

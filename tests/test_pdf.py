@@ -33,6 +33,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert isinstance(network, PageUNet)
     with torch.no_grad():
         network.tail.weight.zero_()
+        assert network.tail.bias is not None
         network.tail.bias.fill_(0.3)
     export_network(network, RECIPE, path, steps=0, figures={})
     return path

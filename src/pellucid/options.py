@@ -45,7 +45,7 @@ class DenoiseOptions:
     noise : str, optional
         The noise instead of its sigma: ``poisson:...`` for photon noise, ``rician:...`` or ``rician:auto``
         for magnitude images of MRI, as `pellucid.parse_noise` reads them. The variance is stabilised before
-        a network for white noise runs, and the result has no bias.
+        a network for white noise runs, and from 2 photons on the result has no bias.
     strength : float
         From 0 (unchanged) over 1 (all the noise that is found) to 2 (more).
     luma, chroma : float, optional

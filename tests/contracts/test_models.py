@@ -149,7 +149,7 @@ def test_a_grey_sheet_with_noise_becomes_white_paper_with_its_ink(entry: Entry, 
         clean[top : top + 4, 24:-24:8] = clean[top : top + 4, 27:-24:8] = 0.1
     noisy = to_8bit(Gaussian(0.02).apply(clean * 0.8, NumpyRandom(0))).astype(np.float32)
     model = load_model(entry.name)
-    white, kept = (model.denoise(noisy, paper=look).image for look in ("white", "keep"))  # type: ignore[arg-type]
+    white, kept = (model.denoise(noisy, paper=look).image for look in ("white", "keep"))
     assert np.median(white) > 0.98
     assert abs(np.median(kept) - 0.8) < 0.03
     assert white[clean < 0.5].mean() < 0.4

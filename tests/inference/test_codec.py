@@ -99,7 +99,7 @@ def test_a_code_with_unpooling_cannot_be_decoded_by_itself(unpool: Coded) -> Non
     codec = Codec(unpool[0])
     codes = codec.encode(images(2))
     assert codes.shape == (2, 4, 6, 6)
-    with pytest.raises(UsageError, match="unpooling must be told where"):
+    with pytest.raises(UsageError, match="unpooling must be given where"):
         codec.decode(codes)
 
 
@@ -116,8 +116,8 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
     [
         ((2, 12, 12, 3), "is for grey images, and these are colour images"),
         ((2, 12, 16), "takes images of 12 x 12 pixels, and these have 16 x 12"),
-        ((0, 12, 12), "holds no images"),
-        ((12, 12), "holds no images"),
+        ((0, 12, 12), "contains no images"),
+        ((12, 12), "contains no images"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(dense: Coded, shape: tuple[int, ...], words: str) -> None:

@@ -184,6 +184,7 @@ class Reluctant:
 
     def __init__(self, source: ArraySource, sink: ArraySink) -> None:
         self.source, self.sink, self.height, self.width = source, sink, source.height, source.width
+        self.channels, self.alpha, self.extra, self.dtype = source.channels, False, 0, source.dtype
         self.read_rows, self.written_rows = 0, 0
 
     def read(self, rows: slice, columns: slice) -> NDArray[Any]:

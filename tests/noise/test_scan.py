@@ -1,6 +1,5 @@
 """What paper and a scanner make of a page."""
 
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray

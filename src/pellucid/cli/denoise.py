@@ -84,6 +84,10 @@ def denoise(
         Literal["keep", "white"],
         typer.Option(help="Of scanned pages: keep the paper's tone, or make it white."),
     ] = "keep",
+    extra_channels: Annotated[
+        Literal["keep", "denoise"],
+        typer.Option(help="What to do with channels that are neither colour nor transparency."),
+    ] = "keep",
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda, coreml or directml.")
     ] = "auto",
@@ -125,6 +129,7 @@ def denoise(
             "luma": luma,
             "chroma": chroma,
             "paper": paper,
+            "extra_channels": extra_channels,
             "max_pixels": max_pixels,
         }
         network.check(DenoiseOptions.of(**chosen))

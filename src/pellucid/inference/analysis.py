@@ -55,7 +55,7 @@ more above a level of 0.1, where clipping at black and white flattens the noise.
 NARROW = 0.1
 """Integers of 16 bits, or floats, in a narrower range than this and far from 0 are no usual image."""
 
-UNEQUAL, FEW_TILES = 1.3, 8
+UNEQUAL, FEW_TILES = 1.3, 4
 """Channels whose levels differ by this factor, in at most so many tiles, are stabilised one by one."""
 
 NO_NOISE = "there is no noise to remove"
@@ -364,7 +364,7 @@ def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Sess
     stabiliser = Anscombe(found.gain, found.offset)
     stable = stabiliser.forward(tiles.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     low, high = float(stable.min()), float(stable.max())
-    scale = min(1 / (high - low), 0.25)  # the network knows levels up to 0.35
+    scale = min(1 / (high - low), 0.25)  # the network is trained up to 0.35
     again, _ = measure((stable - low) * np.float32(scale), where, session)
     line = np.array(found.gain)[:, None] * again.brightness + np.array(found.offset)[:, None]
     levels = again.levels / np.float32(scale) * np.sqrt(np.maximum(line, 1e-9))

@@ -17,7 +17,7 @@ MEMORY = 2**28  # bytes that one batch may need, by the card
 
 
 def denoise_batch(session: Session, noisy: Batch) -> Batch:
-    """Run a network that takes many images at once and is told no noise level, as autoencoders are.
+    """Run a network that takes many images at once and no noise level, as autoencoders do.
 
     Parameters
     ----------

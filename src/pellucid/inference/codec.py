@@ -100,14 +100,14 @@ class Codec:
         """
         if images.dtype.name not in SAMPLE_TYPES or images.ndim not in (3, 4) or not len(images):
             raise UsageError(
-                f"An array of shape {images.shape} and type {images.dtype.name} holds no images",
+                f"An array of shape {images.shape} and type {images.dtype.name} contains no images",
                 f"Give (n, height, width, channels) of {', '.join(SAMPLE_TYPES)}",
             )
         pixels = to_float(images if images.ndim == 4 else images[..., None])
         _, height, width, channels = pixels.shape
         check_whole(self.card, height, width, channels)
         if not np.isfinite(pixels).all():
-            raise InputError("The images hold NaN or infinity", "Replace those values first")
+            raise InputError("The images contain NaN or infinity", "Replace those values first")
         planes = pixels.transpose(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
         return self._run(self._encoder, height * width, noisy=planes)
 
@@ -154,7 +154,7 @@ class Codec:
         half = Extractor(self._model).extract_model([start], [end])
         if start == "code" and any("noisy" in node.input for node in half.graph.node):
             raise UsageError(
-                f"{self._name} cannot decode a code by itself: its unpooling must be told where in the "
+                f"{self._name} cannot decode a code by itself: its unpooling must be given where in the "
                 "image each maximum was",
                 "Train one whose decoder is transposed, nearest or bilinear",
             )
@@ -198,9 +198,9 @@ def network_file(name: str) -> Path:
     Raises
     ------
     UsageError
-        When there is no such network, or the folder holds several.
+        When there is no such network, or the folder contains several.
     InputError
-        When the folder holds none.
+        When the folder contains none.
     """
     path = Path(name)
     if path.is_dir():
@@ -320,7 +320,7 @@ def read_codes(path: Path, *, model: str | None = None) -> Codes:
 
 
 def _parse(content: dict[str, NDArray[Any]]) -> Codes:
-    """Check what a file holds; any exception says that it is none of ours."""
+    """Check the content of a file; any exception means that it is not a file of codes."""
     if content["format"] != FORMAT:
         raise ValueError
     values = content.get("values")

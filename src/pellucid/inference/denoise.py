@@ -1,4 +1,4 @@
-"""The ways to denoise: whatever holds an image in, the same kind of thing out; and a file."""
+"""The ways to denoise: an image in any kind of thing, the same kind out; and a file."""
 
 import functools
 import logging

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,8 @@ from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.inference.card import Kind
 
 MODELS = Path(__file__).parent.parent / "models"
+FOR_PHOTOGRAPHS: tuple[Kind, ...] = ("white-noise", "photographs")
+DENOISERS: tuple[Kind, ...] = (*FOR_PHOTOGRAPHS, "pages")
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,9 +39,9 @@ def shipped() -> tuple[Entry, ...]:
     return tuple(msgspec.convert(rows, list[Entry]))
 
 
-def names() -> list[str]:
-    """The names that denoise, each once."""
-    return list(dict.fromkeys(entry.name for entry in shipped() if entry.kind != "noise-estimator"))
+def names(kinds: Collection[Kind] = DENOISERS) -> list[str]:
+    """The names of the networks of these kinds, each once."""
+    return list(dict.fromkeys(entry.name for entry in shipped() if entry.kind in kinds))
 
 
 def entries(name: str) -> list[Entry]:

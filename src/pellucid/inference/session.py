@@ -129,7 +129,7 @@ class Session:
         options = ort.SessionOptions()
         cpus = usable_cpus()
         options.intra_op_num_threads = min(self._options.threads or cpus, cpus)  # more wait for each other
-        options.enable_mem_pattern = False  # it holds a quarter more memory and saves no time
+        options.enable_mem_pattern = False  # it takes a quarter more memory and saves no time
         options.log_severity_level = 4  # errors reach the user as exceptions, not as lines on the terminal
         silent = provider != CPU and self._options.device == "auto"
         if silent:  # in C++, what is missing for a GPU goes to the terminal; wanted where one is named
@@ -152,14 +152,14 @@ class Session:
                 ort.set_default_logger_severity(2)  # the default
         return session
 
-    def run(self, noisy: NDArray[np.float32], told: float | tuple[float, ...]) -> NDArray[np.float32]:
+    def run(self, noisy: NDArray[np.float32], given: float | tuple[float, ...]) -> NDArray[np.float32]:
         """Denoise one tile.
 
         Parameters
         ----------
         noisy : float32 array (height, width, channels), 0 to 1
             Height and width are multiples of the card's stride.
-        told : float or tuple of float
+        given : float or tuple of float
             The noise level, 0 to 1, or the gains of the levels that the network finds for itself.
 
         Returns
@@ -168,7 +168,7 @@ class Session:
         """
         feeds = {"noisy": noisy.transpose(2, 0, 1)[None]}  # (h, w, c) -> (1, c, h, w)
         for name in self.inputs[1:]:
-            feeds[name] = np.array(told, np.float32).reshape(1, -1, 1, 1)
+            feeds[name] = np.array(given, np.float32).reshape(1, -1, 1, 1)
         denoised: NDArray[np.float32] = self.call(**feeds)[0].transpose(1, 2, 0)  # (1, c, h, w) -> (h, w, c)
         return denoised
 

@@ -8,7 +8,7 @@ A strip is a row of tiles, as wide as the image. Of two neighbours, the rows tha
 """
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -21,6 +21,8 @@ from pellucid.io.image import Samples, from_float
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
 from pellucid.noise.jpeg import YCBCR
+
+PART = 2**22  # bytes that are decoded or encoded at a time
 
 Array = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -57,35 +59,46 @@ def stream(source: Source, sink: Sink, layout: Layout, work: Work, progress: Pro
     progress : function of (done, total), optional
         Called after each tile.
     """
-    tiles, everywhere = work.tiles, slice(0, source.width)
-    ends = [min(row.origin + tiles.window[0], source.height) for row in tiles.rows]
+    tiles, height = work.tiles, source.height
+    channels = source.channels + source.alpha + source.extra
+    step = max(16, PART // (source.width * channels * source.dtype.itemsize))
+    ends = [min(row.origin + tiles.window[0], height) for row in tiles.rows]
 
-    def read(start: int, stop: int) -> Samples:
-        return source.read(slice(start, stop), everywhere)
+    def read(start: int, number: int) -> Samples:
+        """A strip; its rows above `start` are left to the caller, who has them."""
+        top, stop = tiles.rows[number].origin, ends[number]
+        strip = np.empty((stop - top, source.width, channels), source.dtype)
+        for row in range(start, stop, step):
+            rows = slice(row, min(row + step, stop))
+            strip[row - top : rows.stop - top] = source.read(rows, slice(0, source.width))
+        return strip
+
+    def write(rows: Samples) -> None:
+        for row in range(0, len(rows), step):
+            sink.write(rows[row : row + step])
 
     with ExitStack() as threads:
         reader, writer = (threads.enter_context(ThreadPoolExecutor(1)) for _ in range(2))
-        ahead = reader.submit(read, 0, ends[0])
-        behind: Future[None] | None = None
-        strip, top = ahead.result()[:0], 0
+        ahead, behind = reader.submit(read, 0, 0), writer.submit(lambda: None)
+        above = np.empty((0, source.width, channels), source.dtype)
         for number, row in enumerate(tiles.rows):
-            strip, top = np.concatenate([strip[row.origin - top :], ahead.result()]), row.origin
+            strip = ahead.result()
+            strip[: len(above)] = above
             if number + 1 < len(ends):
-                ahead = reader.submit(read, ends[number], ends[number + 1])
+                ahead = reader.submit(read, ends[number], number + 1)
+                above = strip[tiles.rows[number + 1].origin - row.origin :]
             out = strip[row.kept].copy()
             for count, column in enumerate(tiles.columns, start=number * len(tiles.columns) + 1):
                 _denoise_tile(strip, out, (row, column), layout, work)
                 if progress:
                     progress(count, len(tiles))
-            if behind:
-                behind.result()
-            behind = writer.submit(sink.write, out)
-        if behind:
             behind.result()
+            behind = writer.submit(write, out)
+        behind.result()
 
 
 def copy_all(source: Source, sink: Sink, rows: int) -> None:
-    """Write an image as it is read, so many rows at a time."""
+    """Write an image unchanged, N rows at a time."""
     for top in range(0, source.height, rows):
         sink.write(source.read(slice(top, min(top + rows, source.height)), slice(0, source.width)))
 

@@ -177,9 +177,9 @@ def content_of(tiles: Array) -> str:
     counts, edges = np.histogram(mean, 25, (0, 1))
     tone = (edges[counts.argmax()] + edges[counts.argmax() + 1]) / 2
     strokes = low < tone - STROKE
-    beside_paper = strokes & _near(high > tone - STROKE / 2, 1)
+    near_paper = strokes & _near(high > tone - STROKE / 2, 1)
     paper = float((abs(mean - tone) < PAPER).mean())
-    if tone > 0.5 and paper > 0.45 and strokes.mean() > 0.01 and beside_paper.sum() > 0.85 * strokes.sum():
+    if tone > 0.5 and paper > 0.45 and strokes.mean() > 0.01 and near_paper.sum() > 0.85 * strokes.sum():
         return "document"
     lit = mean > 0.02
     return "graphics" if (lit & (high == low)).sum() > GRAPHICS * lit.sum() else "photograph"

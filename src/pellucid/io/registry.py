@@ -91,4 +91,6 @@ def writable(path: Path) -> Path:
 
 def default_output(source: Path) -> Path:
     """``photo-denoised.jpg`` for ``photo.jpg``; AVIF for HEIC, which is read but not written."""
+    if not source.name:  # a folder, which is refused when it is opened
+        return source
     return writable(source.with_name(f"{source.stem}-denoised{source.suffix}"))
