@@ -299,7 +299,7 @@ def _tables(figures: dict[str, Any]) -> Iterator[str]:
                 each["pages"],
                 *(f"{100 * each[key]:.1f}" for key in ("mean", "median", "relative", "worse")),
             ]
-            + [f"{100 * each['by kind'].get(kind, float('nan')):.1f}" for kind in DEGRADATIONS]
+            + [_percent(each["by kind"].get(kind)) for kind in DEGRADATIONS]
             for name, each in figures["ocr"].items()
             if name != "run"
         ]
@@ -324,6 +324,10 @@ def _tables(figures: dict[str, Any]) -> Iterator[str]:
             keys = list(next(iter(entries.values())))
             rows = [[name, *(each[key] for key in keys)] for name, each in entries.items()]
             yield f"{title}:\n\n" + table(["", *keys], rows)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
 
 
 if __name__ == "__main__":

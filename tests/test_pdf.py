@@ -40,7 +40,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def scan(paper: int = 190) -> NDArray[np.uint8]:
-    pixels = np.full((HEIGHT, WIDTH), paper, np.uint8)
+    grain = np.random.default_rng(0).integers(-4, 5, (HEIGHT, WIDTH))
+    pixels = (paper + grain).astype(np.uint8)
     for top in range(20, HEIGHT - 20, 16):
         pixels[top : top + 4, 30:-30] = 15
     return pixels

@@ -99,4 +99,4 @@ def test_a_level_of_noise_is_refused(brighter: PageModel) -> None:
 
 def test_another_word_for_the_paper_is_refused(brighter: PageModel) -> None:
     with pytest.raises(UsageError, match="Give keep or white"):
-        brighter.denoise(page(200), paper="blue")
+        brighter.denoise(page(200), paper="blue")  # type: ignore[arg-type]
