@@ -91,7 +91,7 @@ class Reconstruction:
         return noisy.contiguous(memory_format=torch.channels_last), drawn
 
     def run(self, network: Callable[..., Any], noisy: Tensor, noise: Noise | None) -> Tensor:
-        """The network's images: an autoencoder gives its code too, a U-Net is given the noise level.
+        """The network's images: it may give its code too, and may be given the noise level.
 
         Sides that do not fit are padded with their reflection, as `evaluation` does.
         """
@@ -100,10 +100,11 @@ class Reconstruction:
         padded = F.pad(noisy, (0, -width % stride, 0, -height % stride), mode="reflect")
         if self.takes_sigma:
             sigma = torch.as_tensor(cast(Gaussian, noise).sigma, device=noisy.device)
-            denoised = network(padded, sigma.reshape(-1, 1, 1, 1))  # one level for all, or for each image
+            outputs = network(padded, sigma.reshape(-1, 1, 1, 1))  # one level for all, or for each image
         else:
-            denoised, _ = network(padded)
-        return cast(Tensor, denoised[..., :height, :width])
+            outputs = network(padded)
+        denoised: Tensor = outputs if torch.is_tensor(outputs) else outputs[0]  # its code follows
+        return denoised[..., :height, :width]
 
     def look(self, denoised: Tensor, clean: Tensor) -> None:
         """Warn once when the network gives nearly the same colour everywhere, whatever it sees."""
