@@ -31,7 +31,7 @@ def renew_card(path: Path, overlap: int | None) -> None:
     recipe = load_recipe(card.name)
     card = msgspec.structs.replace(
         card,
-        overlap=overlap or card.radius,
+        overlap=overlap or card.overlap,  # which is the radius until it is measured
         limits=recipe.limits,
         purpose=recipe.purpose,
         recipe=card.recipe.replace('"per_picture":', '"per_image":'),  # as recipes called it once

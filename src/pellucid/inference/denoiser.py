@@ -78,6 +78,11 @@ class Result(Generic[T]):
     why: str = ""
     analysis: Analysis | None = None
 
+    @property
+    def pixels(self) -> T:
+        """The image, by its name before it could be more than an array."""
+        return self.image
+
     def with_image(self, image: U) -> "Result[U]":
         """The same of the image as another kind of thing."""
         return Result(image, self.sigma, self.changed, self.model, self.why, self.analysis)
