@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -152,7 +153,7 @@ def collapse(desk: Desk) -> Figures:
     figure, axes = panels(1, 1, 3.0)
     ends: dict[str, float] = {}
     sigmoid = ConvPoolSettings(widths=(16, 16))
-    linear = replace(sigmoid, output="linear")
+    linear = msgspec.structs.replace(sigmoid, output="linear")
     for settings, loss in ((sigmoid, "mse"), (sigmoid, "bce"), (linear, "mse")):
         torch.manual_seed(0)
         model = ConvPool(settings, 1, SIZE)

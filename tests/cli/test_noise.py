@@ -78,13 +78,12 @@ def test_pixels_that_are_no_data_get_no_noise(pellucid: Run, tmp_path: Path) -> 
         (("grey.png", "--add", "gaussian:25", "--max-pixels", "10"), 5),
         (("infinite.tif", "--add", "poisson:30"), 3),
         (("bright.tif", "--add", "poisson:30"), 3),
-        (("long.tif", "--add", "jpeg:50"), 5),
     ],
 )
 def test_what_cannot_be_done_is_told_and_nothing_is_written(
     pellucid: Run, grey: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
-    made = {"infinite.tif": (4, np.inf), "bright.tif": (4, 1e20), "long.tif": (66000, 0)}
+    made = {"infinite.tif": (4, np.inf), "bright.tif": (4, 1e20)}
     for name, (width, value) in made.items():
         tifffile.imwrite(tmp_path / name, np.full((1, width), value, np.float32))
     err = pellucid("noise", *arguments, code=code).err

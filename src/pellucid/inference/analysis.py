@@ -57,6 +57,8 @@ NARROW = 0.1
 
 UNEQUAL, FEW_TILES = 1.3, 4
 """Channels whose levels differ by this factor, in at most so many tiles, are stabilised one by one."""
+MANY_CLIPPED = 0.2
+"""From this share of samples at black or white on, a channel may be quiet because it is clipped."""
 
 NO_NOISE = "there is no noise to remove"
 CLEAN, WHITE, SIGNAL_DEPENDENT = "clean", "white", "signal-dependent"
@@ -212,7 +214,7 @@ def analyse_tiles(
         why = "there is nothing to measure noise on"
         return Analysis(CLEAN, why, content_of(tiles), 0.0, none, none, clipped=clipped)
     log_odds = float((blocks.log_odds * blocks.weight).sum() / blocks.weight.sum())
-    if channels == 3 and log_odds > -SURE:
+    if channels == 3 and log_odds > -SURE and max(clipped) < MANY_CLIPPED:
         blocks = with_channel_levels(blocks, tiles, where, _session(1, options))
     levels = [mean_level(each, blocks.weight**2) for each in blocks.levels]
     lines = fit_channels(blocks.brightness, blocks.levels, blocks.weight**2)
