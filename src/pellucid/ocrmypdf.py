@@ -1,4 +1,4 @@
-"""A plugin for OCRmyPDF: OCR reads cleaned pages, the archived images stay as they are.
+"""A plugin for OCRmyPDF: OCR reads cleaned pages, the archived images stay unchanged.
 
     ocrmypdf --plugin pellucid.ocrmypdf scan.pdf searchable.pdf
 

@@ -22,6 +22,7 @@ from pellucid.inference.denoise import AnyModel, FileResult
 from pellucid.inference.denoiser import Denoiser, denoise_array
 from pellucid.inference.registry import denoiser_for
 from pellucid.inference.stream import Progress
+from pellucid.io.files import copy_file
 from pellucid.io.registry import default_output
 from pellucid.options import DenoiseKeywords, DenoiseOptions
 
@@ -98,14 +99,20 @@ def denoise_pdf(
                     cleaned[image.objgen] = done
             if progress:
                 progress(number, len(pdf.pages))
-        with atomic_write(target, overwrite=overwrite) as temporary:
-            pdf.save(temporary)
+        if any(cleaned.values()):
+            with atomic_write(target, overwrite=overwrite) as temporary:
+                pdf.save(temporary)
+    count = sum(cleaned.values())
+    if count:
+        notes.insert(0, f"{count} scan{'s' * (count > 1)} cleaned")
+    else:
+        copy_file(source, target, overwrite=overwrite)
     return FileResult(
         source=source,
         output=target,
         sigma=0.0,
-        changed=any(cleaned.values()),
-        model=denoiser.name if any(cleaned.values()) else "none",
+        changed=count > 0,
+        model=denoiser.name if count else "none",
         why="; ".join(notes),
         width=largest[0],
         height=largest[1],

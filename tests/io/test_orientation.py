@@ -431,8 +431,8 @@ def test_another_program_finds_the_block_in_the_file(tmp_path: Path, orientation
     path, out = tmp_path / "in.jpg", tmp_path / f"out.{suffix}"
     PILImage.fromarray(stored()).save(path, quality=95, exif=EXIF + camera_exif(orientation), xmp=packet())
     write_image(out, read_image(path))
-    told = subprocess.run(["exiftool", "-j", "-n", "-a", "-G1", out], capture_output=True, check=True).stdout
-    (facts,) = json.loads(told)
+    tags = subprocess.run(["exiftool", "-j", "-n", "-a", "-G1", out], capture_output=True, check=True).stdout
+    (facts,) = json.loads(tags)
     (left, top, wide, high), (width, height) = expected(orientation)
     assert facts["Composite:ImageSize"] == f"{width} {height}"
     assert facts["XMP-mwg-rs:RegionAreaX"] == pytest.approx([(left + wide / 2) / width] * 2)

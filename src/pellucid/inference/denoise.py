@@ -395,7 +395,6 @@ def _default() -> Auto:
 def about(file: Path, output: Path | None = None) -> Iterator[None]:
     """Let warnings and errors about pixels name the file that they are from, unless they name a file."""
     thread = threading.get_ident()
-
     names = tuple(str(each) for each in (file, output) if each is not None)
 
     def name(record: logging.LogRecord) -> bool:
