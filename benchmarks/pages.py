@@ -322,7 +322,7 @@ def _tables(figures: dict[str, Any]) -> Iterator[str]:
         if part in figures:
             entries = {name: each for name, each in figures[part].items() if name != "run"}
             keys = list(next(iter(entries.values())))
-            rows = [[name, *(each[key] for key in keys)] for name, each in entries.items()]
+            rows = [[name, *(f"{each[key]:.3g}" for key in keys)] for name, each in entries.items()]
             yield f"{title}:\n\n" + table(["", *keys], rows)
 
 

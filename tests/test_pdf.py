@@ -158,3 +158,20 @@ def test_what_is_no_pdf_is_refused(tmp_path: Path, network: Path) -> None:
     (tmp_path / "no.pdf").write_bytes(b"no PDF")
     with pytest.raises(InputError, match="cannot be read as a PDF"):
         denoise_pdf(tmp_path / "no.pdf", model=network)
+
+
+def test_a_pdf_without_pages_is_refused_in_words(tmp_path: Path) -> None:
+    with pikepdf.new() as pdf:
+        pdf.save(tmp_path / "empty.pdf")
+    with pytest.raises(InputError, match=r"empty\.pdf"):
+        denoise_pdf(tmp_path / "empty.pdf")
+    assert not (tmp_path / "empty-denoised.pdf").exists()
+
+
+def test_a_pdf_without_scans_is_copied(tmp_path: Path) -> None:
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        pdf.save(tmp_path / "blank.pdf")
+    result = denoise_pdf(tmp_path / "blank.pdf")
+    assert not result.changed
+    assert result.output.read_bytes() == (tmp_path / "blank.pdf").read_bytes()

@@ -87,7 +87,7 @@ def denoise_pdf(
     notes: list[str] = []
     cleaned: dict[Any, bool] = {}
     largest = (0, 0)
-    with _open(pikepdf, source) as pdf, closing(pdfium.PdfDocument(source)) as drawn:
+    with _open(pikepdf, source) as pdf, closing(_view(pdfium, source)) as drawn:
         for number, page in enumerate(pdf.pages, 1):
             scans = list(_scans(page, drawn[number - 1]))
             if not scans:
@@ -150,6 +150,16 @@ def _open(pikepdf: Any, path: Path) -> Any:
             f"{path} is signed, and a change would break the signature", "Clean a copy without it"
         )
     return pdf
+
+
+def _view(pdfium: Any, path: Path) -> Any:
+    """Open the same file to look at its pages."""
+    try:
+        return pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as exc:
+        raise InputError(
+            f"{path} cannot be displayed: {str(exc).rstrip('.')}", "Repair it first, for instance with qpdf"
+        ) from exc
 
 
 def _signed(field: Any) -> bool:
