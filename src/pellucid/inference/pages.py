@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.content import is_drawn
+from pellucid.inference.content import is_clipped, is_drawn
 from pellucid.inference.denoiser import Decision
 from pellucid.inference.model import Model
 from pellucid.inference.overview import Overview
@@ -25,8 +25,16 @@ Page = NDArray[np.float32]
 UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
+CLIPPED = 3 / 255
+"""The same for pages whose paper is exactly white: most were drawn, and stored as JPEG."""
+
 CLEAN = "the page is clean"
 DRAWN = "the page was drawn, not scanned: its paper has exactly one tone"
+
+NO_PAPER = "there is no paper of one tone: it is no page, or a photograph fills it"
+
+PAPER = 0.3
+"""Images of which no larger share has one light tone are no pages, unless half as much becomes white."""
 
 TRIED = 512
 """Pixels a side of the part in the middle on which it is tried how much would be removed."""
@@ -69,18 +77,22 @@ class PageModel(Model):
     def _try(self, image: Overview, options: DenoiseOptions) -> tuple[Decision, Page]:
         """What is decided on a trial in the middle of the page, and what became white there (h, w)."""
         centre = middle(image.centre)
-        if is_drawn(image.tiles):
+        flat = is_drawn(image.tiles)
+        if flat and not is_clipped(image.tiles):
             return Decision(self.name, why=DRAWN), np.ones(centre.shape[:2], np.float32)
-        tone, white = paper_tone(image), options.paper == "white"
+        (tone, share), white = paper_of(image), options.paper == "white"
         run = cleaner(self._open(1), tone, white=white)
         clean = run(centre)
+        reflectance = (clean if white else clean / tone).mean(axis=2)
+        if share < PAPER and float((reflectance > 0.95).mean()) < PAPER / 2:
+            return Decision(self.name, why=NO_PAPER), reflectance
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image, 0), run, options.strengths)
-        if removed < UNCHANGED or max(options.strengths) == 0:
+        if removed < (CLIPPED if flat else UNCHANGED) or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)
         else:
             decision = Decision(self.name, removed, work=work)
-        return decision, (clean if white else clean / tone).mean(axis=2)
+        return decision, reflectance
 
 
 def middle(page: Page) -> Page:
@@ -126,8 +138,11 @@ def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Call
     return clean_grey if len(tone) == 1 else clean_colour
 
 
-def paper_tone(image: Overview) -> NDArray[np.float32]:
-    """The tone of the paper, one value for each channel: the most frequent brightness of the lighter half."""
+def paper_of(image: Overview) -> tuple[NDArray[np.float32], float]:
+    """The tone of the paper, for each channel, and its share of the pixels.
+
+    It is the most frequent brightness of the lighter half.
+    """
     tiles = np.moveaxis(image.tiles, 1, -1).reshape(-1, image.channels)  # (n, c, h, w) -> (pixels, c)
     pixels = np.concatenate([tiles, image.centre[::4, ::4].reshape(-1, image.channels)])
     grey = luma_of(pixels[None])[0, :, 0] if image.channels == 3 else pixels[:, 0]
@@ -135,4 +150,5 @@ def paper_tone(image: Overview) -> NDArray[np.float32]:
     counts, edges = np.histogram(grey[light], bins=128, range=(0, 1))
     mode = edges[int(np.argmax(np.convolve(counts, np.hanning(9), mode="same")))] + 1 / 256
     near = light & (abs(grey - mode) <= 4 / 128)
-    return np.asarray(np.median(pixels[near if near.any() else light], axis=0).clip(0.1, 1), np.float32)
+    tone = np.median(pixels[near if near.any() else light], axis=0).clip(0.1, 1)
+    return np.asarray(tone, np.float32), float(near.mean())
