@@ -25,9 +25,6 @@ INK, BESIDE = (0.005, 0.55), 0.7
 DARK_TILE, DARK_TILES = 0.4, 0.12
 """Tiles this much darker than the lightest ones are no paper, and no more of them may be."""
 
-WHITE, FLAT_SHADES = 0.99, 0.1
-"""Blocks darker than this are not clipped, and in a scan at most so many of them have exactly one colour."""
-
 DRAWN = 0.35
 """Share of the blocks without strokes that have exactly one colour, from which on an image was drawn."""
 
@@ -60,14 +57,6 @@ def is_drawn(tiles: Array) -> bool:
     plain = (high.max(axis=1) > 0.02) & ((high - low).max(axis=1) < STROKE)
     flat = (high == low).all(axis=1)
     return bool((plain & flat).sum() > DRAWN * plain.sum()) and not _is_two_valued(tiles)
-
-
-def is_clipped(tiles: Array) -> bool:
-    """Whether white is the only flat colour: scanners make paper white, and stains on it keep their shades."""
-    high, low = (over_blocks(combine, tiles) for combine in (np.maximum, np.minimum))
-    shaded = (high.min(axis=1) < WHITE) & ((high - low).max(axis=1) < STROKE)
-    flat = (high == low).all(axis=1)
-    return bool((shaded & flat).sum() <= FLAT_SHADES * shaded.sum())
 
 
 def _is_document(tiles: Array) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.content import is_clipped, is_drawn
+from pellucid.inference.content import is_drawn
 from pellucid.inference.denoiser import Decision
 from pellucid.inference.model import Model
 from pellucid.inference.overview import Overview
@@ -25,11 +25,8 @@ Page = NDArray[np.float32]
 UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
-CLIPPED = 3 / 255
-"""The same for pages whose paper is exactly white: most were drawn, and stored as JPEG."""
-
 CLEAN = "the page is clean"
-DRAWN = "the page was drawn, not scanned: its paper has exactly one tone"
+DRAWN = "its paper has exactly one tone: the page was drawn, or its scanner made the paper white"
 
 NO_PAPER = "there is no paper of one tone: it is no page, or a photograph fills it"
 
@@ -77,8 +74,7 @@ class PageModel(Model):
     def _try(self, image: Overview, options: DenoiseOptions) -> tuple[Decision, Page]:
         """What is decided on a trial in the middle of the page, and what became white there (h, w)."""
         centre = middle(image.centre)
-        flat = is_drawn(image.tiles)
-        if flat and not is_clipped(image.tiles):
+        if is_drawn(image.tiles):
             return Decision(self.name, why=DRAWN), np.ones(centre.shape[:2], np.float32)
         (tone, share), white = paper_of(image), options.paper == "white"
         run = cleaner(self._open(1), tone, white=white)
@@ -88,7 +84,7 @@ class PageModel(Model):
             return Decision(self.name, why=NO_PAPER), reflectance
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image, 0), run, options.strengths)
-        if removed < (CLIPPED if flat else UNCHANGED) or max(options.strengths) == 0:
+        if removed < UNCHANGED or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)
         else:
             decision = Decision(self.name, removed, work=work)
