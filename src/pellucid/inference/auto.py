@@ -117,7 +117,7 @@ class Auto(Denoiser):
             valid = np.ones((*crops.shape[:3], 1), np.bool_)
         treatment = treatment_of(found)
         treatment = replace(treatment, level=min(treatment.level, HIGHEST_SIGMA))
-        run = self._models["gaussian-fast"].runner(image, treatment)
+        run = self._models["gaussian-instant"].runner(image, treatment)
         clip, doubtful = image.dtype.kind == "u", inner.log_odds < DOUBT
         return removes_noise(crops, valid, run, inner.variance, clip=clip, doubtful=doubtful)
 
