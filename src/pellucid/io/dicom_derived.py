@@ -128,8 +128,7 @@ def _copied(header: Any) -> Any:
 
     new = Dataset()
     new.update(dict(header._dict))
-    new._character_set = header._character_set
-    new.set_original_encoding(*header.original_encoding, header._character_set)
+    new.set_original_encoding(*header.original_encoding, header.original_character_set)
     for group in (0x0000, 0x0002):
         for tag in [tag for tag in new.keys() if tag.group == group]:  # noqa: SIM118
             del new[tag]
