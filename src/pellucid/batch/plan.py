@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.io.registry import default_output, of_suffix, suffixes, writable
+from pellucid.io.registry import default_output, of_folder, of_suffix, suffixes, writable
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def make_plan(
         raise UsageError("A path is empty", "Name a file or a folder; a variable of your shell may be unset")
     if in_place and output is not None:
         raise UsageError("--in-place and -o exclude each other", "Give one of them")
-    folders = [name for name in inputs if os.path.isdir(name)]
+    folders = [name for name in inputs if os.path.isdir(name) and not of_folder(name)]
     if folders and output is None and not in_place:
         raise UsageError(
             f"{folders[0]} is a folder, and nothing says where its images go",
@@ -90,7 +90,8 @@ def _is_done(job: Job) -> bool:
         source, output = job.source.stat(), job.output.stat()
     except OSError:
         return False
-    mine = stat.S_ISREG(output.st_mode) and not os.path.samestat(source, output)
+    kind = stat.S_ISDIR if stat.S_ISDIR(source.st_mode) else stat.S_ISREG
+    mine = kind(output.st_mode) and not os.path.samestat(source, output)
     return mine and output.st_size > 0 and output.st_mtime_ns >= source.st_mtime_ns
 
 
@@ -119,7 +120,9 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
             # Outputs of an earlier run are no inputs.
             if not name.startswith(".") and os.path.realpath(os.path.join(root, name)) != outputs
         )
-        for name in sorted(files):
+        whole = [name for name in folders if of_folder(os.path.join(root, name))]  # such as a Zarr
+        folders[:] = [name for name in folders if name not in whole]
+        for name in sorted([*files, *whole]):
             source = Path(root, name)
             if name.startswith("."):
                 continue
