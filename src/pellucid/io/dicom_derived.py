@@ -7,16 +7,20 @@ DICOM PS3.3: C.7.6.1 (General Image), C.7.6.3 (Image Pixel), C.12.4 (General Ref
 
 import hashlib
 import io
+import logging
+import math
 import uuid
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import InputError
 from pellucid.io.derivation import Derivation
-from pellucid.io.dicom_frames import discreet
+from pellucid.io.dicom_frames import DicomFrames, discreet
 from pellucid.io.image import Samples
+
+log = logging.getLogger("pellucid")
 
 _IMPLEMENTATION = "2.25.91663326983650268141934284093648139675"
 LARGEST = 2**32 - 2  # bytes of an element
@@ -36,7 +40,7 @@ _STALE = (
 )
 """What is true of the pixels or of the file as they were, and may be missing."""
 
-LOST = {
+_LOST = {
     "IconImageSequence": "icon",
     "DigitalSignaturesSequence": "digital signatures",
     "MACParametersSequence": "digital signatures",
@@ -68,21 +72,14 @@ _MAY_BE_EMPTY = {
 """Attributes of type 2 of every image: they must be there, and may be empty."""
 
 
-def derived_header(header: Any, name: str, made: Derivation | None, *, channels: int, bits: int) -> Any:
+def derived_header(frames: DicomFrames, made: Derivation) -> Any:
     """The header of an image that was made from another.
 
     Parameters
     ----------
-    header : pydicom.Dataset
-        Of the source; it is not changed.
-    name : str
-        Of the source, for messages.
-    made : Derivation, optional
-        Without it, nothing is known of the pixels, and the identifiers are random.
-    channels : int
-        Of the samples that will be written: 1 or 3.
-    bits : int
-        Stored in each.
+    frames : DicomFrames
+        The source.
+    made : Derivation
 
     Returns
     -------
@@ -91,22 +88,22 @@ def derived_header(header: Any, name: str, made: Derivation | None, *, channels:
 
     Raises
     ------
-    UsageError
-        When the source has no identity of its own, so that nothing can refer to it.
     InputError
-        When it cannot be understood.
+        When the source has no identity of its own, so that nothing can refer to it, or is broken.
     """
-    with discreet(name):
-        new = _copied(header)
-        meta = header.file_meta
-        source_class = header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
-        source = header.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID")
+    with discreet(frames.name):
+        new, meta = _copied(frames.header), frames.header.file_meta
+        source_class = new.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
+        source = new.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID")
         if not source or not source_class:
-            raise UsageError(
-                f"{name} has no SOP Class UID or SOP Instance UID, to which a derived DICOM could refer",
-                "Give a complete DICOM file, or write another format",
+            raise InputError(
+                f"{frames.name} has no SOP Class UID or SOP Instance UID, to which a derived image could refer",
+                "Give a complete DICOM file",
             )
-        for keyword in (*_STALE, *LOST):
+        lost = dict.fromkeys(words for keyword, words in _LOST.items() if keyword in new)
+        if lost:
+            log.warning("%s: its %s will not be in a changed image", frames.name, " and ".join(lost))
+        for keyword in (*_STALE, *_LOST):
             if keyword in new:
                 del new[keyword]
         for keyword, vr in _MAY_BE_EMPTY.items():
@@ -114,11 +111,10 @@ def derived_header(header: Any, name: str, made: Derivation | None, *, channels:
                 new.add_new(keyword, vr, None)
         _identify(new, str(source), made)
         new.SOPClassUID = source_class
-        kind = [str(each) for each in _values(header.get("ImageType"))]
-        new.ImageType = ["DERIVED", "SECONDARY", *kind[2:]]
-        _describe(new, str(source_class), str(source), made)
-        _describe_pixels(new, channels, bits)
-        new.file_meta = _meta(new, made)
+        new.ImageType = ["DERIVED", "SECONDARY", *_values(new.get("ImageType"))[2:]]
+        _describe(new, str(source_class), str(source), made.words)
+        _describe_pixels(new, frames)
+        new.file_meta = _meta(new)
     return new
 
 
@@ -135,20 +131,18 @@ def _copied(header: Any) -> Any:
     return new
 
 
-def _values(value: Any) -> list[Any]:
+def _values(value: Any) -> list[str]:
+    """The values of an attribute with any number of them."""
     if value is None:
         return []
-    return [value] if isinstance(value, str) else list(value)
+    return [value] if isinstance(value, str) else [str(each) for each in value]
 
 
-def _identify(new: Any, source: str, made: Derivation | None) -> None:
+def _identify(new: Any, source: str, made: Derivation) -> None:
     """Give new identifiers: equal ones for equal sources, networks and options."""
     if "StudyInstanceUID" not in new or not new.StudyInstanceUID:
         new.StudyInstanceUID = _uid("study", source)
     series = str(new.get("SeriesInstanceUID") or new.StudyInstanceUID)
-    if made is None:
-        new.SOPInstanceUID, new.SeriesInstanceUID = f"2.25.{uuid.uuid4().int}", f"2.25.{uuid.uuid4().int}"
-        return
     how = made.program, made.digest, made.options
     new.SOPInstanceUID = _uid("instance", source, *how, made.treatment)
     new.SeriesInstanceUID = _uid("series", series, *how)
@@ -168,13 +162,12 @@ def _code(value: str, meaning: str) -> Any:
     return code
 
 
-def _describe(new: Any, source_class: str, source: str, made: Derivation | None) -> None:
+def _describe(new: Any, source_class: str, source: str, words: str) -> None:
     """Say what the image was made from, how, and by what."""
     from pydicom import Dataset, Sequence
 
     from pellucid import __version__
 
-    words = made.words if made else f"Written by Pellucid {__version__}. Not for diagnosis"
     before = str(new.get("DerivationDescription") or "")
     new.DerivationDescription = f"{before}; {words}"[-1024:] if before else words
     image = Dataset()
@@ -233,26 +226,27 @@ def _describe_frames(new: Any, words: str, image: Any) -> None:
         )
 
 
-def _describe_pixels(new: Any, channels: int, bits: int) -> None:
-    allocated = 8 if bits <= 8 else 16 if bits <= 16 else 32
-    grey = channels == 1
-    new.SamplesPerPixel = channels
-    if not grey:
+def _describe_pixels(new: Any, frames: DicomFrames) -> None:
+    new.SamplesPerPixel = frames.channels
+    if frames.channels == 3:
         for keyword in _PALETTE:
             if keyword in new:
                 del new[keyword]
         new.PhotometricInterpretation, new.PlanarConfiguration = "RGB", 0
-        new.PixelRepresentation = 0
     else:
-        allocated = int(new.BitsAllocated)
-        new.PhotometricInterpretation = str(new.get("PhotometricInterpretation") or "MONOCHROME2")
-        new.PixelRepresentation = int(new.get("PixelRepresentation") or 0)
+        new.PhotometricInterpretation = frames.photometric
         if "PlanarConfiguration" in new:
             del new.PlanarConfiguration
-    new.BitsAllocated, new.BitsStored, new.HighBit = allocated, bits, bits - 1
+    new.PixelRepresentation = int(frames.dtype.kind == "i")
+    new.BitsAllocated, new.BitsStored = 8 * frames.dtype.itemsize, frames.bits
+    new.HighBit = frames.bits - 1
+    if frames.lossy and new.get("LossyImageCompression") != "01":
+        new.LossyImageCompression = "01"
+        new.LossyImageCompressionMethod, ratio = frames.lossy
+        new.LossyImageCompressionRatio = f"{ratio:.2f}"
 
 
-def _meta(new: Any, made: Derivation | None) -> Any:
+def _meta(new: Any) -> Any:
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian
 
@@ -266,83 +260,52 @@ def _meta(new: Any, made: Derivation | None) -> Any:
     return meta
 
 
-SYNTAXES = {
-    "rle": "1.2.840.10008.1.2.5",
-    "jpeg2000": "1.2.840.10008.1.2.4.90",
-    "jpeg-ls": "1.2.840.10008.1.2.4.80",
-}
-"""The lossless compressions that are written."""
-
-
 class DicomFile:
-    """A DICOM file that is written frame by frame.
+    """A DICOM file that is written frame by frame, uncompressed.
 
     Parameters
     ----------
     path : Path
-    header : pydicom.Dataset
-        As `derived_header` makes it.
-    name : str
-        Of the source, for messages.
-    compression : str, optional
-        "rle", "jpeg2000" or "jpeg-ls".
+    frames : DicomFrames
+        The source.
+    made : Derivation
+
+    Raises
+    ------
+    InputError
+        When the source cannot be understood, or the file would be too large for the format.
     """
 
-    def __init__(self, path: Path, header: Any, name: str, compression: str | None = None) -> None:
-        self._name, self._header = name, header
-        size = int(header.Rows) * int(header.Columns) * int(header.SamplesPerPixel)
-        signed, wide = bool(header.PixelRepresentation), int(header.BitsAllocated) // 8
-        bits = int(header.BitsStored)
-        self._dtype = np.dtype(f"<{'i' if signed else 'u'}{wide}")
-        self._least = -(1 << (bits - 1)) if signed else 0
-        self._largest = self._least + (1 << bits) - 1
-        self._length = size * wide * int(header.get("NumberOfFrames") or 1)
-        self._encoder: Any = None
+    def __init__(self, path: Path, frames: DicomFrames, made: Derivation) -> None:
+        header = derived_header(frames, made)
+        self._dtype = frames.dtype.newbyteorder("<")
+        self._least = -(1 << (frames.bits - 1)) if frames.dtype.kind == "i" else 0
+        self._largest = self._least + (1 << frames.bits) - 1
+        self._length = math.prod((frames.count, frames.height, frames.width, frames.channels)) * self._dtype.itemsize
         if self._length > LARGEST:
-            raise UsageError(
-                f"{name} would need {self._length:,} bytes, and a DICOM file holds 4 GB",
-                "Write another format",
+            raise InputError(
+                f"{frames.name} needs {self._length:,} bytes uncompressed, and a DICOM file holds 4 GB",
+                "Give its frames in several files",
             )
-        with discreet(name, "has a header that cannot be written"):
+        with discreet(frames.name, "has a header that cannot be written"):
             from pydicom import dcmwrite
-            from pydicom.pixels import get_encoder
 
-            if compression in SYNTAXES and wide < 4:
-                header.file_meta.TransferSyntaxUID = SYNTAXES[compression]
-                self._encoder = get_encoder(SYNTAXES[compression])
             head = io.BytesIO()
             dcmwrite(head, header, enforce_file_format=True)
         self._file: BinaryIO = path.open("wb")
         self._file.write(head.getvalue())
-        vr = b"OB" if self._encoder or wide == 1 else b"OW"
-        length = 0xFFFFFFFF if self._encoder else self._length + self._length % 2
-        self._file.write(b"\xe0\x7f\x10\0" + vr + b"\0\0" + length.to_bytes(4, "little"))
-        if self._encoder:
-            self._file.write(b"\xfe\xff\0\xe0\0\0\0\0")  # an empty table of offsets
+        vr = b"OB" if self._dtype.itemsize == 1 else b"OW"
+        length = (self._length + self._length % 2).to_bytes(4, "little")
+        self._file.write(b"\xe0\x7f\x10\0" + vr + b"\0\0" + length)
 
-    def write(self, frame: Samples) -> None:
-        """Write a frame, or if nothing is compressed any rows of it (n, width, channels)."""
-        if frame.dtype.kind == "f":
-            frame = np.rint(frame)
-        values = frame.clip(self._least, self._largest).astype(self._dtype)
-        if self._encoder is None:
-            self._file.write(np.ascontiguousarray(values).tobytes())
-            return
-        from pydicom.pixels.utils import as_pixel_options
-
-        with discreet(self._name, "has a frame that cannot be compressed"):
-            options = as_pixel_options(self._header, number_of_frames=1)
-            values = values[..., 0] if values.shape[2] == 1 else values
-            code = self._encoder.encode(values, **options)
-        code += b"\0" * (len(code) % 2)
-        self._file.write(b"\xfe\xff\0\xe0" + len(code).to_bytes(4, "little") + code)
+    def write(self, rows: Samples) -> None:
+        """Write the next rows (n, width, channels) of the next frame; values beyond its bits are limited."""
+        values = rows.clip(self._least, self._largest).astype(self._dtype)
+        self._file.write(np.ascontiguousarray(values).tobytes())
 
     def commit(self) -> None:
         """Write the end."""
-        if self._encoder:
-            self._file.write(b"\xfe\xff\xdd\xe0\0\0\0\0")
-        elif self._length % 2:
-            self._file.write(b"\0")
+        self._file.write(b"\0" * (self._length % 2))
         self._file.close()
 
     def abort(self) -> None:

@@ -4,7 +4,6 @@ pydicom parses, its plugins decompress. Their warnings and errors quote values o
 name or a date; none of them leaves `discreet`.
 """
 
-import io
 import logging
 import threading
 import warnings
@@ -45,7 +44,13 @@ _OTHER = {
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _JPEG_12 = "1.2.840.10008.1.2.4.51"
-_JPEG_2000 = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"
+_LOSSY = {
+    **dict.fromkeys(range(50, 57), "ISO_10918_1"),
+    81: "ISO_14495_1",
+    91: "ISO_15444_1",
+    203: "ISO_15444_15",
+}
+"""The last number of the transfer syntaxes that may have changed samples, and the names of their methods."""
 
 
 @contextmanager
@@ -108,35 +113,30 @@ class DicomFrames:
 
     def __init__(self, data: Data) -> None:
         require("pydicom", "science", "to read DICOM")
-        self.name = name_of(data)
-        self._file: BinaryIO = stream_of(data)
-        try:
-            with discreet(self.name):
-                self._open()
-        except BaseException:
-            self._file.close()
-            raise
+        self.name, self._data = name_of(data), data
+        with discreet(self.name), stream_of(data) as file:
+            self._open(file)
 
-    def _open(self) -> None:
+    def _open(self, file: BinaryIO) -> None:
         from pydicom import dcmread
         from pydicom.pixels import get_decoder
         from pydicom.pixels.utils import as_pixel_options
         from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-        header = dcmread(self._file, stop_before_pixels=True, force=True)
+        header = dcmread(file, stop_before_pixels=True, force=True)
         meta = header.file_meta
         self.syntax = UID(meta.get("TransferSyntaxUID") or _guessed_syntax(header))
         if self.syntax == DeflatedExplicitVRLittleEndian:
-            self._file.seek(0)
-            header = dcmread(self._file, force=True)
+            file.seek(0)
+            header = dcmread(file, force=True)
             pixels = header.pop("PixelData", None)
-            self._file.close()
-            self._file, self._vr = io.BytesIO(b"" if pixels is None else pixels.value), "OW"
+            self._data, self._vr, self._start = b"" if pixels is None else pixels.value, "OW", 0
         self.header = header
         self._refuse_others()
         if self.syntax != DeflatedExplicitVRLittleEndian:
-            self._skip_to_pixels(*header.original_encoding)
-        self._start = self._file.tell()
+            self._skip_to_pixels(file, *header.original_encoding)
+            self._start = file.tell()
+        self._compressed = file.seek(0, 2) - self._start
         self._parse()
         try:
             self._decoder = get_decoder(self.syntax)
@@ -160,10 +160,10 @@ class DicomFrames:
         if "Rows" not in header or "Columns" not in header or "BitsAllocated" not in header:
             raise InputError(f"{self.name} is a DICOM file without an image", "Give one with an image")
 
-    def _skip_to_pixels(self, implicit: bool, little: bool) -> None:
+    def _skip_to_pixels(self, file: BinaryIO, implicit: bool, little: bool) -> None:
         """Pass the head of the element with the pixels."""
         order = "little" if little else "big"
-        head = self._file.read(8 if implicit else 12)
+        head = file.read(8 if implicit else 12)
         tag = int.from_bytes(head[:2], order), int.from_bytes(head[2:4], order)  # type: ignore[arg-type]
         self._vr = "OW" if implicit else head[4:6].decode("latin-1")
         if tag in ((0x7FE0, 8), (0x7FE0, 9)):
@@ -246,8 +246,9 @@ class DicomFrames:
             return self._jpeg_12(index)
         if self.syntax.startswith("1.2.840.10008.1.2.4.20"):
             require("pylibjpeg", "science", "to read DICOM compressed as High-Throughput JPEG 2000")
-        self._file.seek(self._start)
-        values, _ = self._decoder.as_array(self._file, index=index, **self._options)
+        with stream_of(self._data) as file:
+            file.seek(self._start)
+            values, _ = self._decoder.as_array(file, index=index, **self._options)
         return values.reshape(self.height, self.width, -1).astype(values.dtype.newbyteorder("="), copy=False)
 
     def _jpeg_12(self, index: int) -> Samples:
@@ -255,8 +256,9 @@ class DicomFrames:
         from pydicom.encaps import get_frame
 
         codec: Any = require("imagecodecs", "codecs", "to read DICOM compressed as JPEG with 12 bits")
-        self._file.seek(self._start)
-        frame = get_frame(self._file, index, number_of_frames=self.count)
+        with stream_of(self._data) as file:
+            file.seek(self._start)
+            frame = get_frame(file, index, number_of_frames=self.count)
         values: Samples = codec.jpeg8_decode(frame)
         return values.reshape(self.height, self.width, -1)
 
@@ -311,9 +313,23 @@ class DicomFrames:
     def _broken(self, why: str) -> InputError:
         return InputError(f"{self.name} is a broken DICOM file: {why}", INTACT)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    @property
+    def lossy(self) -> tuple[str, float] | None:
+        """The method and the ratio of a lossy compression; None where there was none."""
+        family, _, number = self.syntax.rpartition(".")
+        method = _LOSSY.get(int(number)) if family == "1.2.840.10008.1.2.4" else None
+        size = self.count * self.height * self.width * self.channels * self._stored.itemsize
+        return None if method is None else (method, size / max(1, self._compressed))
+
+    @property
+    def noise(self) -> str | None:
+        """The noise that its kind has for sure: that of a magnitude image of MRI; None for others."""
+        header = self.header
+        kind = header.get("ImageType") or ()
+        third = str(kind[2]) if len(kind) > 2 and not isinstance(kind, str) else ""
+        magnitude = third == "M" or third.startswith("M_") or header.get("ComplexImageComponent") == "MAGNITUDE"
+        plain = header.get("Modality") == "MR" and self.photometric in _GREY
+        return "rician:auto" if magnitude and plain and not float(header.get("RescaleIntercept") or 0) else None
 
 
 def _guessed_syntax(header: Any) -> str:

@@ -1,0 +1,140 @@
+"""DICOM: a file of one or more frames, or a folder of files that are one or more series.
+
+What is written is a derived image: a new instance, in a new series of the same study, uncompressed.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.errors import InputError, MissingExtraError
+from pellucid.io.derivation import Derivation
+from pellucid.io.dicom_derived import DicomFile
+from pellucid.io.dicom_frames import DicomFrames, discreet
+from pellucid.io.format import Format, only_plane
+from pellucid.io.image import Encoding, Samples
+from pellucid.io.stack import Part, Plane
+
+_INDEX = "DICOMDIR"
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One file of a part."""
+
+    path: Path
+    count: int
+    place: tuple[float, float]
+    part: Part
+
+
+class DicomStack:
+    """One DICOM file, or the series of a folder.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name, self.path, self.encoding = str(path), path, Encoding(format="dicom")
+        files = _files(path) if path.is_dir() else [path]
+        groups: dict[tuple[Any, ...], list[_Member]] = {}
+        for file in files:
+            frames = DicomFrames(file)
+            key, member = _member(frames)
+            groups.setdefault(key, []).append(member)
+        self.series = [sorted(members, key=lambda each: each.place) for members in groups.values()]
+        self.parts = tuple(_joined(members, len(groups) > 1, number) for number, members in enumerate(self.series, 1))
+        self._frames = functools.lru_cache(maxsize=1)(DicomFrames)
+        self._frame = functools.lru_cache(maxsize=1)(self._decoded)
+
+    def files_of(self, part: int) -> Iterator[tuple[Path, list[Plane]]]:
+        """The files of a part in its order, each with its planes."""
+        start, deep = 0, bool(self.parts[part].plane_axes)
+        for member in self.series[part]:
+            yield member.path, [Plane(part, (start + k,) if deep else ()) for k in range(member.count)]
+            start += member.count
+
+    def read(self, plane: Plane, rows: slice, columns: slice) -> Samples:
+        """Give a region of a frame, which is decoded as a whole."""
+        return self._frame(plane)[rows, columns]
+
+    def _decoded(self, plane: Plane) -> Samples:
+        for path, planes in self.files_of(plane.part):
+            if plane in planes:
+                return self._frames(path).read(planes.index(plane))
+        raise AssertionError("the plane is none of the stack")
+
+    def close(self) -> None:
+        """Let go of the frame that was read last."""
+        self._frame.cache_clear()
+        self._frames.cache_clear()
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if not each.name.startswith(".") and each.name != _INDEX)
+
+
+def _member(frames: DicomFrames) -> tuple[tuple[Any, ...], _Member]:
+    """What files of one part have in common, and what is known of one."""
+    with discreet(frames.name):
+        series = str(frames.header.get("SeriesInstanceUID") or "")
+        axis = "T" if "FrameTime" in frames.header or "FrameTimeVector" in frames.header else "Z"
+        place = _place(frames.header)
+    shape: tuple[int, ...] = (frames.count, frames.height, frames.width)
+    part = Part(
+        axes=f"{axis}YXS" if frames.channels == 3 else f"{axis}YX",
+        shape=(*shape, 3) if frames.channels == 3 else shape,
+        dtype=frames.dtype,
+        nodata=frames.padding,
+        noise=frames.noise,
+    )
+    key = series, part.axes, part.shape[1:], part.dtype, part.nodata, part.noise
+    return key, _Member(Path(frames.name), frames.count, place, part)
+
+
+def _place(header: Any) -> tuple[float, float]:
+    """Where a slice is along the normal of its plane, in millimetres, and its number in the series."""
+    number = float(header.get("InstanceNumber") or 0)
+    position, sides = header.get("ImagePositionPatient"), header.get("ImageOrientationPatient")
+    if not position or not sides or len(position) != 3 or len(sides) != 6:
+        return 0.0, number
+    across = np.array([float(each) for each in sides])
+    normal = np.cross(across[:3], across[3:])
+    return round(float(np.dot(normal, [float(each) for each in position])), 3), number
+
+
+def _joined(members: Sequence[_Member], several: bool, number: int) -> Part:
+    """The part that files make together; a single frame has no axis that counts."""
+    first = members[0].part
+    count = sum(member.count for member in members)
+    drop = int(count == 1)
+    return Part(
+        axes=first.axes[drop:],
+        shape=first.shape[1:] if drop else (count, *first.shape[1:]),
+        dtype=first.dtype,
+        name=f"series {number}" if several else "",
+        nodata=first.nodata,
+        noise=first.noise,
+    )
+
+
+def is_series(folder: Path) -> bool:
+    """Whether a folder has nothing but DICOM images, different ones, of which some belong together."""
+    series, instances = set[str](), list[str]()
+    try:
+        files = _files(folder)
+        if not files or not all(file.is_file() and _matches(file.open("rb").read(132)) for file in files):
+            return False
+        for file in files:
+            header = _identity(file)
+            series.add(str(header.get("SeriesInstanceUID")))
+            instances.append(str(header.get("SOPInstanceUID")))
+    except (OSError, InputError, MissingExtraError):
+        return False
+    return len(series) < len(instances) == len(set(instances))
