@@ -1,22 +1,34 @@
 """Stacks: level and model are found once for a channel, then each of its planes is denoised like an image."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pellucid import __version__
 from pellucid.errors import InputError, UsageError
 from pellucid.inference.analysis import Analysis
 from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.index import fingerprint
 from pellucid.inference.overview import Layout, Overview, look_over
 from pellucid.inference.stream import Array, Progress, Work, stream
 from pellucid.io.files import copy_file
 from pellucid.io.image import SAMPLE_TYPES, Samples
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
-from pellucid.io.stack import Part, Plane, PlaneSink, PlaneSource, Stack, channel_of, parse_numbers, planes_of
+from pellucid.io.stack import (
+    Derivation,
+    Part,
+    Plane,
+    PlaneSink,
+    PlaneSource,
+    Stack,
+    channel_of,
+    parse_numbers,
+    planes_of,
+)
 from pellucid.io.stack_files import check_stack_target, create_stack
 from pellucid.options import DenoiseOptions
 
@@ -116,6 +128,8 @@ def denoise_stack(
         As `pellucid.denoise_file`. Nothing has been written then.
     """
     check_stack_target(target, stack, overwrite=overwrite)
+    if stack.noise is not None and options.noise is None and options.sigma is None and denoiser.takes_sigma:
+        options = replace(options, noise=stack.noise)
     denoiser.check(options)
     planes, works, channels = selected(stack, options), dict[Plane, tuple[Layout, Work]](), list[Channel]()
     for name, group in grouped(stack, planes, per_plane=options.per_plane):
@@ -129,7 +143,7 @@ def denoise_stack(
         copy_file(stack.path, target, overwrite=overwrite)
         return channels
     changed = [plane for plane in planes if plane in works]
-    sink = create_stack(target, stack, overwrite=overwrite)
+    sink = create_stack(target, stack, derivation_of(channels, options), overwrite=overwrite)
     try:
         for number, plane in enumerate(changed):
             pixels = as_pixels(PlaneSource(stack, plane), options.nodata)
@@ -140,6 +154,20 @@ def denoise_stack(
         sink.abort()
         raise
     return channels
+
+
+def derivation_of(channels: Sequence[Channel], options: DenoiseOptions) -> Derivation:
+    """What made the planes: the version, the networks and their files, the options that matter."""
+    models = dict.fromkeys(each.model for each in channels if each.changed)
+    unlike = DenoiseOptions()
+    named = {field.name: getattr(options, field.name) for field in fields(options)}
+    given = [f"{name}={value}" for name, value in named.items() if value != getattr(unlike, name)]
+    left = [each for each in given if not each.startswith(("device=", "threads=", "memory=", "max_pixels="))]
+    return Derivation(
+        f"Pellucid {__version__}",
+        tuple((name, fingerprint(name)) for name in models),
+        ", ".join(left),
+    )
 
 
 def analyse_stack(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.io.image import Encoding, Samples
-from pellucid.io.stack import Part, Plane
+from pellucid.io.stack import Derivation, Part, Plane
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class ArrayStack:
     ) -> None:
         self.name, self.path, self.encoding, self.parts = str(path), path, encoding, tuple(parts)
         self.raws, self.content, self._temporary = tuple(raws), content or path, content
+        self.noise: str | None = None
         self._map: tuple[Plane, NDArray[Any]] | None = None
 
     def read(self, plane: Plane, rows: slice, columns: slice) -> Samples:
@@ -112,12 +113,18 @@ class ArraySink:
     path : Path
         An empty file.
     stack : ArrayStack
+    derivation : Derivation
+        Which no array can hold.
     pack : function of (content, path), optional
         Called at the end, where `path` is made from the content: compressed, for instance.
     """
 
     def __init__(
-        self, path: Path, stack: ArrayStack, pack: Callable[[Path, Path], None] | None = None
+        self,
+        path: Path,
+        stack: ArrayStack,
+        derivation: Derivation,
+        pack: Callable[[Path, Path], None] | None = None,
     ) -> None:
         self._stack, self._path, self._pack = stack, path, pack
         self._content = path if pack is None else path.with_name(path.name + ".unpacked")

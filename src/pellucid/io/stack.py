@@ -93,6 +93,25 @@ class Plane:
     index: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Derivation:
+    """How the planes that are written come from those that were read, for formats that can say so.
+
+    Parameters
+    ----------
+    software : str
+        Such as ``Pellucid 0.1.0``.
+    models : tuple of (str, str)
+        The names of the networks, and the SHA-256 of their files.
+    options : str
+        The options that differ from their defaults, as text.
+    """
+
+    software: str
+    models: tuple[tuple[str, str], ...] = ()
+    options: str = ""
+
+
 class Stack(Protocol):
     """A file of many planes: everything about it is known before a sample is decoded.
 
@@ -105,12 +124,16 @@ class Stack(Protocol):
         Of which `format` is used.
     parts : tuple of Part
         With at least one plane together.
+    noise : str, optional
+        The noise that the file's own words imply, as `DenoiseOptions.noise`: ``rician:auto`` for a magnitude
+        image of MRI. It holds where the caller says nothing.
     """
 
     name: str
     path: Path
     encoding: Encoding
     parts: tuple[Part, ...]
+    noise: str | None
 
     def read(self, plane: Plane, rows: slice, columns: slice) -> Samples:
         """Decode a region of a plane: (height, width, S), in the dtype of its part.
@@ -142,9 +165,9 @@ class StackSink(Protocol):
 OpenStack = Callable[[Path, str | None], Stack | None]
 """Opens a file, with the axes where the caller names them; None where the file is one plain image."""
 
-CreateStack = Callable[[Path, Any], StackSink]
-"""Makes the sink of a stack that the same format has opened. The path is an empty file, or a missing folder: it
-becomes a copy."""
+CreateStack = Callable[[Path, Any, Derivation], StackSink]
+"""Makes the sink of a stack that the same format has opened. The path is an empty file, or a missing folder,
+and becomes a copy."""
 
 
 def planes_of(stack: Stack) -> list[Plane]:

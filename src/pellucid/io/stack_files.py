@@ -1,7 +1,7 @@
 """Stacks in files: opened by their content, written atomically as a copy with other planes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pellucid.io import registry
 from pellucid.io.files import find_format, refuse_zero, too_large
 from pellucid.io.format import Format
 from pellucid.io.image import Samples
-from pellucid.io.stack import Plane, Stack, StackSink
+from pellucid.io.stack import Derivation, Plane, Stack, StackSink
 
 
 def open_stack(
@@ -55,7 +55,9 @@ def open_stack(
     return stack
 
 
-def create_stack(path: str | os.PathLike[str], stack: Stack, *, overwrite: bool = False) -> StackSink:
+def create_stack(
+    path: str | os.PathLike[str], stack: Stack, derivation: Derivation, *, overwrite: bool = False
+) -> StackSink:
     """Begin a copy of a stack, in which planes are replaced; it appears with `commit`, or never.
 
     Parameters
@@ -63,6 +65,7 @@ def create_stack(path: str | os.PathLike[str], stack: Stack, *, overwrite: bool 
     path : path
         Its suffix must be of the stack's own format.
     stack : Stack
+    derivation : Derivation
     overwrite : bool
         Replace a file that exists.
 
@@ -71,7 +74,13 @@ def create_stack(path: str | os.PathLike[str], stack: Stack, *, overwrite: bool 
     UsageError, InputError, LimitError
         As `write_image`.
     """
-    return _StackFile(Path(path), check_stack_target(path, stack, overwrite=overwrite), stack, overwrite)
+    own = check_stack_target(path, stack, overwrite=overwrite)
+    assert own.create_stack is not None, "a format that opens stacks writes them"
+    create = own.create_stack
+    folder = stack.path.is_dir()
+    return _StackFile(
+        Path(path), lambda to: create(to, stack, derivation), folder=folder, overwrite=overwrite
+    )
 
 
 def check_stack_target(path: str | os.PathLike[str], stack: Stack, *, overwrite: bool = False) -> Format:
@@ -100,14 +109,15 @@ def check_stack_target(path: str | os.PathLike[str], stack: Stack, *, overwrite:
 class _StackFile:
     """The sink of a stack, under a temporary name until `commit`."""
 
-    def __init__(self, file: Path, found: Format, stack: Stack, overwrite: bool) -> None:
-        assert found.create_stack is not None, "a format that opens stacks writes them"
-        atomic = atomic_folder if stack.path.is_dir() else atomic_write
+    def __init__(
+        self, file: Path, create: Callable[[Path], StackSink], *, folder: bool, overwrite: bool
+    ) -> None:
+        atomic = atomic_folder if folder else atomic_write
         self._stack = ExitStack()
         temporary = self._stack.enter_context(atomic(file, overwrite=overwrite))
         self._sink: StackSink | None = None
         with self._leaving():
-            self._sink = found.create_stack(temporary, stack)
+            self._sink = create(temporary)
 
     def write(self, plane: Plane, top: int, rows: Samples) -> None:
         """Pass rows on."""
