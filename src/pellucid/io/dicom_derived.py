@@ -16,9 +16,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pellucid.errors import InputError
-from pellucid.io.derivation import Derivation
 from pellucid.io.dicom_frames import DicomFrames, discreet
 from pellucid.io.image import Samples
+from pellucid.io.stack import Derivation
 
 log = logging.getLogger("pellucid")
 
@@ -112,7 +112,7 @@ def derived_header(frames: DicomFrames, made: Derivation) -> Any:
         _identify(new, str(source), made)
         new.SOPClassUID = source_class
         new.ImageType = ["DERIVED", "SECONDARY", *_values(new.get("ImageType"))[2:]]
-        _describe(new, str(source_class), str(source), made.words)
+        _describe(new, str(source_class), str(source), _sentence(made))
         _describe_pixels(new, frames)
         new.file_meta = _meta(new)
     return new
@@ -143,7 +143,7 @@ def _identify(new: Any, source: str, made: Derivation) -> None:
     if "StudyInstanceUID" not in new or not new.StudyInstanceUID:
         new.StudyInstanceUID = _uid("study", source)
     series = str(new.get("SeriesInstanceUID") or new.StudyInstanceUID)
-    how = made.program, made.digest, made.options
+    how = made.software, *(digest for _, digest in made.models), made.options
     new.SOPInstanceUID = _uid("instance", source, *how, made.treatment)
     new.SeriesInstanceUID = _uid("series", series, *how)
 
@@ -152,6 +152,11 @@ def _uid(*parts: str) -> str:
     """A UID of the kind that is made of a UUID (PS3.5, B.2), from a digest of words."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
+
+
+def _sentence(made: Derivation) -> str:
+    names = ", ".join(f"{name} (SHA-256 {digest[:16]})" for name, digest in made.models)
+    return f"Noise removed by {made.software}{f' with {names}' if names else ''}. Not for diagnosis"
 
 
 def _code(value: str, meaning: str) -> Any:
@@ -221,9 +226,7 @@ def _describe_frames(new: Any, words: str, image: Any) -> None:
     derivation.SourceImageSequence = Sequence([image])
     of_frames = [frame for frame in frames if "DerivationImageSequence" in frame]
     for group in of_frames or [shared[0]]:
-        group.DerivationImageSequence = Sequence(
-            [*(group.get("DerivationImageSequence") or ()), derivation]
-        )
+        group.DerivationImageSequence = Sequence([*(group.get("DerivationImageSequence") or ()), derivation])
 
 
 def _describe_pixels(new: Any, frames: DicomFrames) -> None:
@@ -281,7 +284,9 @@ class DicomFile:
         self._dtype = frames.dtype.newbyteorder("<")
         self._least = -(1 << (frames.bits - 1)) if frames.dtype.kind == "i" else 0
         self._largest = self._least + (1 << frames.bits) - 1
-        self._length = math.prod((frames.count, frames.height, frames.width, frames.channels)) * self._dtype.itemsize
+        self._length = (
+            math.prod((frames.count, frames.height, frames.width, frames.channels)) * self._dtype.itemsize
+        )
         if self._length > LARGEST:
             raise InputError(
                 f"{frames.name} needs {self._length:,} bytes uncompressed, and a DICOM file holds 4 GB",

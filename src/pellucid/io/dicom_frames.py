@@ -61,7 +61,11 @@ def discreet(name: str, problem: str = "is a broken DICOM file") -> Iterator[Non
     log = logging.getLogger("pydicom")
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before = log.propagate, config.settings.reading_validation_mode, config.settings.writing_validation_mode
+        before = (
+            log.propagate,
+            config.settings.reading_validation_mode,
+            config.settings.writing_validation_mode,
+        )
         log.propagate = False
         config.settings.reading_validation_mode = config.IGNORE
         config.settings.writing_validation_mode = config.IGNORE
@@ -71,7 +75,9 @@ def discreet(name: str, problem: str = "is a broken DICOM file") -> Iterator[Non
             raise
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
-            raise InputError(f"{name} cannot be read: {reason}", "Check the path and its permissions") from None
+            raise InputError(
+                f"{name} cannot be read: {reason}", "Check the path and its permissions"
+            ) from None
         except Exception as exc:
             raise InputError(f"{name} {problem} ({type(exc).__name__})", INTACT) from None
         finally:
@@ -327,9 +333,13 @@ class DicomFrames:
         header = self.header
         kind = header.get("ImageType") or ()
         third = str(kind[2]) if len(kind) > 2 and not isinstance(kind, str) else ""
-        magnitude = third == "M" or third.startswith("M_") or header.get("ComplexImageComponent") == "MAGNITUDE"
+        magnitude = (
+            third == "M" or third.startswith("M_") or header.get("ComplexImageComponent") == "MAGNITUDE"
+        )
         plain = header.get("Modality") == "MR" and self.photometric in _GREY
-        return "rician:auto" if magnitude and plain and not float(header.get("RescaleIntercept") or 0) else None
+        return (
+            "rician:auto" if magnitude and plain and not float(header.get("RescaleIntercept") or 0) else None
+        )
 
 
 def _guessed_syntax(header: Any) -> str:
@@ -338,4 +348,3 @@ def _guessed_syntax(header: Any) -> str:
     if implicit:
         return "1.2.840.10008.1.2"
     return "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
-

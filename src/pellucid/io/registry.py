@@ -7,6 +7,7 @@ from pathlib import Path
 from pellucid.io.format import Format
 from pellucid.io.formats.avif import AVIF
 from pellucid.io.formats.bmp import BMP
+from pellucid.io.formats.dicom import DICOM
 from pellucid.io.formats.gif import GIF
 from pellucid.io.formats.heic import HEIC
 from pellucid.io.formats.jp2 import JP2
@@ -18,7 +19,7 @@ from pellucid.io.formats.pnm import PNM
 from pellucid.io.formats.tiff import TIFF
 from pellucid.io.formats.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL, NPY)
+FORMATS: tuple[Format, ...] = (PNG, JPEG, DICOM, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL, NPY)
 
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {
@@ -80,8 +81,6 @@ def of_folder(path: str | os.PathLike[str]) -> Format | None:
 
 def foreign(head: bytes) -> tuple[str, str]:
     """Say what a file is that no format matches, and the format to convert it to."""
-    if head[128:132] == b"DICM":
-        return "a DICOM file", "TIFF"
     if head[344:347] in (b"n+1", b"ni1"):
         return "a NIfTI volume", "TIFF"
     if head[4:8] == b"ftyp":

@@ -42,6 +42,8 @@ class Part:
         The names of the channels; empty where there are none.
     nodata : float, optional
         The value of samples that means "no data".
+    missing : (float, float), optional
+        The lowest and the highest such value, where there are several.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Part:
     name: str = ""
     channels: tuple[str, ...] = ()
     nodata: float | None = None
+    missing: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         name = self.name or "The stack"
@@ -102,14 +105,17 @@ class Derivation:
     software : str
         Such as ``Pellucid 0.1.0``.
     models : tuple of (str, str)
-        The names of the networks, and the SHA-256 of their files.
+        The names of the networks with their versions, and the SHA-256 of their files.
     options : str
         The options that differ from their defaults, as text.
+    treatment : str
+        What was decided for each channel, such as its noise level, as text.
     """
 
     software: str
     models: tuple[tuple[str, str], ...] = ()
     options: str = ""
+    treatment: str = ""
 
 
 class Stack(Protocol):
@@ -200,7 +206,7 @@ class PlaneSource:
         self.height, self.width = part.size("Y"), part.size("X")
         self.alpha, self.extra = part.size("S") == 4, 0
         self.channels = part.size("S") - self.alpha
-        self.dtype, self.nodata = part.dtype, part.nodata
+        self.dtype, self.nodata, self.missing = part.dtype, part.nodata, part.missing
         self.metadata, self.encoding = Metadata(), stack.encoding
 
     def read(self, rows: slice, columns: slice) -> Samples:

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.errors import InputError, MissingExtraError
-from pellucid.io.derivation import Derivation
+from pellucid.errors import InputError, MissingExtraError, require
 from pellucid.io.dicom_derived import DicomFile
 from pellucid.io.dicom_frames import DicomFrames, discreet
 from pellucid.io.format import Format, only_plane
 from pellucid.io.image import Encoding, Samples
-from pellucid.io.stack import Part, Plane
+from pellucid.io.stack import Derivation, Part, Plane
 
 _INDEX = "DICOMDIR"
 
@@ -30,6 +29,7 @@ class _Member:
     count: int
     place: tuple[float, float]
     part: Part
+    noise: str | None
 
 
 class DicomStack:
@@ -49,7 +49,11 @@ class DicomStack:
             key, member = _member(frames)
             groups.setdefault(key, []).append(member)
         self.series = [sorted(members, key=lambda each: each.place) for members in groups.values()]
-        self.parts = tuple(_joined(members, len(groups) > 1, number) for number, members in enumerate(self.series, 1))
+        self.parts = tuple(
+            _joined(members, len(groups) > 1, number) for number, members in enumerate(self.series, 1)
+        )
+        kinds = {member.noise for members in self.series for member in members}
+        self.noise = kinds.pop() if len(kinds) == 1 else None
         self._frames = functools.lru_cache(maxsize=1)(DicomFrames)
         self._frame = functools.lru_cache(maxsize=1)(self._decoded)
 
@@ -91,11 +95,11 @@ def _member(frames: DicomFrames) -> tuple[tuple[Any, ...], _Member]:
         axes=f"{axis}YXS" if frames.channels == 3 else f"{axis}YX",
         shape=(*shape, 3) if frames.channels == 3 else shape,
         dtype=frames.dtype,
-        nodata=frames.padding,
-        noise=frames.noise,
+        nodata=None if frames.padding is None or frames.padding[0] < frames.padding[1] else frames.padding[0],
+        missing=frames.padding if frames.padding and frames.padding[0] < frames.padding[1] else None,
     )
-    key = series, part.axes, part.shape[1:], part.dtype, part.nodata, part.noise
-    return key, _Member(Path(frames.name), frames.count, place, part)
+    key = series, part.axes, part.shape[1:], part.dtype, frames.padding, frames.noise
+    return key, _Member(Path(frames.name), frames.count, place, part, frames.noise)
 
 
 def _place(header: Any) -> tuple[float, float]:
@@ -120,7 +124,7 @@ def _joined(members: Sequence[_Member], several: bool, number: int) -> Part:
         dtype=first.dtype,
         name=f"series {number}" if several else "",
         nodata=first.nodata,
-        noise=first.noise,
+        missing=first.missing,
     )
 
 
@@ -138,3 +142,102 @@ def is_series(folder: Path) -> bool:
     except (OSError, InputError, MissingExtraError):
         return False
     return len(series) < len(instances) == len(set(instances))
+
+
+def _identity(file: Path) -> Any:
+    """The identifiers of a file, and nothing that comes behind them."""
+    pydicom: Any = require("pydicom", "science", "to read DICOM")
+    with discreet(str(file)):
+        return pydicom.dcmread(
+            file, specific_tags=["SOPInstanceUID", "SeriesInstanceUID"], stop_before_pixels=True
+        )
+
+
+class _Sink:
+    """Derived files, each written in the order of its frames.
+
+    Parameters
+    ----------
+    path : Path
+        An empty file, or the name of a folder.
+    stack : DicomStack
+    made : Derivation
+    """
+
+    def __init__(self, path: Path, stack: DicomStack, made: Derivation) -> None:
+        self._path, self._stack, self._made = path, stack, made
+        self._file: DicomFile | None = None
+        self._folder = stack.path.is_dir()
+        if self._folder:
+            path.mkdir()
+        self._left = self._planes()
+        self._next: Plane | None = next(self._left, None)
+
+    def _planes(self) -> Iterator[Plane]:
+        """Each plane, while the file that it belongs to is open."""
+        for part in range(len(self._stack.parts)):
+            for source, planes in self._stack.files_of(part):
+                target = self._path / source.name if self._folder else self._path
+                self._file = DicomFile(target, DicomFrames(source), self._made)
+                yield from planes
+                self._file.commit()
+
+    def write(self, plane: Plane, top: int, rows: Samples) -> None:
+        """Encode rows; frames before this one that were not written stay as they were."""
+        while self._next is not None and self._next != plane:
+            self._copy()
+        assert self._file is not None
+        self._file.write(rows)
+        if top + len(rows) == self._stack.parts[plane.part].size("Y"):
+            self._next = next(self._left, None)
+
+    def _copy(self) -> None:
+        """Write a frame as it was."""
+        assert self._next is not None
+        assert self._file is not None
+        part = self._stack.parts[self._next.part]
+        self._file.write(self._stack.read(self._next, slice(0, part.size("Y")), slice(0, part.size("X"))))
+        self._next = next(self._left, None)
+
+    def commit(self) -> None:
+        """Write what is left."""
+        while self._next is not None:
+            self._copy()
+
+    def abort(self) -> None:
+        """Close the file that is open."""
+        if self._file is not None:
+            self._file.abort()
+
+
+def _matches(head: bytes) -> bool:
+    """With the mark behind the preamble; or without a preamble, from group 2 or 8 on, with a short first length."""
+    if head[128:132] == b"DICM":
+        return True
+    group, element = head[:2], head[2:4]
+    if group not in (b"\x02\0", b"\x08\0") or len(head) < 132 or element not in _FIRST:
+        return False
+    explicit = head[4:6] in _FIRST_KINDS
+    return explicit or int.from_bytes(head[4:8], "little") < 1024
+
+
+_FIRST = (b"\0\0", b"\1\0", b"\5\0", b"\x08\0", b"\x16\0", b"\x18\0")
+_FIRST_KINDS = (b"UL", b"OB", b"CS", b"UI")
+
+
+def _open(path: Path, axes: str | None) -> DicomStack:
+    return DicomStack(path)
+
+
+DICOM = Format(
+    name="dicom",
+    label="DICOM",
+    suffixes=(".dcm", ".dicom", ".ima"),
+    matches=_matches,
+    open=only_plane(_open),
+    open_stack=_open,
+    create_stack=_Sink,
+    is_folder=is_series,
+    depths=(8, 16, 32),
+    needs="science",
+)
