@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pellucid.errors import InputError
-from pellucid.io.dicom_frames import DicomFrames, discreet
+from pellucid.io.dicom_frames import DicomFrames, discreet, values_of
 from pellucid.io.image import Samples
 from pellucid.io.stack import Derivation
 
@@ -97,7 +97,7 @@ def derived_header(frames: DicomFrames, made: Derivation) -> Any:
         source = new.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID")
         if not source or not source_class:
             raise InputError(
-                f"{frames.name} has no SOP Class UID or SOP Instance UID, to which a derived image could refer",
+                f"{frames.name} has no SOP Class UID or no SOP Instance UID, so that nothing can refer to it",
                 "Give a complete DICOM file",
             )
         lost = dict.fromkeys(words for keyword, words in _LOST.items() if keyword in new)
@@ -111,7 +111,7 @@ def derived_header(frames: DicomFrames, made: Derivation) -> Any:
                 new.add_new(keyword, vr, None)
         _identify(new, str(source), made)
         new.SOPClassUID = source_class
-        new.ImageType = ["DERIVED", "SECONDARY", *_values(new.get("ImageType"))[2:]]
+        new.ImageType = ["DERIVED", "SECONDARY", *values_of(new.get("ImageType"))[2:]]
         _describe(new, str(source_class), str(source), _sentence(made))
         _describe_pixels(new, frames)
         new.file_meta = _meta(new)
@@ -122,20 +122,13 @@ def _copied(header: Any) -> Any:
     """A copy of which the elements may be replaced; what stays untouched is not decoded."""
     from pydicom import Dataset
 
-    new = Dataset()
+    new: Any = Dataset()
     new.update(dict(header._dict))
-    new.set_original_encoding(*header.original_encoding, header.original_character_set)
-    for group in (0x0000, 0x0002):
-        for tag in [tag for tag in new.keys() if tag.group == group]:  # noqa: SIM118
-            del new[tag]
+    implicit, little = header.original_encoding
+    new.set_original_encoding(implicit, little, header.original_character_set)
+    for tag in [tag for tag in dict(header._dict) if tag.group in (0x0000, 0x0002)]:
+        del new[tag]
     return new
-
-
-def _values(value: Any) -> list[str]:
-    """The values of an attribute with any number of them."""
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else [str(each) for each in value]
 
 
 def _identify(new: Any, source: str, made: Derivation) -> None:
@@ -217,7 +210,7 @@ def _describe_frames(new: Any, words: str, image: Any) -> None:
     for group in [shared[0], *frames]:
         for keyword in _FRAME_TYPES:
             for item in group.get(keyword) or ():
-                kind = _values(item.get("FrameType"))
+                kind = values_of(item.get("FrameType"))
                 if kind:
                     item.FrameType = ["DERIVED", "SECONDARY", *kind[2:]]
     derivation = Dataset()

@@ -1,7 +1,7 @@
 """The frames of a DICOM file: stored values as arrays, decoded one at a time.
 
-pydicom parses, its plugins decompress. Their warnings and errors quote values of the file, such as a patient's
-name or a date; none of them leaves `discreet`.
+pydicom parses, its plugins decompress. Their warnings and errors quote values of the file, such as the name
+of a patient or a date; none of them leaves `discreet`.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pellucid.errors import InputError, MissingExtraError, PellucidError, require
+from pellucid.errors import InputError, PellucidError, require
 from pellucid.io.format import Data, name_of, stream_of
 from pellucid.io.image import Samples
 
@@ -125,7 +125,7 @@ class DicomFrames:
 
     def _open(self, file: BinaryIO) -> None:
         from pydicom import dcmread
-        from pydicom.pixels import get_decoder
+        from pydicom.pixels.decoders.base import get_decoder
         from pydicom.pixels.utils import as_pixel_options
         from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
@@ -135,8 +135,8 @@ class DicomFrames:
         if self.syntax == DeflatedExplicitVRLittleEndian:
             file.seek(0)
             header = dcmread(file, force=True)
-            pixels = header.pop("PixelData", None)
-            self._data, self._vr, self._start = b"" if pixels is None else pixels.value, "OW", 0
+            self._data, self._vr, self._start = bytes(header.get("PixelData", b"")), "OW", 0
+            header.pop("PixelData", None)
         self.header = header
         self._refuse_others()
         if self.syntax != DeflatedExplicitVRLittleEndian:
@@ -152,6 +152,7 @@ class DicomFrames:
         self._options["number_of_frames"] = self.count
         self._options["pixel_vr"] = self._vr
         self._options["correct_unused_bits"] = False
+        self._overlays = 0
         self._extract_overlays()
 
     def _refuse_others(self) -> None:
@@ -231,20 +232,22 @@ class DicomFrames:
         with discreet(self.name, f"has a frame that cannot be decoded: number {index + 1}"):
             values = self._decoded(index)
             if self.palette:
-                from pydicom.pixels import apply_color_lut
-
-                return np.ascontiguousarray(apply_color_lut(values[..., 0], self.header)[..., :3]).astype(
-                    self.dtype, copy=False
-                )
-            if self.photometric in _GREY:
-                rest = self._rest(values)
-                if rest is not None:
+                values = self._colours(values)
+            elif self.channels == 1:
+                if self._rest(values).any():
                     raise InputError(
                         f"{self.name} has values beyond the {self.bits} bits that it says it has",
                         "Correct its Bits Stored",
                     )
                 values = self._aligned(values)
-            return values.astype(self.dtype, copy=False)
+            return np.ascontiguousarray(values, self.dtype)
+
+    def _colours(self, indices: Samples) -> Samples:
+        """Look colours (height, width, 3) up in the palette."""
+        from pydicom.pixels.processing import apply_color_lut
+
+        colours: Samples = apply_color_lut(indices[..., 0], self.header)[..., :3]
+        return colours
 
     def _decoded(self, index: int) -> Samples:
         """A frame as it is stored, in colour as red, green and blue."""
@@ -271,23 +274,17 @@ class DicomFrames:
     def _aligned(self, values: Samples) -> Samples:
         """Stored values from words in which bits above and below may be in use for something else."""
         size = 8 * self._stored.itemsize
-        if self.bits == size or self.palette:
-            return values
-        up = values.astype(self._stored) << (size - 1 - self._high)
-        aligned: Samples = up >> (size - self.bits)
+        aligned: Samples = values.astype(self._stored) << (size - 1 - self._high) >> (size - self.bits)
         return aligned
 
-    def _rest(self, values: Samples) -> Samples | None:
-        """The bits that belong to no value, where any is set; copies of a sign do not count."""
-        size = 8 * self._stored.itemsize
-        if self.bits == size:
-            return None
-        back = self._aligned(values).astype(self._stored) << (self._high + 1 - self.bits)
+    def _rest(self, values: Samples) -> Samples:
+        """The bits of words that are part of no value, copy of a sign, or overlay."""
         unsigned = f"u{self._stored.itemsize}"
-        rest = values.astype(self._stored).view(unsigned) ^ back.view(unsigned)
-        if self._signed:  # the sign may be missing above the value
-            rest &= np.array((1 << (self._high + 1)) - 1, unsigned)
-        return rest if rest.any() else None
+        back = self._aligned(values) << (self._high + 1 - self.bits)
+        ignored = self._overlays | (-1 << (self._high + 1) if self._signed else 0)
+        counted = np.array(~ignored % (1 << 8 * self._stored.itemsize), unsigned)
+        rest: Samples = (values.astype(self._stored).view(unsigned) ^ back.view(unsigned)) & counted
+        return rest
 
     def _extract_overlays(self) -> None:
         """Give overlays in unused bits an element of their own, as the standard has them since 2004."""
@@ -297,7 +294,6 @@ class DicomFrames:
             for group in range(0x6000, 0x6020, 2)
             if (group, 0x0102) in header and (group, 0x3000) not in header and (group, 0x0010) in header
         ]
-        self._overlays = 0
         for group in groups:
             self._overlays |= 1 << int(header[group, 0x0102].value)
         if not self._overlays or self.photometric not in _GREY:
@@ -331,8 +327,8 @@ class DicomFrames:
     def noise(self) -> str | None:
         """The noise that its kind has for sure: that of a magnitude image of MRI; None for others."""
         header = self.header
-        kind = header.get("ImageType") or ()
-        third = str(kind[2]) if len(kind) > 2 and not isinstance(kind, str) else ""
+        kind = values_of(header.get("ImageType"))
+        third = kind[2] if len(kind) > 2 else ""
         magnitude = (
             third == "M" or third.startswith("M_") or header.get("ComplexImageComponent") == "MAGNITUDE"
         )
@@ -340,6 +336,13 @@ class DicomFrames:
         return (
             "rician:auto" if magnitude and plain and not float(header.get("RescaleIntercept") or 0) else None
         )
+
+
+def values_of(value: Any) -> list[str]:
+    """The values of an attribute that may have any number of them."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else [str(each) for each in value]
 
 
 def _guessed_syntax(header: Any) -> str:

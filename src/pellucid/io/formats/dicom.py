@@ -42,9 +42,8 @@ class DicomStack:
 
     def __init__(self, path: Path) -> None:
         self.name, self.path, self.encoding = str(path), path, Encoding(format="dicom")
-        files = _files(path) if path.is_dir() else [path]
         groups: dict[tuple[Any, ...], list[_Member]] = {}
-        for file in files:
+        for file in _files(path) if path.is_dir() else [path]:
             frames = DicomFrames(file)
             key, member = _member(frames)
             groups.setdefault(key, []).append(member)
@@ -54,6 +53,9 @@ class DicomStack:
         )
         kinds = {member.noise for members in self.series for member in members}
         self.noise = kinds.pop() if len(kinds) == 1 else None
+        parts = range(len(self.parts))
+        files = [each for part in parts for each in self.files_of(part)]
+        self._places = {plane: (path, k) for path, planes in files for k, plane in enumerate(planes)}
         self._frames = functools.lru_cache(maxsize=1)(DicomFrames)
         self._frame = functools.lru_cache(maxsize=1)(self._decoded)
 
@@ -69,10 +71,8 @@ class DicomStack:
         return self._frame(plane)[rows, columns]
 
     def _decoded(self, plane: Plane) -> Samples:
-        for path, planes in self.files_of(plane.part):
-            if plane in planes:
-                return self._frames(path).read(planes.index(plane))
-        raise AssertionError("the plane is none of the stack")
+        path, index = self._places[plane]
+        return self._frames(path).read(index)
 
     def close(self) -> None:
         """Let go of the frame that was read last."""
@@ -133,7 +133,7 @@ def is_series(folder: Path) -> bool:
     series, instances = set[str](), list[str]()
     try:
         files = _files(folder)
-        if not files or not all(file.is_file() and _matches(file.open("rb").read(132)) for file in files):
+        if not files or not all(file.is_file() and _matches(_head(file)) for file in files):
             return False
         for file in files:
             header = _identity(file)
@@ -142,6 +142,11 @@ def is_series(folder: Path) -> bool:
     except (OSError, InputError, MissingExtraError):
         return False
     return len(series) < len(instances) == len(set(instances))
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(132)
 
 
 def _identity(file: Path) -> Any:
@@ -211,7 +216,7 @@ class _Sink:
 
 
 def _matches(head: bytes) -> bool:
-    """With the mark behind the preamble; or without a preamble, from group 2 or 8 on, with a short first length."""
+    """With the mark behind a preamble; or without one, from group 2 or 8 on, with a short first element."""
     if head[128:132] == b"DICM":
         return True
     group, element = head[:2], head[2:4]
