@@ -32,6 +32,7 @@ from pydicom.uid import (
 )
 
 from pellucid import denoise_file
+from pellucid.batch.plan import make_plan
 from pellucid.errors import InputError, PellucidError
 from pellucid.io.stack import Derivation, planes_of
 from pellucid.io.stack_files import create_stack, open_stack
@@ -581,3 +582,19 @@ def test_a_stack_is_shown_without_what_identifies(tmp_path: Path) -> None:
     assert stack is not None
     with closing(stack):
         assert not [secret for secret in SECRETS if secret in repr(stack) + repr(stack.parts)]
+
+
+def test_a_study_of_folders_and_names_without_suffix_is_denoised(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    series(study / "one")
+    series(study / "two", 2)
+    write(study / "1.2.840.5", "SC", noisy((48, 48)))
+    (study / "README").write_text("no image")
+    plan = make_plan([str(study)], str(tmp_path / "clean"))
+    assert [job.output.name for job in plan.jobs] == ["1.2.840.5", "one", "two"]
+    assert plan.skipped == 1
+    for job in plan.jobs[:1]:
+        job.output.parent.mkdir(exist_ok=True)
+        denoise_file(job.source, job.output, sigma=0.01, model="gaussian-fast")
+        assert read(job.output).SeriesInstanceUID != "9.8.7.2"
