@@ -28,6 +28,7 @@ from pellucid.inference.kinds import (
 )
 from pellucid.inference.overview import look_over
 from pellucid.inference.registry import denoiser_for, load_model
+from pellucid.inference.stacks import Channel, denoise_stack
 from pellucid.inference.stream import Progress
 from pellucid.io.files import (
     check_target,
@@ -40,6 +41,8 @@ from pellucid.io.image import Image
 from pellucid.io.registry import default_output
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
+from pellucid.io.stack import Stack
+from pellucid.io.stack_files import open_stack
 from pellucid.options import DenoiseKeywords, DenoiseOptions
 
 if TYPE_CHECKING:
@@ -258,7 +261,10 @@ class FileResult:
     width, height : int
         In pixels.
     analysis : Analysis, optional
-        The noise analysis that the choice was taken on; None where there was none.
+        The noise analysis that the choice was taken on; None where there was none, and for a stack of several
+        channels.
+    channels : tuple of Channel
+        What was done to the planes that share their noise: one for an image, one for each channel of a stack.
     """
 
     source: Path
@@ -270,6 +276,7 @@ class FileResult:
     width: int
     height: int
     analysis: Analysis | None = None
+    channels: tuple[Channel, ...] = ()
 
 
 def denoise_file(
@@ -317,6 +324,13 @@ def denoise_file(
     file = Path(path)
     target = default_output(file) if output is None else Path(output)
     denoiser = denoiser_for(model, choice)
+    stack = open_stack(file, axes=choice.axes, max_pixels=choice.max_pixels)
+    if stack is not None:
+        with closing(stack), about(file, target):
+            channels = denoise_stack(stack, target, denoiser, choice, overwrite=overwrite, progress=progress)
+        return _of_channels(stack, target, channels)
+    if choice.axes or choice.channel or choice.pages not in (None, "1"):
+        raise UsageError(f"{file} is one plain image", "Leave axes, pages and channel out")
     with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
         found = check_target(target, source, overwrite=overwrite)
         same_format = found.name == source.encoding.format
@@ -343,6 +357,24 @@ def denoise_file(
         width=source.width,
         height=source.height,
         analysis=made.analysis,
+        channels=(Channel.of("", 1, made, source.dtype),),
+    )
+
+
+def _of_channels(stack: Stack, target: Path, channels: list[Channel]) -> FileResult:
+    """What was done to a stack: the largest level, and all models and reasons."""
+    part = stack.parts[0]
+    return FileResult(
+        source=stack.path,
+        output=target,
+        sigma=max(each.sigma for each in channels),
+        changed=any(each.changed for each in channels),
+        model=", ".join(dict.fromkeys(each.model for each in channels)),
+        why="; ".join(dict.fromkeys(each.why for each in channels if each.why)),
+        width=part.size("X"),
+        height=part.size("Y"),
+        analysis=channels[0].analysis if len(channels) == 1 else None,
+        channels=tuple(channels),
     )
 
 

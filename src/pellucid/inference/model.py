@@ -187,7 +187,8 @@ class Model(Denoiser):
 
         plain = not halvings and white == 1
         work = Work(self._tiles(image, halvings), network if plain else run, strengths)
-        return Decision(self.name, treatment.level, why, analysis, work)
+        session = self.session_for(image.channels)
+        return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
 
     def runner(
         self,
