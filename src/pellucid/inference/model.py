@@ -186,7 +186,9 @@ class Model(Denoiser):
             return denoise_coarse(tile / np.float32(white), measured, network) * np.float32(white)
 
         plain = not halvings and white == 1
-        work = Work(self._tiles(image, halvings), network if plain else run, strengths)
+        work = Work(
+            self._tiles(image, halvings), network if plain else run, strengths, keep_counts=options.keep_counts
+        )
         return Decision(self.name, treatment.level, why, analysis, work)
 
     def runner(

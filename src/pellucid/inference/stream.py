@@ -39,11 +39,14 @@ class Work:
         The network, with all that is around it.
     strengths : (float, float)
         How much of the change is made in luma and in chroma: all of it from 1 on.
+    keep_counts : bool
+        The sum of the colours' samples of each strip stays the same.
     """
 
     tiles: Tiles
     run: Callable[[Array], Array]
     strengths: tuple[float, float] = (1.0, 1.0)
+    keep_counts: bool = False
 
 
 def stream(source: Source, sink: Sink, layout: Layout, work: Work, progress: Progress | None = None) -> None:
@@ -92,6 +95,8 @@ def stream(source: Source, sink: Sink, layout: Layout, work: Work, progress: Pro
                 _denoise_tile(strip, out, (row, column), layout, work)
                 if progress:
                     progress(count, len(tiles))
+            if work.keep_counts:
+                balance(strip[row.kept][..., : layout.colours], out[..., : layout.colours])
             behind.result()
             behind = writer.submit(write, out)
         behind.result()
@@ -116,6 +121,32 @@ def _denoise_tile(strip: Samples, out: Samples, spans: tuple[Span, Span], layout
     result = from_float(blend(noisy[kept], clean[kept], *work.strengths), out.dtype)
     target = out[:, column.start : column.stop, : layout.colours]
     np.copyto(target, result, where=True if valid is None else valid[kept][..., None])
+
+
+def balance(noisy: Samples, clean: Samples) -> None:
+    """Give clean samples (h, w, c) the sums of the noisy ones, channel by channel, in place.
+
+    What was changed is scaled where all of it is positive, and moved otherwise; the rest that integers leave is
+    spread over single samples, one each, from the largest change on.
+    """
+    changed = noisy != clean
+    for channel in range(noisy.shape[2]):
+        where = changed[..., channel]
+        before, after = (np.asarray(each[..., channel][where], np.float64) for each in (noisy, clean))
+        if not before.size:
+            continue
+        if after.min() >= 0 and before.sum() > 0 and after.sum() > 0:
+            after *= before.sum() / after.sum()
+        else:
+            after += (before.sum() - after.sum()) / after.size
+        if clean.dtype.kind in "iu":
+            limits = np.iinfo(clean.dtype)
+            exact, after = after, np.rint(after).clip(limits.min, limits.max)
+            rest = round(before.sum() - after.sum())
+            room = after < limits.max if rest > 0 else after > limits.min
+            nearest = np.argsort(np.where(room, np.sign(rest) * (after - exact), np.inf))[: abs(rest)]
+            after[nearest] += np.sign(rest)
+        clean[..., channel][where] = after.astype(clean.dtype)
 
 
 def blend(noisy: Array, clean: Array, luma: float, chroma: float) -> Array:
