@@ -187,7 +187,10 @@ class Model(Denoiser):
 
         plain = not halvings and white == 1
         work = Work(
-            self._tiles(image, halvings), network if plain else run, strengths, keep_counts=options.keep_counts
+            self._tiles(image, halvings),
+            network if plain else run,
+            strengths,
+            keep_counts=options.keep_counts,
         )
         return Decision(self.name, treatment.level, why, analysis, work)
 

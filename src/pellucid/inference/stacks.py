@@ -9,11 +9,11 @@ import numpy as np
 
 from pellucid import __version__
 from pellucid.errors import InputError, UsageError
-from pellucid.inference.analysis import Analysis
+from pellucid.inference.analysis import Analysis, in_units
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.index import fingerprint
 from pellucid.inference.overview import Layout, Overview, look_over
-from pellucid.inference.stream import Array, Progress, Work, stream
+from pellucid.inference.stream import Array, Progress, Work, round_sum, stream
 from pellucid.io.files import copy_file
 from pellucid.io.image import SAMPLE_TYPES, Samples
 from pellucid.io.sink import Sink
@@ -79,7 +79,6 @@ class Channel:
 
     def document(self) -> dict[str, Any]:
         """Give it as values that JSON has; gain, offset and range are in the units of the file's samples."""
-        found, white = self.analysis, self.white
         row: dict[str, Any] = {
             "name": self.name,
             "planes": self.planes,
@@ -88,10 +87,10 @@ class Channel:
             "why": self.why,
             "sigma": self.sigma,
         }
-        if found is not None:
-            row["gain"] = [each * white for each in found.gain]
-            row["offset"] = [each * white**2 for each in found.offset]
-            row["range"] = [found.black * white, (found.black + found.white) * white]
+        if self.analysis is not None:
+            found = in_units(self.analysis, self.white)
+            row |= {"gain": found.gain, "offset": found.offset}
+            row["range"] = (found.black, found.black + found.white)
         return row
 
 
@@ -147,7 +146,7 @@ def denoise_stack(
     try:
         for number, plane in enumerate(changed):
             pixels = as_pixels(PlaneSource(stack, plane), options.nodata)
-            rows = from_pixels(PlaneSink(sink, plane), stack.parts[plane.part], options.nodata)
+            rows = from_pixels(PlaneSink(sink, plane), stack.parts[plane.part], options)
             stream(pixels, rows, *works[plane], _share(progress, number, len(changed)))
         sink.commit()
     except BaseException:
@@ -172,10 +171,14 @@ def derivation_of(channels: Sequence[Channel], options: DenoiseOptions) -> Deriv
 
 def analyse_stack(
     stack: Stack, analyse: Callable[[Overview], Analysis], options: DenoiseOptions
-) -> list[tuple[str, list[Plane], Analysis]]:
+) -> list[Channel]:
     """Analyse the noise of each channel of a stack, or of those that are selected."""
-    groups = grouped(stack, selected(stack, options), per_plane=options.per_plane)
-    return [(name, group, analyse(look_over_planes(stack, group, options.nodata))) for name, group in groups]
+    channels = []
+    for name, group in grouped(stack, selected(stack, options), per_plane=options.per_plane):
+        found = analyse(look_over_planes(stack, group, options.nodata))
+        decision = Decision("", found.level, found.why, found)
+        channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
+    return channels
 
 
 def selected(stack: Stack, options: DenoiseOptions) -> list[Plane]:
@@ -280,9 +283,9 @@ def as_pixels(source: Source, nodata: float | None = None) -> Source:
     return source if source.dtype.name in SAMPLE_TYPES[:3] else _Pixels(source, nodata)
 
 
-def from_pixels(sink: Sink, part: Part, nodata: float | None = None) -> Sink:
+def from_pixels(sink: Sink, part: Part, options: DenoiseOptions) -> Sink:
     """Give the sink that takes what `as_pixels` gives, and passes on samples of the part's type."""
-    return sink if part.dtype.name in SAMPLE_TYPES[:3] else _FromPixels(sink, part, nodata)
+    return sink if part.dtype.name in SAMPLE_TYPES[:3] else _FromPixels(sink, part, options)
 
 
 class _Pixels:
@@ -313,9 +316,9 @@ class _Pixels:
 class _FromPixels:
     """Float32 as samples of another type."""
 
-    def __init__(self, sink: Sink, part: Part, nodata: float | None) -> None:
-        self._sink, self._dtype = sink, part.dtype
-        self._nodata = part.nodata if nodata is None else nodata
+    def __init__(self, sink: Sink, part: Part, options: DenoiseOptions) -> None:
+        self._sink, self._dtype, self._keep_counts = sink, part.dtype, options.keep_counts
+        self._nodata = part.nodata if options.nodata is None else options.nodata
         self._white = WHITE.get(part.dtype.name, 1)
 
     def write(self, rows: Samples) -> None:
@@ -327,7 +330,8 @@ class _FromPixels:
             values = values.clip(-np.finfo(self._dtype).max, np.finfo(self._dtype).max)
         else:
             limits = np.iinfo(self._dtype)
-            values = np.rint(values).clip(max(limits.min, -EXACT), min(limits.max, EXACT))
+            values = values.clip(max(limits.min, -EXACT), min(limits.max, EXACT))
+            values = round_sum(values, self._dtype) if self._keep_counts else np.rint(values)
         self._sink.write(values.astype(self._dtype))
 
     def commit(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,10 +127,9 @@ def _denoise_tile(strip: Samples, out: Samples, spans: tuple[Span, Span], layout
 def balance(noisy: Samples, clean: Samples) -> None:
     """Give clean samples (h, w, c) the sums of the noisy ones, channel by channel, in place.
 
-    What was changed is scaled where all of it is positive, and moved otherwise; the rest that integers leave is
-    spread over single samples, one each, from the largest change on.
+    Samples that were changed are scaled where all of them are positive, and moved otherwise.
     """
-    changed = noisy != clean
+    changed = (noisy != clean) & (noisy == noisy)  # NaN stays
     for channel in range(noisy.shape[2]):
         where = changed[..., channel]
         before, after = (np.asarray(each[..., channel][where], np.float64) for each in (noisy, clean))
@@ -139,14 +139,25 @@ def balance(noisy: Samples, clean: Samples) -> None:
             after *= before.sum() / after.sum()
         else:
             after += (before.sum() - after.sum()) / after.size
-        if clean.dtype.kind in "iu":
-            limits = np.iinfo(clean.dtype)
-            exact, after = after, np.rint(after).clip(limits.min, limits.max)
-            rest = round(before.sum() - after.sum())
-            room = after < limits.max if rest > 0 else after > limits.min
-            nearest = np.argsort(np.where(room, np.sign(rest) * (after - exact), np.inf))[: abs(rest)]
-            after[nearest] += np.sign(rest)
-        clean[..., channel][where] = after.astype(clean.dtype)
+        clean[..., channel][where] = (
+            round_sum(after, clean.dtype) if clean.dtype.kind in "iu" else after.astype(clean.dtype)
+        )
+
+
+def round_sum(values: NDArray[np.float64], dtype: np.dtype[Any]) -> Samples:
+    """Round to integers whose sum is that of the values, as near as their range allows.
+
+    What plain rounding leaves is given to the samples that it moved furthest, one each.
+    """
+    limits = np.iinfo(dtype)
+    whole = np.rint(values).clip(limits.min, limits.max)
+    rest = round(values.sum() - whole.sum())
+    room = whole < limits.max if rest > 0 else whole > limits.min
+    count = min(abs(rest), int(room.sum()))
+    if count:
+        order = np.where(room, np.sign(rest) * (whole - values), np.inf).ravel()
+        whole.flat[np.argpartition(order, count - 1)[:count]] += np.sign(rest)
+    return whole.astype(dtype)
 
 
 def blend(noisy: Array, clean: Array, luma: float, chroma: float) -> Array:

@@ -303,7 +303,10 @@ def _series(name: str, series: Any, channels: tuple[str, ...], number: int) -> S
     key = series.keyframe
     where = f"{name}, {series.name or f'series {number}'}" if number else name
     _refuse_strange(where, series, key)
-    axes, shape, samples = list(series.get_axes(False)), series.get_shape(False), key.samplesperpixel
+    axes, shape, samples = list(series.get_axes(False)), list(series.get_shape(False)), key.samplesperpixel
+    if samples == 1 and "S" in axes:
+        del shape[axes.index("S")]
+        axes.remove("S")
     colours = int(key.photometric) in (_RGB, _YCBCR) and samples in (3, 4)
     split = samples > 1 and not colours
     if "S" in axes and not colours:
