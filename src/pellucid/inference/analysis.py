@@ -145,6 +145,13 @@ class Analysis:
         return self.level / self.white
 
     @property
+    def snr(self) -> float:
+        """Signal above black over noise, in the middle of the range of brightness; infinity without noise."""
+        middle = np.mean(self.brightness)
+        variance = float(np.mean(np.maximum(np.multiply(self.gain, middle) + self.offset, 0)))
+        return float(middle - self.black) / variance**0.5 if variance > 0 else float("inf")
+
+    @property
     def steepness(self) -> float:
         """The level at the bright end of the image over that at the dark end."""
         ends = np.outer(self.gain, self.brightness) + np.array(self.offset)[:, None]
@@ -318,6 +325,13 @@ def scaled(found: Analysis, black: float, white: float) -> Analysis:
     )
 
 
+def in_units(found: Analysis, white: float) -> Analysis:
+    """The analysis in the units of a file's samples, of which `white` is 1.0 as a pixel."""
+    made = scaled(found, 0.0, white)
+    coarse = None if found.coarse is None else in_units(found.coarse, white)
+    return replace(made, black=found.black * white, white=found.white * white, coarse=coarse)
+
+
 def advise(found: Analysis, *, independent: bool) -> Analysis:
     """Decide what to do about noise that is, or is not, independent: the analysis' `kind`, and why."""
     level = f"{255 * found.visible:.1f} of 255"
@@ -367,7 +381,7 @@ def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Sess
     stabilised image has nearly one level, which the network finds best.
     """
     some = slice(None, None, -(-len(tiles) // STABILISED))
-    tiles, where = tiles[some], Survey(*(each[some] for each in where))
+    tiles, where = tiles[some], where.of(some)
     stabiliser = Anscombe(found.gain, found.offset)
     stable = stabiliser.forward(tiles.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     low, high = float(stable.min()), float(stable.max())

@@ -13,13 +13,16 @@ from pellucid.io.formats.heic import HEIC
 from pellucid.io.formats.jp2 import JP2
 from pellucid.io.formats.jpeg import JPEG
 from pellucid.io.formats.jxl import JXL
+from pellucid.io.formats.nifti import NIFTI
 from pellucid.io.formats.npy import NPY
 from pellucid.io.formats.png import PNG
 from pellucid.io.formats.pnm import PNM
 from pellucid.io.formats.tiff import TIFF
 from pellucid.io.formats.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (PNG, JPEG, DICOM, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL, NPY)
+FORMATS: tuple[Format, ...] = (
+    *(PNG, JPEG, DICOM, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL, NPY, NIFTI),
+)
 
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {
@@ -81,8 +84,8 @@ def of_folder(path: str | os.PathLike[str]) -> Format | None:
 
 def foreign(head: bytes) -> tuple[str, str]:
     """Say what a file is that no format matches, and the format to convert it to."""
-    if head[344:347] in (b"n+1", b"ni1"):
-        return "a NIfTI volume", "TIFF"
+    if head[344:347] == b"ni1" or head[4:7] == b"ni2":
+        return "a NIfTI header whose samples are in another file", "NIfTI in one file (.nii)"
     if head[4:8] == b"ftyp":
         return ("a camera's raw file", "TIFF with 16 bits") if head[8:11] == b"crx" else ("a film", "PNG")
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
