@@ -199,6 +199,9 @@ class Recipe(Table, frozen=True):
     network: AnySettings
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "rmse", "bce"] = "charbonnier"
+    target: Literal["clean", "noise2noise", "noise2void", "neighbor2neighbor"] = (
+        "clean"  # what it learns from
+    )
     loss_floor: NotNegative | None = None  # divide each image's loss by its noise level plus this
     variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
     limits: str = ""  # where the network fails, in words
@@ -210,11 +213,18 @@ class Recipe(Table, frozen=True):
         if (self.schedule.steps is None) == (self.schedule.epochs is None):
             raise UsageError("[schedule] needs either steps or epochs", "Set one of them")
         for each in self.variants:
-            if each.split("=")[0].split(".")[0] not in ("network", "schedule", "loss", "seed"):
+            if each.split("=")[0].split(".")[0] not in ("network", "schedule", "loss", "target", "seed"):
                 raise UsageError(
                     f"The variant {each} has other images, noise or names than the rest",
-                    "Vary keys of network or schedule, loss or seed, so that all can be compared",
+                    "Vary keys of network or schedule, loss, target or seed, so that all can be compared",
                 )
+        if self.target != "clean" and not (isinstance(self.data, SetData) and self.degrade.noise):
+            raise UsageError(
+                f"{self.target} learns from the noise of a set of images, and these are clean or no set",
+                'Set kind = "set" in [data] and a noise in [degrade], or leave out target',
+            )
+        if self.target != "clean" and self.family.own_terms:
+            raise UsageError(f"This network cannot learn by {self.target}", "Choose another, such as dncnn")
         self.data.check(self)
 
     @property
