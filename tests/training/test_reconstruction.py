@@ -140,7 +140,8 @@ def test_without_any_error_the_psnr_is_100(data_dir: Path) -> None:
 
 
 def test_dimensions_of_the_code_that_are_the_same_for_every_image_are_counted(data_dir: Path) -> None:
-    task, network = task_of(data_dir, network=DENSE), make_network(set_recipe(network=DENSE))
+    network: Any = make_network(set_recipe(network=DENSE))
+    task = task_of(data_dir, network=DENSE)
     with torch.no_grad():
         network.encoder[1].bias[:4] = -100  # ReLU then gives 0
     assert task.validate(network)["dead_dimensions"] >= 4

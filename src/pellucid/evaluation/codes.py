@@ -160,8 +160,8 @@ def draw_codes(codes: Floats, count: int, *, seed: int = 0) -> Floats:
     rows = codes.reshape(len(codes), -1).astype(np.float64)
     centred = rows - rows.mean(axis=0)
     weights = np.random.default_rng(seed).normal(size=(count, len(rows))) / np.sqrt(len(rows))
-    drawn = rows.mean(axis=0) + weights @ centred  # has that covariance
-    return drawn.reshape(count, *codes.shape[1:]).astype(np.float32)
+    drawn: Floats = (rows.mean(axis=0) + weights @ centred).astype(np.float32)  # has that covariance
+    return drawn.reshape(count, *codes.shape[1:])
 
 
 def frechet_distance(images: NDArray[Any], others: NDArray[Any]) -> float:

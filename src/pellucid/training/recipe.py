@@ -26,7 +26,7 @@ from pellucid.noise.registry import parse_noise
 from pellucid.noise.scan import Scan
 from pellucid.noise.sensor import Gaussian
 
-KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
+KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3), "small-digits": (28, 1)}
 """Pixels a side and channels of the sets that have a name."""
 
 IDLE_FOR_SETS = (
@@ -95,7 +95,7 @@ class Data(DataTable, frozen=True, tag="crops"):
 class SetData(DataTable, frozen=True, tag="set"):
     """A set of small images of one size: MNIST, Fashion-MNIST, CIFAR-10, or one's own folder."""
 
-    name: str  # mnist, fashion-mnist or cifar10; else a folder below the data folder
+    name: str  # mnist, fashion-mnist, cifar10 or small-digits; else a folder below the data folder
     channels: Literal[1, 3] = 1
     size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every image gets ...
     fit: Literal["crop", "resize", "cut"] = "crop"  # ... by shrinking its middle, or all of it, or by cutting
