@@ -31,7 +31,7 @@ MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
-LARGEST_TILE = 1_250_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
+LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
 LOWEST_TILE = 544  # pixels that tiles may be high, however wide the image
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
