@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from pellucid.errors import InputError
+from pellucid.inference.html import table_html
 
 log = logging.getLogger("pellucid")
 
@@ -64,6 +65,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     code: tuple[int, ...] | None = None  # shape of one image's code; None: it has no code
     limits: str = ""  # where it fails, in words
     layers: tuple[Layer, ...] = ()  # from the image that goes in to the image that comes out
+
+    def _repr_html_(self) -> str:
+        return table_html(facts(self))
 
 
 class _Tag(msgspec.Struct):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from pellucid.errors import UsageError
+from pellucid.inference.html import table_html
 from pellucid.networks.families import (
     AnySettings,
     Count,
@@ -226,6 +227,9 @@ class Recipe(Table, frozen=True):
         if self.target != "clean" and self.family.own_terms:
             raise UsageError(f"This network cannot learn by {self.target}", "Choose another, such as dncnn")
         self.data.check(self)
+
+    def _repr_html_(self) -> str:
+        return table_html([*_flat(msgspec.to_builtins(self)).items()])
 
     @property
     def family(self) -> Family:
