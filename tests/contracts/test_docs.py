@@ -57,6 +57,7 @@ SHORTER = (
     (r"(pellucid train .*--recipe (?:mnist|tutorial)-.*)", rf"\1{DIGITS}"),
     (r"(pellucid train .*--recipe tutorial-capacity.*)", rf"\1{ONE}"),
     (r"(pellucid evaluate .*)", r"\1 --no-baselines"),
+    (r"(pellucid encode .*--set )mnist", r"\1small-digits"),
 )
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pellucid.inference import index
 from pellucid.inference.coarse import fine_detail, halve
 from pellucid.inference.fitting import curve, fit_channels, mean_level, residuals, weighted_range
+from pellucid.inference.html import table_html
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Anscombe
 from pellucid.inference.survey import (
@@ -138,6 +139,15 @@ class Analysis:
     curve: tuple[tuple[float, float], ...] = field(default=(), repr=False)
     halvings: int = 0
     coarse: "Analysis | None" = None
+
+    def _repr_html_(self) -> str:
+        rows = [("What to do", f"{self.kind}: {self.why}"), ("Content", self.content)]
+        rows += [("Level", f"{255 * self.level:.3g} of 255"), ("Steepness", f"{self.steepness:.3g}")]
+        rows += [
+            ("Correlation of neighbours", f"{self.correlation:.2f}"),
+            ("Measured", f"{self.measured:.0%}"),
+        ]
+        return table_html(rows)
 
     @property
     def visible(self) -> float:

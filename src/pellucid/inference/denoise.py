@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
@@ -190,15 +190,18 @@ def denoise_result(
     denoiser.check(choice)
     if isinstance(x, (str, os.PathLike)):
         x = read_image(x, max_pixels=choice.max_pixels)
+    elif hasattr(x, "read"):
+        x = read_all(x)
+    result: Result[Any]
     if isinstance(x, Image):
-        return denoise_image(x, denoiser, choice, progress)
-    if isinstance(x, (bytes, bytearray, memoryview)):
-        return denoise_bytes(bytes(x), denoiser, choice, progress)
-    if hasattr(x, "read"):
-        return denoise_bytes(read_all(x), denoiser, choice, progress)
-    if is_pillow(x):
-        return denoise_pillow(x, denoiser, choice, progress)
-    return denoise_array(denoiser, array_of(x), choice, progress)
+        result = denoise_image(x, denoiser, choice, progress)
+    elif isinstance(x, (bytes, bytearray, memoryview)):
+        result = denoise_bytes(bytes(x), denoiser, choice, progress)
+    elif is_pillow(x):
+        result = denoise_pillow(x, denoiser, choice, progress)
+    else:
+        result = denoise_array(denoiser, array_of(x), choice, progress)
+    return replace(result, noisy=x)
 
 
 def denoise_to(

@@ -12,9 +12,10 @@ import numpy as np
 
 from pellucid.errors import LimitError, UsageError
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
-from pellucid.inference.card import Card
+from pellucid.inference.card import Card, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Rice, Scale, Treatment, rician_treatment, treatment_for
@@ -93,6 +94,9 @@ class Model(Denoiser):
     def card(self, channels: int) -> Card:
         """The card of the network for grey (1) or colour (3) images."""
         return self.session_for(channels).card
+
+    def _repr_html_(self) -> str:
+        return "".join(table_html(facts(self.card(channels))) for channels in self.channels)
 
     @property
     def takes_sigma(self) -> bool:
