@@ -22,7 +22,6 @@ from pellucid.options import DenoiseOptions
 if TYPE_CHECKING:
     from pellucid.inference.analysis import Analysis
     from pellucid.inference.denoise import (
-        FileResult,
         analyse,
         denoise,
         denoise_file,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
         denoise_to,
         estimate_sigma,
     )
-    from pellucid.inference.denoiser import Denoiser, Result
+    from pellucid.inference.denoiser import Denoiser, FileResult, Result
     from pellucid.inference.model import Model
     from pellucid.inference.registry import load_model
     from pellucid.io.files import read_image, write_image
@@ -71,7 +70,6 @@ __all__ = [
 _LAZY = {
     **dict.fromkeys(
         (
-            "FileResult",
             "analyse",
             "denoise",
             "denoise_file",
@@ -83,6 +81,7 @@ _LAZY = {
     ),
     "Analysis": "pellucid.inference.analysis",
     "Denoiser": "pellucid.inference.denoiser",
+    "FileResult": "pellucid.inference.denoiser",
     "Image": "pellucid.io.image",
     "Model": "pellucid.inference.model",
     "Result": "pellucid.inference.denoiser",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.io.registry import default_output, of_suffix, suffixes, writable
+from pellucid.io.registry import DOCUMENTS, default_output, of_suffix, suffixes, writable
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _output_folder(output: str | None, *, needed: bool) -> Path | None:
         return Path(output)
     if not needed:
         return None
-    if os.path.exists(output) or of_suffix(output):
+    if os.path.exists(output) or of_suffix(output) or Path(output).suffix.lower() in DOCUMENTS:
         raise UsageError(f"-o {output} is a file, and these inputs need a folder", "Name a folder with -o")
     return Path(output)
 
@@ -123,7 +123,7 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
             source = Path(root, name)
             if name.startswith("."):
                 continue
-            if not of_suffix(source):
+            if not (of_suffix(source) or source.suffix.lower() in DOCUMENTS):
                 plan.skipped += 1
                 continue
             output = writable(into / source.relative_to(folder)) if into else source
@@ -132,7 +132,9 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
         error = InputError(f"{exc.filename} cannot be read: {exc.strerror}", "Check the folder's permissions")
         plan.failures.append((str(exc.filename), error))
     if len(plan.jobs) == before and not problems:
-        error = InputError(f"{folder} holds no images", f"Images end in {', '.join(suffixes())}")
+        error = InputError(
+            f"{folder} holds no images", f"Images end in {', '.join((*suffixes(), *DOCUMENTS))}"
+        )
         plan.failures.append((str(folder), error))
 
 

@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.inference.analysis import Analysis
 from pellucid.inference.auto import Auto
-from pellucid.inference.denoiser import Decision, Denoiser, Result, denoise_array
+from pellucid.inference.denoiser import Decision, Denoiser, FileResult, Result, denoise_array
+from pellucid.inference.documents import denoise_document
 from pellucid.inference.kinds import (
     Planned,
     array_of,
@@ -33,6 +33,7 @@ from pellucid.io.files import (
     check_target,
     copy_file,
     create_file,
+    is_pdf,
     open_image,
     read_image,
 )
@@ -242,36 +243,6 @@ def denoise_to(
         raise
 
 
-@dataclass(frozen=True)
-class FileResult:
-    """What was done to a file.
-
-    Parameters
-    ----------
-    source, output : Path
-    sigma : float
-        The noise level that was given or found, 0 to 1.
-    changed : bool
-        False when there was no noise to remove, and the output shows the very same image.
-    model, why : str
-        The network, and why it was chosen, in words; empty where the user named it.
-    width, height : int
-        In pixels.
-    analysis : Analysis, optional
-        The noise analysis that the choice was taken on; None where there was none.
-    """
-
-    source: Path
-    output: Path
-    sigma: float
-    changed: bool
-    model: str
-    why: str
-    width: int
-    height: int
-    analysis: Analysis | None = None
-
-
 def denoise_file(
     path: PathLike,
     output: PathLike | None = None,
@@ -290,7 +261,8 @@ def denoise_file(
     Parameters
     ----------
     path : path
-        PNG, JPEG, TIFF, WebP, AVIF, HEIC, or another format of docs/formats.md.
+        PNG, JPEG, TIFF, WebP, AVIF, HEIC, or another format of docs/formats.md; or a PDF with scanned pages,
+        of which only the scans change.
     output : path, optional
         Its suffix says the format. By default ``photo-denoised.jpg`` next to ``photo.jpg``.
     model, **options
@@ -316,6 +288,8 @@ def denoise_file(
     choice = DenoiseOptions.of(**options)
     file = Path(path)
     target = default_output(file) if output is None else Path(output)
+    if is_pdf(file):
+        return denoise_document(file, target, model, choice, overwrite=overwrite, progress=progress)
     denoiser = denoiser_for(model, choice)
     with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
         found = check_target(target, source, overwrite=overwrite)

@@ -1,6 +1,7 @@
 """What denoises: the protocol that a single network and the automatic choice among several implement."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, Unpack, runtime_checkable
 
 import numpy as np
@@ -98,6 +99,36 @@ class Result(Generic[T]):
             "; ".join(dict.fromkeys(each.why for each in decisions if each.why)),
             decisions[0].analysis if len(decisions) == 1 else None,
         )
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What was done to a file.
+
+    Parameters
+    ----------
+    source, output : Path
+    sigma : float
+        The noise level that was given or found, 0 to 1.
+    changed : bool
+        False when there was no noise to remove, and the output shows the very same image.
+    model, why : str
+        The network, and why it was chosen, in words; empty where the user named it.
+    width, height : int
+        In pixels.
+    analysis : Analysis, optional
+        The noise analysis that the choice was taken on; None where there was none.
+    """
+
+    source: Path
+    output: Path
+    sigma: float
+    changed: bool
+    model: str
+    why: str
+    width: int
+    height: int
+    analysis: Analysis | None = None
 
 
 @runtime_checkable

@@ -19,6 +19,9 @@ from pellucid.io.formats.webp import WEBP
 
 FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL)
 
+DOCUMENTS = (".pdf",)
+"""Suffixes of files that contain images and other things, of which the images are denoised in place."""
+
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {
     b"P7": ("a PAM", "PNG"),
