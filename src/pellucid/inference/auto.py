@@ -54,12 +54,17 @@ class Auto(Denoiser):
     Parameters
     ----------
     models : mapping of str to Model
-        ``photo-best``, ``photo-fast``, ``gaussian-best`` and ``gaussian-fast``.
+        ``photo-best``, ``photo-fast``, ``gaussian-best``, ``gaussian-fast`` and ``page-fast``.
     """
 
     def __init__(self, models: Mapping[str, Model]) -> None:
         self.name, self._models = "auto", models
         self.channels = models["photo-fast"].channels
+
+    @property
+    def pages(self) -> Model:
+        """The network for scanned pages."""
+        return self._models["page-fast"]
 
     @property
     def takes_sigma(self) -> bool:

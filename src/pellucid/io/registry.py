@@ -24,6 +24,9 @@ FORMATS: tuple[Format, ...] = (
     *(PNG, JPEG, DICOM, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL, NPY, NIFTI),
 )
 
+DOCUMENTS = (".pdf",)
+"""Suffixes of files that contain images and other things, of which the images are denoised in place."""
+
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {
     b"P7": ("a PAM", "PNG"),

@@ -137,7 +137,7 @@ def counted(clean: Tensor, random: TorchRandom) -> Part:
 
 
 def smooth(clean: Tensor, random: TorchRandom) -> Part:
-    """Noise that was enlarged, reduced or blurred, in all channels or in each, of one level or as film has it."""
+    """Noise that was enlarged, reduced or blurred, in all channels or in each, as film has it."""
     noise = random.normal(clean)
     noise = torch.where(random.between(0, 1, clean) < 0.4, noise[:, :1], noise)
     size, way, label = clean.shape[-1], float(random.between(0, 1, clean[:1])), CORRELATED
