@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pellucid.inference import index
 from pellucid.inference.coarse import fine_detail, halve
+from pellucid.inference.content import GRAPHICS, content_of
 from pellucid.inference.fitting import curve, fit_channels, mean_level, residuals, weighted_range
 from pellucid.inference.html import table_html
 from pellucid.inference.session import RunOptions, Session
@@ -30,7 +31,6 @@ from pellucid.inference.survey import (
     Blocks,
     Mask,
     Survey,
-    content_of,
     cut_tiles,
     has_flat_shades,
     measure,
@@ -66,7 +66,7 @@ MANY_CLIPPED = 0.2
 
 NO_NOISE = "there is no noise to remove"
 CLEAN, WHITE, SIGNAL_DEPENDENT = "clean", "white", "signal-dependent"
-SMOOTH, CAMERA = "smooth", "camera"
+SMOOTH, CAMERA, PAGE = "smooth", "camera", "page"
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,13 @@ class Analysis:
     kind : str
         What to do, a stable code: ``clean`` (nothing), ``white`` (one level for all brightness),
         ``signal-dependent`` (stabilise the variance first), ``camera`` (correlated noise), ``smooth``
-        (correlated noise in a grey image without finer detail: denoise at a fraction of its size).
+        (correlated noise in a grey image without finer detail: denoise at a fraction of its size), ``page``
+        (a scanned or photographed page: separate ink from paper).
     why : str
         The reasons, in words.
     content : str
         What the image shows: ``photograph`` (or anything else with shades), ``document`` (dark strokes on
-        paper), or ``graphics`` (drawings and screenshots: areas of exactly one colour).
+        paper, scanned or drawn), or ``graphics`` (drawings and screenshots: areas of exactly one colour).
     level : float
         A typical level: the geometric mean over the measured blocks; of colours, the root mean square.
     levels : tuple of float
@@ -260,7 +261,7 @@ def analyse_tiles(
     )
     if has_flat_shades(tiles, where.flat, found.gain, found.offset, MIN_WHITE_SIGMA):
         found = replace(found, log_odds=min(found.log_odds, -SURE))
-        if found.content == "graphics":
+        if found.content == GRAPHICS:
             return scaled(replace(found, kind=CLEAN, why=NO_NOISE), black, white)
     worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
     if worth and found.is_steep:
