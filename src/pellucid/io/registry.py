@@ -14,12 +14,28 @@ from pellucid.io.formats.jp2 import JP2
 from pellucid.io.formats.jpeg import JPEG
 from pellucid.io.formats.jxl import JXL
 from pellucid.io.formats.npy import NPY
+from pellucid.io.formats.ome_zarr import OME_ZARR
 from pellucid.io.formats.png import PNG
 from pellucid.io.formats.pnm import PNM
 from pellucid.io.formats.tiff import TIFF
 from pellucid.io.formats.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (PNG, JPEG, DICOM, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL, NPY)
+FORMATS: tuple[Format, ...] = (
+    PNG,
+    JPEG,
+    DICOM,
+    TIFF,
+    WEBP,
+    AVIF,
+    HEIC,
+    GIF,
+    BMP,
+    PNM,
+    JP2,
+    JXL,
+    NPY,
+    OME_ZARR,
+)
 
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {
