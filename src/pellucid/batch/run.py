@@ -49,6 +49,7 @@ class Outcome:
             "why": self.result.why,
             "width": self.result.width,
             "height": self.result.height,
+            "channels": [each.document() for each in self.result.channels],
             "seconds": round(self.seconds, 3),
         }
 

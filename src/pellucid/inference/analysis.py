@@ -142,6 +142,13 @@ class Analysis:
         return self.level / self.white
 
     @property
+    def snr(self) -> float:
+        """Signal above black over noise, in the middle of the range of brightness; infinity without noise."""
+        middle = np.mean(self.brightness)
+        variance = float(np.mean(np.maximum(np.multiply(self.gain, middle) + self.offset, 0)))
+        return float(middle - self.black) / variance**0.5 if variance > 0 else float("inf")
+
+    @property
     def steepness(self) -> float:
         """The level at the bright end of the image over that at the dark end."""
         ends = np.outer(self.gain, self.brightness) + np.array(self.offset)[:, None]
@@ -313,6 +320,13 @@ def scaled(found: Analysis, black: float, white: float) -> Analysis:
         brightness=(black + found.brightness[0] * white, black + found.brightness[1] * white),
         curve=tuple((black + white * bright, white * level) for bright, level in found.curve),
     )
+
+
+def in_units(found: Analysis, white: float) -> Analysis:
+    """The analysis in the units of a file's samples, of which `white` is 1.0 as a pixel."""
+    made = scaled(found, 0.0, white)
+    coarse = None if found.coarse is None else in_units(found.coarse, white)
+    return replace(made, black=found.black * white, white=found.white * white, coarse=coarse)
 
 
 def advise(found: Analysis, *, independent: bool) -> Analysis:

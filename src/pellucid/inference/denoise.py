@@ -28,7 +28,7 @@ from pellucid.inference.kinds import (
 )
 from pellucid.inference.overview import look_over
 from pellucid.inference.registry import denoiser_for, load_model
-from pellucid.inference.stacks import Channel, denoise_stack
+from pellucid.inference.stacks import Channel, analyse_stack, denoise_stack
 from pellucid.inference.stream import Progress
 from pellucid.io.files import (
     check_target,
@@ -38,10 +38,10 @@ from pellucid.io.files import (
     read_image,
 )
 from pellucid.io.image import Image
-from pellucid.io.registry import default_output
+from pellucid.io.registry import default_output, named, of_suffix
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
-from pellucid.io.stack import Stack
+from pellucid.io.stack import Stack, planes_of
 from pellucid.io.stack_files import open_stack
 from pellucid.options import DenoiseKeywords, DenoiseOptions
 
@@ -325,6 +325,13 @@ def denoise_file(
     target = default_output(file) if output is None else Path(output)
     denoiser = denoiser_for(model, choice)
     stack = open_stack(file, axes=choice.axes, max_pixels=choice.max_pixels)
+    if (
+        stack is not None
+        and len(planes_of(stack)) == 1
+        and of_suffix(target) is not named(stack.encoding.format)
+    ):
+        stack.close()  # an image, which becomes one in another format
+        stack = None
     if stack is not None:
         with closing(stack), about(file, target):
             channels = denoise_stack(stack, target, denoiser, choice, overwrite=overwrite, progress=progress)
@@ -411,6 +418,36 @@ def analyse(x: Any, *, nodata: float | None = None) -> Analysis:
     """
     with closing(source_of(x, nodata)) as source:
         return _default().analyse(look_over(source, nodata))
+
+
+def analyse_file(path: PathLike, **options: Unpack[DenoiseKeywords]) -> tuple[Channel, ...]:
+    """Analyse the noise of an image file or a stack, channel by channel.
+
+    Parameters
+    ----------
+    path : path
+    **options
+        axes, pages, channel, per_plane, nodata and max_pixels, as in `pellucid.DenoiseOptions`.
+
+    Returns
+    -------
+    tuple of Channel
+        With the `analysis` of each.
+
+    Raises
+    ------
+    UsageError, InputError, LimitError
+        As `denoise_file`.
+    """
+    choice, file = DenoiseOptions.of(**options), Path(path)
+    stack = open_stack(file, axes=choice.axes, max_pixels=choice.max_pixels)
+    with about(file):
+        if stack is not None:
+            with closing(stack):
+                return tuple(analyse_stack(stack, _default().analyse, choice))
+        with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
+            found = _default().analyse(look_over(source, choice.nodata))
+            return (Channel.of("", 1, Decision("", found.level, found.why, found), source.dtype),)
 
 
 def estimate_sigma(x: Any) -> float:

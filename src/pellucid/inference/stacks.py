@@ -9,10 +9,10 @@ import numpy as np
 
 from pellucid import __version__
 from pellucid.errors import InputError, UsageError
-from pellucid.inference.analysis import MIN_WHITE_SIGMA, NO_NOISE, Analysis
+from pellucid.inference.analysis import MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.overview import Layout, Overview, look_over
-from pellucid.inference.stream import Array, Progress, Work, stream
+from pellucid.inference.stream import Array, Progress, Work, round_sum, stream
 from pellucid.io.files import copy_file
 from pellucid.io.image import SAMPLE_TYPES, Samples
 from pellucid.io.sink import Sink
@@ -77,7 +77,6 @@ class Channel:
 
     def document(self) -> dict[str, Any]:
         """Give it as values that JSON has; gain, offset and range are in the units of the file's samples."""
-        found, white = self.analysis, self.white
         row: dict[str, Any] = {
             "name": self.name,
             "planes": self.planes,
@@ -86,10 +85,10 @@ class Channel:
             "why": self.why,
             "sigma": self.sigma,
         }
-        if found is not None:
-            row["gain"] = [each * white for each in found.gain]
-            row["offset"] = [each * white**2 for each in found.offset]
-            row["range"] = [found.black * white, (found.black + found.white) * white]
+        if self.analysis is not None:
+            found = in_units(self.analysis, self.white)
+            row |= {"gain": found.gain, "offset": found.offset}
+            row["range"] = (found.black, found.black + found.white)
         return row
 
 
@@ -146,7 +145,7 @@ def denoise_stack(
         for number, plane in enumerate(changed):
             source = PlaneSource(stack, plane)
             pixels = as_pixels(source, options.nodata)
-            rows = from_pixels(PlaneSink(sink, plane), source)
+            rows = from_pixels(PlaneSink(sink, plane), source, options)
             stream(pixels, rows, *works[plane], _share(progress, number, len(changed)))
         sink.commit()
     except BaseException:
@@ -187,10 +186,14 @@ def derivation_of(decisions: Sequence[Decision], options: DenoiseOptions) -> Der
 
 def analyse_stack(
     stack: Stack, analyse: Callable[[Overview], Analysis], options: DenoiseOptions
-) -> list[tuple[str, list[Plane], Analysis]]:
+) -> list[Channel]:
     """Analyse the noise of each channel of a stack, or of those that are selected."""
-    groups = grouped(stack, selected(stack, options), per_plane=options.per_plane)
-    return [(name, group, analyse(look_over_planes(stack, group, options.nodata))) for name, group in groups]
+    channels = []
+    for name, group in grouped(stack, selected(stack, options), per_plane=options.per_plane):
+        found = analyse(look_over_planes(stack, group, options.nodata))
+        decision = Decision("", found.level, found.why, found)
+        channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
+    return channels
 
 
 def selected(stack: Stack, options: DenoiseOptions) -> list[Plane]:
@@ -295,9 +298,9 @@ def as_pixels(source: PlaneSource, nodata: float | None = None) -> Source:
     return _Pixels(source, nodata) if _is_other(source) else source
 
 
-def from_pixels(sink: Sink, source: PlaneSource) -> Sink:
+def from_pixels(sink: Sink, source: PlaneSource, options: DenoiseOptions) -> Sink:
     """Give the sink that takes what `as_pixels` gives, and passes on samples of the source's own type."""
-    return _FromPixels(sink, source) if _is_other(source) else sink
+    return _FromPixels(sink, source, options.keep_counts) if _is_other(source) else sink
 
 
 def _is_other(source: PlaneSource) -> bool:
@@ -334,8 +337,8 @@ class _Pixels:
 class _FromPixels:
     """Float32 as samples of the source's type; where they are NaN, the source's own samples stay."""
 
-    def __init__(self, sink: Sink, source: PlaneSource) -> None:
-        self._sink, self._source, self._top = sink, source, 0
+    def __init__(self, sink: Sink, source: PlaneSource, keep_counts: bool) -> None:
+        self._sink, self._source, self._keep_counts, self._top = sink, source, keep_counts, 0
         self._white = WHITE.get(source.dtype.name, 1)
 
     def write(self, rows: Samples) -> None:
@@ -347,8 +350,8 @@ class _FromPixels:
             made = values.clip(-np.finfo(dtype).max, np.finfo(dtype).max).astype(dtype)
         else:
             limits = np.iinfo(dtype)
-            low, high = max(limits.min, -EXACT), min(limits.max, EXACT)
-            made = np.rint(np.where(missing, 0, values)).clip(low, high).astype(dtype)
+            values = np.where(missing, 0, values).clip(max(limits.min, -EXACT), min(limits.max, EXACT))
+            made = (round_sum(values, dtype) if self._keep_counts else np.rint(values)).astype(dtype)
         if missing.any():
             before = self._source.read(slice(self._top, bottom), slice(0, self._source.width))
             made = np.where(missing, before, made)

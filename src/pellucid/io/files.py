@@ -22,7 +22,7 @@ from pellucid.io.source import ArraySource, Source
 
 log = logging.getLogger("pellucid")
 
-_HEAD = 352  # bytes by which formats are recognised
+_HEAD = 1024  # bytes by which formats are recognised
 _STRIP = 1 << 24  # samples that are decoded at once
 
 

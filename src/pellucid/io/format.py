@@ -28,7 +28,7 @@ class Format:
         As `Encoding.format` has it ("jpeg"), and as people write it ("JPEG").
     suffixes : tuple of str
         With the dot, in lower case; the first is the usual one.
-    matches : function of the first 352 bytes
+    matches : function of the first 1024 bytes
         Whether a file is of this format.
     open : function of a path or bytes
         Gives the source. Raises InputError when the file is broken or contains something that would be lost.

@@ -8,12 +8,16 @@ from pellucid.io.format import Format
 from pellucid.io.formats.avif import AVIF
 from pellucid.io.formats.bmp import BMP
 from pellucid.io.formats.dicom import DICOM
+from pellucid.io.formats.fits import FITS
 from pellucid.io.formats.gif import GIF
 from pellucid.io.formats.heic import HEIC
 from pellucid.io.formats.jp2 import JP2
 from pellucid.io.formats.jpeg import JPEG
 from pellucid.io.formats.jxl import JXL
+from pellucid.io.formats.mgh import MGH
+from pellucid.io.formats.nifti import NIFTI
 from pellucid.io.formats.npy import NPY
+from pellucid.io.formats.npz import NPZ
 from pellucid.io.formats.ome_zarr import OME_ZARR
 from pellucid.io.formats.png import PNG
 from pellucid.io.formats.pnm import PNM
@@ -35,6 +39,10 @@ FORMATS: tuple[Format, ...] = (
     JXL,
     NPY,
     OME_ZARR,
+    NPZ,
+    NIFTI,
+    MGH,
+    FITS,
 )
 
 # What other files begin with, their names, and what Pellucid reads instead.
@@ -45,8 +53,9 @@ _FOREIGN = {
     b"%PDF": ("a PDF", "PNG, one for each page"),
     b"8BPS": ("a Photoshop file", "TIFF"),
     b"v/1\x01": ("an OpenEXR file", "TIFF with 32-bit floats"),
-    b"SIMPLE  =": ("a FITS file", "TIFF with 32-bit floats"),
-    b"\x89HDF": ("an HDF5 file", "TIFF"),
+    b"\x89HDF": ("an HDF5 file, such as MINC 2 or Imaris", "NIfTI or OME-TIFF"),
+    b"CDF\x01": ("a netCDF file, such as MINC 1", "NIfTI"),
+    b"CDF\x02": ("a netCDF file, such as MINC 1", "NIfTI"),
     b"#?RADIANCE": ("a Radiance HDR file", "TIFF with 32-bit floats"),
     b"DDS ": ("a DDS texture", "PNG"),
     b"qoif": ("a QOI", "PNG"),
@@ -97,8 +106,8 @@ def of_folder(path: str | os.PathLike[str]) -> Format | None:
 
 def foreign(head: bytes) -> tuple[str, str]:
     """Say what a file is that no format matches, and the format to convert it to."""
-    if head[344:347] in (b"n+1", b"ni1"):
-        return "a NIfTI volume", "TIFF"
+    if head[344:347] == b"ni1" or head[4:7] == b"ni2":
+        return "a NIfTI header whose samples are in another file", "NIfTI in one file (.nii)"
     if head[4:8] == b"ftyp":
         return ("a camera's raw file", "TIFF with 16 bits") if head[8:11] == b"crx" else ("a film", "PNG")
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")

@@ -218,10 +218,10 @@ class PlaneSource:
             For infinite values.
         """
         samples = self._stack.read(self._plane, rows, columns)
-        if (
-            samples.dtype.kind == "f"
-            and not (np.abs(samples).astype(np.float64) < LARGEST_VALUE)[~np.isnan(samples)].all()
-        ):
+        if samples.dtype.kind != "f":
+            return samples
+        largest = min(LARGEST_VALUE, float(np.finfo(samples.dtype).max))
+        if not (np.isnan(samples) | (np.abs(samples) <= samples.dtype.type(largest))).all():
             raise InputError(
                 f"{self.name} has infinity or values beyond 1e30",
                 "Replace them first, for instance with numpy.nan_to_num",
