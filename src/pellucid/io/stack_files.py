@@ -106,7 +106,7 @@ def check_stack_target(path: str | os.PathLike[str], stack: Stack, *, overwrite:
 
 
 def is_same_kind(path: Path, stack: Stack) -> bool:
-    """Whether a name is one of the stack's own format. A folder needs no suffix, nor does a file without one."""
+    """Whether a name is one of the stack's own format; a folder, or a file without a suffix, needs none."""
     found = registry.of_suffix(path)
     free = stack.path.is_dir() or registry.of_suffix(stack.path) is None
     return found is registry.named(stack.encoding.format) or (found is None and free)
