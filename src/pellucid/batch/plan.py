@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.io.registry import default_output, of_folder, of_suffix, suffixes, writable
+from pellucid.io.files import read_head
+from pellucid.io.registry import default_output, of_content, of_folder, of_suffix, suffixes, writable
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
             source = Path(root, name)
             if name.startswith("."):
                 continue
-            if not of_suffix(source):
+            if not (name in whole or of_suffix(source) or _is_nameless_image(source)):
                 plan.skipped += 1
                 continue
             output = writable(into / source.relative_to(folder)) if into else source
@@ -137,6 +138,16 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
     if len(plan.jobs) == before and not problems:
         error = InputError(f"{folder} holds no images", f"Images end in {', '.join(suffixes())}")
         plan.failures.append((str(folder), error))
+
+
+def _is_nameless_image(file: Path) -> bool:
+    """Whether a name that has no suffix, or ends in a number, as DICOM files' do, is that of an image."""
+    if file.suffix and not file.suffix[1:].isdecimal():
+        return False
+    try:
+        return file.is_file() and of_content(read_head(file)) is not None
+    except InputError:  # the run says why
+        return True
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:

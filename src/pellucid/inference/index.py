@@ -58,13 +58,6 @@ def entries(name: str) -> list[Entry]:
     return found
 
 
-def fingerprint(name: str) -> str:
-    """The SHA-256 of the files behind a name, or of a file, in hexadecimal digits."""
-    if Path(name).is_file():
-        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
-    return " ".join(entry.sha256 for entry in entries(name))
-
-
 def estimator(channels: int) -> Entry:
     """The noise estimator for grey (1) or colour (3) images."""
     (entry,) = (e for e in shipped() if e.kind == "noise-estimator" and e.channels == channels)

@@ -192,7 +192,8 @@ class Model(Denoiser):
             strengths,
             keep_counts=options.keep_counts,
         )
-        return Decision(self.name, treatment.level, why, analysis, work)
+        session = self.session_for(image.channels)
+        return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
 
     def runner(
         self,

@@ -66,7 +66,8 @@ class PageModel(Model):
         removed = float(np.sqrt(np.mean((run(centre) - centre) ** 2)))
         if removed < UNCHANGED or max(options.strengths) == 0:
             return Decision(self.name, removed, CLEAN)
-        return Decision(self.name, removed, work=Work(self._tiles(image, 0), run, options.strengths))
+        work, session = Work(self._tiles(image, 0), run, options.strengths), self._open(1)
+        return Decision(self.name, removed, work=work, network=session.title, digest=session.digest)
 
 
 def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Callable[[Page], Page]:

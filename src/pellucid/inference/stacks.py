@@ -9,9 +9,8 @@ import numpy as np
 
 from pellucid import __version__
 from pellucid.errors import InputError, UsageError
-from pellucid.inference.analysis import Analysis, in_units
+from pellucid.inference.analysis import MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.index import fingerprint
 from pellucid.inference.overview import Layout, Overview, look_over
 from pellucid.inference.stream import Array, Progress, Work, round_sum, stream
 from pellucid.io.files import copy_file
@@ -20,7 +19,6 @@ from pellucid.io.sink import Sink
 from pellucid.io.source import Source
 from pellucid.io.stack import (
     Derivation,
-    Part,
     Plane,
     PlaneSink,
     PlaneSource,
@@ -127,13 +125,13 @@ def denoise_stack(
         As `pellucid.denoise_file`. Nothing has been written then.
     """
     check_stack_target(target, stack, overwrite=overwrite)
-    if stack.noise is not None and options.noise is None and options.sigma is None and denoiser.takes_sigma:
-        options = replace(options, noise=stack.noise)
     denoiser.check(options)
     planes, works, channels = selected(stack, options), dict[Plane, tuple[Layout, Work]](), list[Channel]()
+    decisions = list[Decision]()
     for name, group in grouped(stack, planes, per_plane=options.per_plane):
         image = look_over_planes(stack, group, options.nodata)
-        decision = denoiser.decide(image, options)
+        decision = decide(stack, image, denoiser, options)
+        decisions.append(decision)
         channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
         if decision.work is not None:
             work = replace(decision.work, run=_unless_constant(decision.work.run))
@@ -142,11 +140,12 @@ def denoise_stack(
         copy_file(stack.path, target, overwrite=overwrite)
         return channels
     changed = [plane for plane in planes if plane in works]
-    sink = create_stack(target, stack, derivation_of(channels, options), overwrite=overwrite)
+    sink = create_stack(target, stack, derivation_of(decisions, options), overwrite=overwrite)
     try:
         for number, plane in enumerate(changed):
-            pixels = as_pixels(PlaneSource(stack, plane), options.nodata)
-            rows = from_pixels(PlaneSink(sink, plane), stack.parts[plane.part], options)
+            source = PlaneSource(stack, plane)
+            pixels = as_pixels(source, options.nodata)
+            rows = from_pixels(PlaneSink(sink, plane), source, keep_counts=options.keep_counts)
             stream(pixels, rows, *works[plane], _share(progress, number, len(changed)))
         sink.commit()
     except BaseException:
@@ -155,17 +154,33 @@ def denoise_stack(
     return channels
 
 
-def derivation_of(channels: Sequence[Channel], options: DenoiseOptions) -> Derivation:
-    """What made the planes: the version, the networks and their files, the options that matter."""
-    models = dict.fromkeys(each.model for each in channels if each.changed)
-    unlike = DenoiseOptions()
-    named = {field.name: getattr(options, field.name) for field in fields(options)}
-    given = [f"{name}={value}" for name, value in named.items() if value != getattr(unlike, name)]
-    left = [each for each in given if not each.startswith(("device=", "threads=", "memory=", "max_pixels="))]
+def decide(stack: Stack, image: Overview, denoiser: Denoiser, options: DenoiseOptions) -> Decision:
+    """Decide what to do with a channel, by the noise that the file's own words imply where they do."""
+    plain = stack.noise is None or options.noise is not None or options.sigma is not None
+    if plain or not denoiser.takes_sigma or image.channels != 1 or image.ends.min() < 0:
+        return denoiser.decide(image, options)
+    decision = denoiser.decide(image, replace(options, noise=stack.noise))
+    if decision.sigma < MIN_WHITE_SIGMA * float(image.ends.max()):
+        return Decision("none", decision.sigma, NO_NOISE)
+    return replace(decision, why="its noise is Rician, since the file says that it shows magnitudes")
+
+
+_NO_MATTER = "model", "axes", "channel_axis", "device", "threads", "memory", "max_pixels"
+"""Options that do not change what is made; networks are known by their files."""
+
+
+def derivation_of(decisions: Sequence[Decision], options: DenoiseOptions) -> Derivation:
+    """What made the planes: equal for equal versions, networks, options and levels."""
+    asked = [
+        f"{each.name}={getattr(options, each.name)}"
+        for each in fields(options)
+        if each.name not in _NO_MATTER and getattr(options, each.name) != each.default
+    ]
     return Derivation(
         f"Pellucid {__version__}",
-        tuple((name, fingerprint(name)) for name in models),
-        ", ".join(left),
+        tuple(dict.fromkeys((each.network, each.digest) for each in decisions if each.changed)),
+        ", ".join(asked),
+        ", ".join(f"{each.network} {each.sigma:.6g}" for each in decisions),
     )
 
 
@@ -278,21 +293,27 @@ def _share(progress: Progress | None, number: int, count: int) -> Progress | Non
 # ---- other types of samples ----------------------------------------------------------------------
 
 
-def as_pixels(source: Source, nodata: float | None = None) -> Source:
+def as_pixels(source: PlaneSource, nodata: float | None = None) -> Source:
     """Give a source of any type of samples as one of uint8, uint16 or float32; no data become NaN."""
-    return source if source.dtype.name in SAMPLE_TYPES[:3] else _Pixels(source, nodata)
+    return _Pixels(source, nodata) if _is_other(source) else source
 
 
-def from_pixels(sink: Sink, part: Part, options: DenoiseOptions) -> Sink:
-    """Give the sink that takes what `as_pixels` gives, and passes on samples of the part's type."""
-    return sink if part.dtype.name in SAMPLE_TYPES[:3] else _FromPixels(sink, part, options)
+def from_pixels(sink: Sink, source: PlaneSource, *, keep_counts: bool = False) -> Sink:
+    """Give the sink that takes what `as_pixels` gives, and passes on samples of the source's own type."""
+    return _FromPixels(sink, source, keep_counts) if _is_other(source) else sink
+
+
+def _is_other(source: PlaneSource) -> bool:
+    return source.dtype.name not in SAMPLE_TYPES[:3] or source.missing is not None
 
 
 class _Pixels:
     """Samples of another type as float32."""
 
-    def __init__(self, source: Source, nodata: float | None) -> None:
-        self._source, self._missing = source, source.nodata if nodata is None else nodata
+    def __init__(self, source: PlaneSource, nodata: float | None) -> None:
+        single = source.nodata if nodata is None else nodata
+        self._source = source
+        self._missing = source.missing if single is None else (single, single)
         self._white = WHITE.get(source.dtype.name, 1)
         self.name, self.height, self.width = source.name, source.height, source.width
         self.channels, self.alpha, self.extra = source.channels, source.alpha, source.extra
@@ -305,7 +326,7 @@ class _Pixels:
         samples = self._source.read(rows, columns)
         pixels: Samples = (samples / np.float64(self._white)).astype(np.float32)
         if self._missing is not None:
-            pixels[samples == self._missing] = np.nan
+            pixels[(samples >= self._missing[0]) & (samples <= self._missing[1])] = np.nan
         return pixels
 
     def close(self) -> None:
@@ -314,25 +335,29 @@ class _Pixels:
 
 
 class _FromPixels:
-    """Float32 as samples of another type."""
+    """Float32 as samples of the source's type; where they are NaN, the source's own samples stay."""
 
-    def __init__(self, sink: Sink, part: Part, options: DenoiseOptions) -> None:
-        self._sink, self._dtype, self._keep_counts = sink, part.dtype, options.keep_counts
-        self._nodata = part.nodata if options.nodata is None else options.nodata
-        self._white = WHITE.get(part.dtype.name, 1)
+    def __init__(self, sink: Sink, source: PlaneSource, keep_counts: bool) -> None:
+        self._sink, self._source, self._top, self._keep_counts = sink, source, 0, keep_counts
+        self._white = WHITE.get(source.dtype.name, 1)
 
     def write(self, rows: Samples) -> None:
         """Pass rows on; integers are rounded, and limited to their range."""
+        dtype, bottom = self._source.dtype, self._top + len(rows)
         values = rows.astype(np.float64) * self._white
-        if self._nodata is not None:
-            values[np.isnan(values)] = self._nodata
-        if self._dtype.kind == "f":
-            values = values.clip(-np.finfo(self._dtype).max, np.finfo(self._dtype).max)
+        missing = np.isnan(values)
+        if dtype.kind == "f":
+            made = values.clip(-np.finfo(dtype).max, np.finfo(dtype).max).astype(dtype)
         else:
-            limits = np.iinfo(self._dtype)
-            values = values.clip(max(limits.min, -EXACT), min(limits.max, EXACT))
-            values = round_sum(values, self._dtype) if self._keep_counts else np.rint(values)
-        self._sink.write(values.astype(self._dtype))
+            limits = np.iinfo(dtype)
+            low, high = max(limits.min, -EXACT), min(limits.max, EXACT)
+            values = np.where(missing, 0, values).clip(low, high)
+            made = round_sum(values, dtype) if self._keep_counts else np.rint(values).astype(dtype)
+        if missing.any():
+            before = self._source.read(slice(self._top, bottom), slice(0, self._source.width))
+            made = np.where(missing, before, made)
+        self._sink.write(made)
+        self._top = bottom
 
     def commit(self) -> None:
         """Commit the sink."""

@@ -138,7 +138,7 @@ def find_format(data: Data) -> Format:
     folder = None if isinstance(data, bytes) else registry.of_folder(data)
     if folder is not None:
         return folder
-    head = data[:_HEAD] if isinstance(data, bytes) else _head(data)
+    head = data[:_HEAD] if isinstance(data, bytes) else read_head(data)
     found = registry.of_content(head)
     if found is None:
         what, instead = registry.foreign(head)
@@ -154,7 +154,14 @@ def find_format(data: Data) -> Format:
     return found
 
 
-def _head(file: Path) -> bytes:
+def read_head(file: Path) -> bytes:
+    """The first bytes of a file, by which its format is recognised.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, or is no regular file.
+    """
     try:
         # A named pipe would wait for ever.
         if not stat.S_ISREG(file.stat().st_mode):

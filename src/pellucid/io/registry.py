@@ -7,6 +7,7 @@ from pathlib import Path
 from pellucid.io.format import Format
 from pellucid.io.formats.avif import AVIF
 from pellucid.io.formats.bmp import BMP
+from pellucid.io.formats.dicom import DICOM
 from pellucid.io.formats.fits import FITS
 from pellucid.io.formats.gif import GIF
 from pellucid.io.formats.heic import HEIC
@@ -17,6 +18,7 @@ from pellucid.io.formats.mgh import MGH
 from pellucid.io.formats.nifti import NIFTI
 from pellucid.io.formats.npy import NPY
 from pellucid.io.formats.npz import NPZ
+from pellucid.io.formats.ome_zarr import OME_ZARR
 from pellucid.io.formats.png import PNG
 from pellucid.io.formats.pnm import PNM
 from pellucid.io.formats.tiff import TIFF
@@ -25,6 +27,7 @@ from pellucid.io.formats.webp import WEBP
 FORMATS: tuple[Format, ...] = (
     PNG,
     JPEG,
+    DICOM,
     TIFF,
     WEBP,
     AVIF,
@@ -39,6 +42,7 @@ FORMATS: tuple[Format, ...] = (
     NIFTI,
     MGH,
     FITS,
+    OME_ZARR,
 )
 
 # What other files begin with, their names, and what Pellucid reads instead.
@@ -102,8 +106,6 @@ def of_folder(path: str | os.PathLike[str]) -> Format | None:
 
 def foreign(head: bytes) -> tuple[str, str]:
     """Say what a file is that no format matches, and the format to convert it to."""
-    if head[128:132] == b"DICM":
-        return "a DICOM file", "TIFF"
     if head[344:347] == b"ni1" or head[4:7] == b"ni2":
         return "a NIfTI header whose samples are in another file", "NIfTI in one file (.nii)"
     if head[4:8] == b"ftyp":

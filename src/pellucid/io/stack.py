@@ -6,6 +6,7 @@ A stack's sink begins as a copy of the file, and the planes that are written tak
 everything else stays without being understood: metadata, order, axes, planes that need no change.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
@@ -42,6 +43,8 @@ class Part:
         The names of the channels; empty where there are none.
     nodata : float, optional
         The value of samples that means "no data".
+    missing : (float, float), optional
+        The lowest and the highest such value, where there are several.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class Part:
     name: str = ""
     channels: tuple[str, ...] = ()
     nodata: float | None = None
+    missing: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         name = self.name or "The stack"
@@ -102,14 +106,17 @@ class Derivation:
     software : str
         Such as ``Pellucid 0.1.0``.
     models : tuple of (str, str)
-        The names of the networks, and the SHA-256 of their files.
+        The names of the networks with their versions, and the SHA-256 of their files.
     options : str
         The options that differ from their defaults, as text.
+    treatment : str
+        What was decided for each channel, such as its noise level, as text.
     """
 
     software: str
     models: tuple[tuple[str, str], ...] = ()
     options: str = ""
+    treatment: str = ""
 
 
 class Stack(Protocol):
@@ -200,8 +207,9 @@ class PlaneSource:
         self.height, self.width = part.size("Y"), part.size("X")
         self.alpha, self.extra = part.size("S") == 4, 0
         self.channels = part.size("S") - self.alpha
-        self.dtype, self.nodata = part.dtype, part.nodata
+        self.dtype, self.nodata, self.missing = part.dtype, part.nodata, part.missing
         self.metadata, self.encoding = Metadata(), stack.encoding
+        self._lock = threading.Lock()  # one thread reads ahead, and another what stays unchanged
 
     def read(self, rows: slice, columns: slice) -> Samples:
         """Decode a region (height, width, S).
@@ -211,7 +219,8 @@ class PlaneSource:
         InputError
             For infinite values.
         """
-        samples = self._stack.read(self._plane, rows, columns)
+        with self._lock:
+            samples = self._stack.read(self._plane, rows, columns)
         if samples.dtype.kind != "f":
             return samples
         largest = min(LARGEST_VALUE, float(np.finfo(samples.dtype).max))

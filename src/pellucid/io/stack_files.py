@@ -93,8 +93,10 @@ def check_stack_target(path: str | os.PathLike[str], stack: Stack, *, overwrite:
     """
     file, own = Path(path), registry.named(stack.encoding.format)
     refuse_zero(file)
-    named = registry.of_suffix(file)
-    if named is not own and not (named is None and stack.path.is_dir()):  # a folder needs no suffix
+    named, free = registry.of_suffix(file), stack.path.is_dir() or registry.of_suffix(stack.path) is None
+    if named is not own and not (
+        named is None and free
+    ):  # a folder needs no suffix, nor the copy of such a file
         raise UsageError(
             f"{file}: {stack.name} is a {own.label}, and a stack is written in its own format",
             f"Use the suffix {' or '.join(own.suffixes)}",
