@@ -74,6 +74,11 @@ def codec_of(image: Any) -> str:
     return str(names[-1]).removeprefix("/") if names else ""
 
 
+def planes_of(space: Any) -> int:
+    """How many samples a pixel has in a colour space; 0 where that is unknown."""
+    return _plain(library(), space)[1]
+
+
 def decode(image: Any) -> Decoded:
     """Decode an image object of pikepdf.
 

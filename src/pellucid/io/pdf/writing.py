@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.io.pdf.samples import Decoded, NotDecodedError, Pixels, library
+from pellucid.io.pdf.samples import Decoded, NotDecodedError, Pixels, library, planes_of
 
 SURE = 64
 """A pixel of one bit changes where its cleaned value is within so many levels of black or white."""
@@ -71,6 +71,7 @@ def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str
         made = _bits(ink, before.ink)
     elif before.kind == "palette":
         made, palette = _palette(clean, bits)
+        palette = palette[:, : planes_of(space[1])]
         space = pikepdf.Array([space[0], space[1], len(palette) - 1, pikepdf.String(palette.tobytes())])
     elif before.codec == "JPXDecode":
         made, bits = _jpeg_2000(clean, GROWTH * old), 8
@@ -171,12 +172,12 @@ def _bits(ink: NDArray[np.bool_], sample: int) -> _Encoded:
 
 
 def _palette(pixels: Pixels, bits: int) -> tuple[_Encoded, NDArray[np.uint8]]:
-    """Indices into a palette of as many colours, and the palette (n, 1 or 3)."""
+    """Indices into a palette of at most 2**bits colours, and the palette (n, 3)."""
     from PIL import Image
 
     indexed = Image.fromarray(pixels).quantize(2**bits, dither=Image.Dither.NONE)
     palette = np.array(indexed.getpalette(), np.uint8).reshape(-1, 3)[: 2**bits]
-    return _flate(np.asarray(indexed), bits, scaled=False), palette[:, :1] if pixels.ndim == 2 else palette
+    return _flate(np.asarray(indexed), bits, scaled=False), palette
 
 
 def _flate(pixels: Pixels, bits: int, *, scaled: bool = True) -> _Encoded:
