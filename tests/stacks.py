@@ -156,15 +156,19 @@ def _nifti(path: Path, array: Array, kind: str = "Nifti1", order: Literal["<", "
 
 
 def _nifti_values(path: Path) -> Array:
+    return np.asarray(_loaded(path).dataobj.get_unscaled()).T
+
+
+def _loaded(path: Path) -> Any:
     import nibabel
 
-    return np.asarray(nibabel.load(path).dataobj.get_unscaled()).T  # type: ignore[attr-defined]
+    if path.suffix == ".mgh":  # whose file nibabel would leave open
+        return nibabel.MGHImage.from_bytes(path.read_bytes())
+    return nibabel.load(path)
 
 
 def _nifti_facts(path: Path) -> Any:
-    import nibabel
-
-    image: Any = nibabel.load(path)
+    image = _loaded(path)
     extensions = [(each.get_code(), each.get_content()) for each in image.header.extensions]
     return image.header.binaryblock, extensions, image.affine.tolist()
 
@@ -178,9 +182,7 @@ def _mgh(path: Path, array: Array) -> None:
 
 
 def _mgh_facts(path: Path) -> Any:
-    import nibabel
-
-    image: Any = nibabel.load(path)
+    image = _loaded(path)
     return image.header.binaryblock, image.affine.tolist()
 
 

@@ -145,7 +145,7 @@ def denoise_stack(
         for number, plane in enumerate(changed):
             source = PlaneSource(stack, plane)
             pixels = as_pixels(source, options.nodata)
-            rows = from_pixels(PlaneSink(sink, plane), source, options)
+            rows = from_pixels(PlaneSink(sink, plane), source, keep_counts=options.keep_counts)
             stream(pixels, rows, *works[plane], _share(progress, number, len(changed)))
         sink.commit()
     except BaseException:
@@ -298,9 +298,9 @@ def as_pixels(source: PlaneSource, nodata: float | None = None) -> Source:
     return _Pixels(source, nodata) if _is_other(source) else source
 
 
-def from_pixels(sink: Sink, source: PlaneSource, options: DenoiseOptions) -> Sink:
+def from_pixels(sink: Sink, source: PlaneSource, *, keep_counts: bool = False) -> Sink:
     """Give the sink that takes what `as_pixels` gives, and passes on samples of the source's own type."""
-    return _FromPixels(sink, source, options.keep_counts) if _is_other(source) else sink
+    return _FromPixels(sink, source, keep_counts) if _is_other(source) else sink
 
 
 def _is_other(source: PlaneSource) -> bool:
@@ -338,7 +338,7 @@ class _FromPixels:
     """Float32 as samples of the source's type; where they are NaN, the source's own samples stay."""
 
     def __init__(self, sink: Sink, source: PlaneSource, keep_counts: bool) -> None:
-        self._sink, self._source, self._keep_counts, self._top = sink, source, keep_counts, 0
+        self._sink, self._source, self._top, self._keep_counts = sink, source, 0, keep_counts
         self._white = WHITE.get(source.dtype.name, 1)
 
     def write(self, rows: Samples) -> None:
@@ -350,8 +350,9 @@ class _FromPixels:
             made = values.clip(-np.finfo(dtype).max, np.finfo(dtype).max).astype(dtype)
         else:
             limits = np.iinfo(dtype)
-            values = np.where(missing, 0, values).clip(max(limits.min, -EXACT), min(limits.max, EXACT))
-            made = (round_sum(values, dtype) if self._keep_counts else np.rint(values)).astype(dtype)
+            low, high = max(limits.min, -EXACT), min(limits.max, EXACT)
+            values = np.where(missing, 0, values).clip(low, high)
+            made = round_sum(values, dtype) if self._keep_counts else np.rint(values).astype(dtype)
         if missing.any():
             before = self._source.read(slice(self._top, bottom), slice(0, self._source.width))
             made = np.where(missing, before, made)

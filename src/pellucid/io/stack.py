@@ -6,6 +6,7 @@ A stack's sink begins as a copy of the file, and the planes that are written tak
 everything else stays without being understood: metadata, order, axes, planes that need no change.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
@@ -208,6 +209,7 @@ class PlaneSource:
         self.channels = part.size("S") - self.alpha
         self.dtype, self.nodata, self.missing = part.dtype, part.nodata, part.missing
         self.metadata, self.encoding = Metadata(), stack.encoding
+        self._lock = threading.Lock()  # one thread reads ahead, and another what stays unchanged
 
     def read(self, rows: slice, columns: slice) -> Samples:
         """Decode a region (height, width, S).
@@ -217,7 +219,8 @@ class PlaneSource:
         InputError
             For infinite values.
         """
-        samples = self._stack.read(self._plane, rows, columns)
+        with self._lock:
+            samples = self._stack.read(self._plane, rows, columns)
         if samples.dtype.kind != "f":
             return samples
         largest = min(LARGEST_VALUE, float(np.finfo(samples.dtype).max))
