@@ -30,6 +30,7 @@ from pydicom.uid import (
     SegmentationStorage,
     VideoPhotographicImageStorage,
 )
+from scipy.ndimage import gaussian_filter
 
 from pellucid import denoise_file
 from pellucid.batch.plan import make_plan
@@ -191,9 +192,9 @@ def test_an_overlay_in_unused_bits_becomes_one_of_its_own(tmp_path: Path) -> Non
 def test_unused_bits_mean_nothing_and_are_left_out_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, dtype: str, above: int
 ) -> None:
-    samples = noisy((8, 8)) - (2000 if dtype == "int16" else 0)
+    samples = noisy((8, 8), dtype) - np.dtype(dtype).type(2000 if dtype == "int16" else 0)
     stored = ((samples & 0xFFF) | above).astype(np.uint16)
-    made = dataset("CT", samples.astype(dtype), BitsStored=12, HighBit=11, PixelData=stored.tobytes())
+    made = dataset("CT", samples, BitsStored=12, HighBit=11, PixelData=stored.tobytes())
     path = tmp_path / "image.dcm"
     dcmwrite(path, made, enforce_file_format=True)
     assert np.array_equal(derived(path).pixel_array, samples)
@@ -496,6 +497,21 @@ def test_a_magnitude_image_of_mri_has_rician_noise_and_a_phase_image_has_not(tmp
     assert "Rician" in denoise_file(magnitude, tmp_path / "m2.dcm").why
     assert "Rician" not in denoise_file(phase, tmp_path / "p2.dcm").why
     assert "Rician" not in denoise_file(magnitude, tmp_path / "m3.dcm", sigma=0.01).why
+
+
+def test_a_slice_of_ct_is_denoised_at_the_level_of_its_noise_and_keeps_its_edges(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:128, :128] - 63.5
+    clean = gaussian_filter(np.where(np.hypot(rows, columns) < 40, 1500.0, 1000.0), 0.7)
+    noise = gaussian_filter(np.random.default_rng(5).normal(0, 1, clean.shape), 0.6)
+    samples = np.rint(clean + 25 * noise / noise.std()).astype(np.int16)
+    path = write(tmp_path / "image.dcm", "CT", samples)
+    result = denoise_file(path, tmp_path / "clean.dcm")
+    assert result.model.startswith("gaussian")
+    after = second_reader(tmp_path / "clean.dcm").astype(float)
+    inside = np.hypot(rows, columns) < 25
+    assert after[inside].std() < 0.7 * samples[inside].std()
+    edge = np.abs(np.hypot(rows, columns) - 40) < 0.5
+    assert abs(after[edge].mean() - clean[edge].mean()) < 10
 
 
 # ---- series --------------------------------------------------------------------------------------

@@ -324,17 +324,17 @@ class DicomFrames:
 
     @property
     def noise(self) -> str | None:
-        """The noise that its kind has for sure: that of a magnitude image of MRI; None for others."""
-        header = self.header
+        """The noise that its kind implies, as `pellucid.io.stack.Stack.noise`; None for most kinds."""
+        header, modality = self.header, self.header.get("Modality")
+        if modality == "CT":
+            return "gaussian:auto"
         kind = values_of(header.get("ImageType"))
         third = kind[2] if len(kind) > 2 else ""
         magnitude = (
             third == "M" or third.startswith("M_") or header.get("ComplexImageComponent") == "MAGNITUDE"
         )
-        plain = header.get("Modality") == "MR" and self.photometric in _GREY
-        return (
-            "rician:auto" if magnitude and plain and not float(header.get("RescaleIntercept") or 0) else None
-        )
+        from_zero = self.photometric in _GREY and not float(header.get("RescaleIntercept") or 0)
+        return "rician:auto" if modality == "MR" and magnitude and from_zero else None
 
 
 def values_of(value: Any) -> list[str]:
