@@ -328,7 +328,7 @@ def denoise_file(
     if (
         stack is not None
         and len(planes_of(stack)) == 1
-        and of_suffix(target) is not named(stack.encoding.format)
+        and of_suffix(target) not in (None, named(stack.encoding.format))
     ):
         stack.close()  # an image, which becomes one in another format
         stack = None
