@@ -72,10 +72,10 @@ def make_stack(path: Path, planes: int) -> None:
 
 
 def make_zarr(path: Path, planes: int) -> None:
-    """An OME-Zarr with planes of a megapixel, floats, in chunks, and half of the size; 1024 planes are 4 GB."""
+    """An OME-Zarr with planes of a megapixel, floats in chunks, and a smaller level; 1024 planes are 4 GB."""
     import zarr
 
-    group = zarr.open_group(path, mode="w")
+    group: Any = zarr.open_group(path, mode="w")
     square = np.tile(pattern(1)[..., 0].astype(np.float32) / 255, (4, 4))
     for level, side in (("0", 1024), ("1", 512)):
         array = group.create_array(

@@ -2,12 +2,12 @@
 
     python -m benchmarks.xray
 
-A radiograph of 512 x 512 pixels: cylinders of bone with trabecular texture in soft tissue, as in a hand, and a
-wire of one pixel, blurred by a Gaussian of 0.6 pixels. The detector counts 2000, 500 and 100
-quanta where nothing is in the way (Poisson), adds electronic noise of 3 quanta, and writes 2 samples a quantum
-above an offset of 100, as a DICOM file of kind DX. PSNR is in the square root of the quanta, where noise is
-equally strong everywhere, over a range of the root of the unhindered quanta; bias is the largest difference
-of the mean of a tenth of the pixels, ordered by brightness, in percent of that mean.
+A radiograph of 512 x 512 pixels: cylinders of bone with trabecular texture in soft tissue, as in a hand, and
+a wire of one pixel, blurred by a Gaussian of 0.6 pixels. The detector counts 2000, 500 and 100 quanta where
+nothing is in the way (Poisson), adds electronic noise of 3 quanta, and writes 2 samples a quantum above an
+offset of 100, as a DICOM file of kind DX. PSNR is in the square root of the quanta, where noise is equally
+strong everywhere, over a range of the root of the unhindered quanta; bias is the largest difference of the
+mean of a tenth of the pixels, ordered by brightness, in percent of that mean.
 """
 
 from collections.abc import Callable
