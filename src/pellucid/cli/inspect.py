@@ -112,7 +112,8 @@ def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool)
                     dict(zip(("name", "axes", "shape", "dtype"), each, strict=True)) for each in shapes
                 ],
                 "channels": [
-                    {"name": each.name, "planes": each.planes, "snr": each.analysis.snr}
+                    {"name": each.name, "planes": each.planes}
+                    | _known([("snr", each.analysis.snr)])
                     | asdict(in_units(each.analysis, each.white), dict_factory=_known)
                     for each in channels
                     if each.analysis is not None
@@ -194,7 +195,7 @@ def document(source: Path, image: "Image", found: "Analysis") -> dict[str, Any]:
     height, width, channels = image.samples.shape
     values = asdict(found, dict_factory=_known)
     size = {"input": str(source), "width": width, "height": height, "channels": channels}
-    return size | values | {"snr": found.snr}
+    return size | values | _known([("snr", found.snr)])
 
 
 def _known(fields: list[tuple[str, Any]]) -> dict[str, Any]:
