@@ -150,3 +150,13 @@ def _tiff(folder: Path) -> Path:
     path = folder / "stack.tif"
     tifffile.imwrite(path, volume(3, 40, 50), photometric="minisblack")
     return path
+
+
+def test_the_planes_of_an_array_share_their_noise_and_images_do_not() -> None:
+    array = np.stack([volume(96, 96, mean=400.0, seed=k) for k in range(4)])
+    shared = pellucid.denoise_result(array, axes="ZYX")
+    assert shared.analysis is not None
+    alone = pellucid.denoise_result(array, axes="NYX")
+    assert alone.analysis is None
+    assert repr(pellucid.denoise_result(array, axes="ZYX", per_plane=True).sigma) == repr(alone.sigma)
+    np.testing.assert_array_equal(alone.image[2], pellucid.denoise(array[2]))
