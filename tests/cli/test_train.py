@@ -226,7 +226,7 @@ def test_a_run_on_a_set_ends_with_its_figures_and_a_page(
     assert tree(tmp_path / "run") == ONE_RUN | REPORT
     assert (tmp_path / "net.svg").read_text().count("<svg") == 1
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
-    assert set(metrics) == {"test_mse", "test_psnr"}
+    assert set(metrics) == {"test_mse", "test_psnr", "test_images"}
     assert 0 < metrics["test_mse"] < 1
     recipe = json.loads((tmp_path / "run/recipe.json").read_text())
     assert (recipe["schedule"]["epochs"], recipe["network"]["code"], recipe["loss"]) == (2, 3, "mse")

@@ -142,7 +142,7 @@ def test_an_array_of_one_plane_is_an_image(tmp_path: Path) -> None:
     assert pellucid.read_image(path).samples.shape == (40, 50, 1)
     pellucid.denoise_file(path, tmp_path / "clean.png", **FAST)
     assert pellucid.read_image(tmp_path / "clean.png").samples.shape == (40, 50, 1)
-    with pytest.raises(InputError, match="has one.*as a whole"):
+    with pytest.raises(InputError, match=r"has one.*as a whole"):
         pellucid.read_image(_tiff(tmp_path))
 
 

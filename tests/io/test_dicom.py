@@ -598,3 +598,14 @@ def test_a_study_of_folders_and_names_without_suffix_is_denoised(tmp_path: Path)
         job.output.parent.mkdir(exist_ok=True)
         denoise_file(job.source, job.output, sigma=0.01, model="gaussian-fast")
         assert read(job.output).SeriesInstanceUID != "9.8.7.2"
+
+
+def test_a_single_frame_becomes_another_kind_of_image_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "image.dcm", "SC", noisy((48, 48)))
+    denoise_file(path, tmp_path / "image.png", sigma=0.01, model="gaussian-fast")
+    assert "nothing of its header" in caplog.text
+    path = write(tmp_path / "image.dcm", "DX", noisy((48, 48)), PhotometricInterpretation="MONOCHROME1")
+    with pytest.raises(InputError, match="MONOCHROME1"):
+        denoise_file(path, tmp_path / "other.png", sigma=0.01, model="gaussian-fast")

@@ -14,7 +14,7 @@ from pellucid.errors import UsageError, require
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pellucid.inference.card import Layer
+    from pellucid.inference.card import Card, Layer
     from pellucid.training.recipe import Recipe
 
 EXAMPLES = """\b
@@ -107,7 +107,15 @@ def train(
         if first:
             _introduce(each, plot, silent=quiet or as_json)
         with training_bar(quiet=quiet or as_json or not first) as show:
-            run(each, folder, data_dir=data_dir, device=device, minutes=minutes, show=show)
+            run(
+                each,
+                folder,
+                data_dir=data_dir,
+                device=device,
+                minutes=minutes,
+                show=show,
+                announce=_nothing if quiet or as_json else say,
+            )
     if first:
         metrics = {}
         if with_report:
@@ -154,13 +162,7 @@ def _finish(
         say_json({"networks": [*gains], "folder": str(output), "metrics": metrics, "psnr_gain": gains})
     elif not quiet:
         if metrics:
-            rows = [
-                [name, f"{each['test_mse']:g}", f"{each['test_psnr']:g}"] for name, each in metrics.items()
-            ]
-            noisy = next(iter(metrics.values()))
-            if "input_mse" in noisy:
-                rows.insert(0, ["noisy input", f"{noisy['input_mse']:g}", f"{noisy['input_psnr']:g}"])
-            say("\n" + table([["RUN", "TEST MSE", "TEST PSNR"], *rows]))
+            say("\n" + table(_parts(cards[0]) if len(cards) == 1 else _runs(metrics)))
             say(f"\n{output / 'report.html'}")
         elif found := psnr_pairs(cards[-1]):
             rows = [[words(name), f"{noisy:g}", f"{value:g}"] for name, noisy, value in found]
@@ -171,6 +173,37 @@ def _finish(
             say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
     for path, card in zip(networks, cards, strict=True):
         warn_of(str(path), shortfall(card))
+
+
+def _nothing(text: str) -> None:
+    """What is announced where nothing is to be printed."""
+
+
+def _parts(card: "Card") -> list[list[str]]:
+    """The figures of one network and its noisy input on each part of the set."""
+    from pellucid.inference.card import CLASSICAL, input_figure
+
+    rows = [["IMAGES", "", "MSE", "PSNR"]]
+    for part in ("training", "validation", "test"):
+        names = [f"{part}_mse", f"{part}_psnr"]
+        for words, keys in (("noisy input", [input_figure(name) for name in names]), ("network", names)):
+            if keys[0] in card.figures:
+                rows.append([part, words, *(f"{card.figures[key]:g}" for key in keys)])
+    for name, value in card.figures.items():
+        if name.startswith(CLASSICAL):
+            rows.append(["test", name.removeprefix(CLASSICAL), "", f"{value:g}"])
+    return rows
+
+
+def _runs(metrics: dict[str, dict[str, float]]) -> list[list[str]]:
+    """The figures of several networks on the test images."""
+    rows = [["RUN", "TEST MSE", "TEST PSNR"]]
+    noisy = next(iter(metrics.values()))
+    if "test_input_mse" in noisy:
+        rows.append(["noisy input", f"{noisy['test_input_mse']:g}", f"{noisy['test_input_psnr']:g}"])
+    return rows + [
+        [name, f"{each['test_mse']:g}", f"{each['test_psnr']:g}"] for name, each in metrics.items()
+    ]
 
 
 def layer_table(layers: "Sequence[Layer]") -> str:

@@ -12,9 +12,10 @@ import numpy as np
 
 from pellucid.errors import LimitError, UsageError
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
-from pellucid.inference.card import Card
+from pellucid.inference.card import Card, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Rice, Scale, Treatment, rician_treatment, treatment_for
@@ -31,7 +32,7 @@ MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
-LARGEST_TILE = 1_250_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
+LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
 LOWEST_TILE = 544  # pixels that tiles may be high, however wide the image
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
@@ -93,6 +94,9 @@ class Model(Denoiser):
     def card(self, channels: int) -> Card:
         """The card of the network for grey (1) or colour (3) images."""
         return self.session_for(channels).card
+
+    def _repr_html_(self) -> str:
+        return "".join(table_html(facts(self.card(channels))) for channels in self.channels)
 
     @property
     def takes_sigma(self) -> bool:

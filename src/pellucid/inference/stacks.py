@@ -86,6 +86,40 @@ class Channel:
         return row
 
 
+@dataclass(frozen=True)
+class FileResult:
+    """What was done to a file.
+
+    Parameters
+    ----------
+    source, output : Path
+    sigma : float
+        The noise level that was given or found, 0 to 1.
+    changed : bool
+        False when there was no noise to remove, and the output shows the very same image.
+    model, why : str
+        The network, and why it was chosen, in words; empty where the user named it.
+    width, height : int
+        In pixels.
+    analysis : Analysis, optional
+        The noise analysis that the choice was taken on; None where there was none, and for a stack of several
+        channels.
+    channels : tuple of Channel
+        What was done to the planes that share their noise: one for an image, one for each channel of a stack.
+    """
+
+    source: Path
+    output: Path
+    sigma: float
+    changed: bool
+    model: str
+    why: str
+    width: int
+    height: int
+    analysis: Analysis | None = None
+    channels: tuple[Channel, ...] = ()
+
+
 def denoise_stack(
     stack: Stack,
     target: Path,

@@ -38,12 +38,15 @@ FORMATS: tuple[Format, ...] = (
     JP2,
     JXL,
     NPY,
+    OME_ZARR,
     NPZ,
     NIFTI,
     MGH,
     FITS,
-    OME_ZARR,
 )
+
+DOCUMENTS = (".pdf",)
+"""Suffixes of files that contain images and other things, of which the images are denoised in place."""
 
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {

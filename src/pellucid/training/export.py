@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import numpy as np
 import onnx
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from pellucid.atomic import atomic_write
 from pellucid.errors import PellucidError
-from pellucid.inference.card import Card, write_card
+from pellucid.inference.card import Card, read_card, write_card
 from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.families import Family
 from pellucid.networks.network import Network
@@ -90,6 +91,17 @@ def export_network(
     with atomic_write(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
         check_parity(network, family, temporary, channels)
+    return card
+
+
+def add_figures(path: Path, figures: dict[str, float]) -> Card:
+    """Add figures to the card in a network's file, atomically; gives the new card."""
+    model = onnx.load(path)
+    card = read_card({each.key: each.value for each in model.metadata_props}, str(path))
+    card = msgspec.structs.replace(card, figures=card.figures | figures)
+    onnx.helper.set_model_props(model, write_card(card))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())
     return card
 
 

@@ -93,6 +93,7 @@ def train(
     minutes: float | None = None,
     save_every_s: float = 120.0,
     show: Callable[[float, float | None], None] = lambda share, loss: None,
+    announce: Callable[[str], None] = log.info,
 ) -> Path:
     """Train a network, or go on with a run that was stopped.
 
@@ -112,6 +113,9 @@ def train(
         Seconds between two checkpoints.
     show : function of (share, loss)
         Called after each step with the share that is done and, every twentieth time, the loss.
+
+    announce : function of (text)
+        Called before the first step with the images and the plan of steps.
 
     Returns
     -------
@@ -157,12 +161,16 @@ def train(
             steps,
             FEW_STEPS,
         )
-    if 0 < state.step < steps:
-        log.info("going on from step %d of %d", state.step, steps)
+    if rank == 0:
+        announce(f"{task.note}\n{plan_of_steps(recipe, state.step, steps, task.epoch, minutes)}")
     folder.mkdir(parents=True, exist_ok=True)
     if rank == 0:
         begin_log(folder, state.step, task.note)
-    network = DistributedDataParallel(state.network) if processes > 1 else state.network
+    network = (
+        DistributedDataParallel(state.network, find_unused_parameters=recipe.family.own_terms)
+        if processes > 1
+        else state.network
+    )
 
     def forward(*inputs: Tensor) -> Any:
         with autocast(schedule, where):
@@ -221,6 +229,18 @@ def train(
         dist.barrier()
         dist.destroy_process_group()
     return target
+
+
+def plan_of_steps(recipe: Recipe, step: int, steps: int, epoch: int | None, minutes: float | None) -> str:
+    """Say how long the training is, and where it begins."""
+    schedule = recipe.schedule
+    length = f"{steps:,} steps" if minutes is None else f"{minutes:g} minutes of steps"
+    if epoch:
+        length += f" ({schedule.epochs or steps / epoch:.3g} epochs of {epoch:,})" if minutes is None else ""
+    words = f"{length} of {schedule.batch} images; learning rate {schedule.learning_rate:g}, {schedule.rates}"
+    if not step:
+        return words
+    return f"{words}; going on from step {step:,}, at the learning rate of this longer schedule"
 
 
 def is_exported(path: Path, state: State) -> bool:

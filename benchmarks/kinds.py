@@ -1,0 +1,134 @@
+"""Which autoencoder for what: the kinds of networks, trained alike on two sets, and what each is good for.
+
+    python -m benchmarks.kinds --runs FOLDER           # trains what is not there yet; half an hour
+    python -m benchmarks.kinds --runs FOLDER --only vae
+
+Every network learns from 1,500 batches of 128 images under `gaussian:0-0.5` with the loss BCE (MSE where it
+has no sigmoid), and is measured on the first 2,000 test images: noise of seed 0, clipped.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.common import Desk, arguments, facts, table
+from pellucid.datasets.images import folder_dataset
+from pellucid.datasets.named import load_dataset
+from pellucid.evaluation.codes import draw_codes, evaluate_codes, frechet_distance
+from pellucid.evaluation.contender import open_contenders
+from pellucid.evaluation.images import ImageSet
+from pellucid.evaluation.measure import evaluate
+from pellucid.inference.codec import Codec
+from pellucid.io.image import to_float
+from pellucid.training.loop import train
+from pellucid.training.recipe_files import load_recipe
+from tools.lesson_parts import publish, small_digits
+
+TRAINED = "gaussian:0-0.5"
+NOISES = ("gaussian:0.25", "gaussian:0.5", "salt-and-pepper:0.2")
+KINDS: Mapping[str, str] = {  # and the recipe whose network it is
+    "dense": "mnist-dense",
+    "sparse": "mnist-sparse",
+    "stacked": "mnist-stacked",
+    "conv-latent": "mnist-latent16",
+    "vae": "mnist-vae",
+    "conv-pool": "mnist-pool",
+    "dncnn": "mnist-dncnn",
+}
+SETS = ("mnist", "fashion-mnist")
+CHANGES = ("schedule.epochs=none", "schedule.batch=128", "schedule.precision=float32", "loss=bce")
+TESTED, KNOWN = 2000, 10_000
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--runs", type=Path, help="where the run folders are or come to be")
+    parser.add_argument("--only", choices=KINDS, action="append", metavar="KIND", help="one kind")
+    options = parser.parse_args()
+    desk = Desk("kinds", options)
+    figures = desk.read()
+    for name in SETS[: 1 if desk.tiny else None]:
+        for kind in options.only or KINDS:
+            figures.setdefault(name, {})[kind] = measure(name, kind, options, desk) | {"run": facts()}
+            print(name, kind, figures[name][kind])
+            desk.write(figures)
+    desk.publish(tables(figures))
+    if not desk.tiny:
+        publish("lessons/kinds.md", "kinds", tables(figures))
+
+
+def measure(name: str, kind: str, options: argparse.Namespace, desk: Desk) -> dict[str, Any]:
+    """Train one network, or take the one that is there, and measure it."""
+    images, data_dir, own = load(name, options, desk)
+    steps = 3 if desk.tiny else 1500
+    linear = ["loss=mse"] if kind == "dncnn" else []  # it has no sigmoid
+    changes = [*CHANGES, *own, *linear, f"schedule.steps={steps}", f"degrade.noise={TRAINED}"]
+    run = (options.runs or desk.scratch) / f"{name}-{kind}"
+    file = train(load_recipe(KINDS[kind], changes), run, data_dir=data_dir)
+    contenders = open_contenders([file])
+    rows = evaluate(contenders, [images], NOISES, baselines=False).rows
+    psnr = {row.noise: round(row.psnr.mean, 2) for row in rows if row.kind == "network"}
+    psnr_noisy = {row.noise: round(row.psnr.mean, 2) for row in rows if row.kind == "noisy"}
+    card = contenders[0].card(1)
+    found: dict[str, Any] = {"parameters": card.parameters, "psnr": psnr, "noisy": psnr_noisy}
+    return found | (code_figures(file, images) if card.code else {})
+
+
+def code_figures(file: Path, images: ImageSet) -> dict[str, Any]:
+    """What the code keeps of clean images, and what codes that are drawn at random decode to."""
+    (code,) = evaluate_codes(open_contenders([file]), [images])
+    codec = Codec(file)
+    drawn = draw_codes(codec.encode(np.stack(images.train[:KNOWN])), TESTED)
+    test = to_float(np.stack(images.test))
+    return {
+        "dimensions": code.numbers,
+        "mse": round(code.mse, 5),
+        "accuracy": code.accuracy and round(code.accuracy, 4),
+        "pca": {str(count): round(error, 5) for count, error in code.pca},
+        "samples": round(frechet_distance(test, codec.decode(drawn).clip(0, 1)), 2),
+    }
+
+
+def load(name: str, options: argparse.Namespace, desk: Desk) -> tuple[ImageSet, Path | None, list[str]]:
+    """The images, the data folder, and what a recipe changes; a tiny run has digits of its own."""
+    if not desk.tiny:
+        data_dir = Path(options.data_dir or os.environ["PELLUCID_DATA"])
+        images = ImageSet.of(load_dataset(name, data_dir=data_dir)).first(TESTED)
+        return images, data_dir, [f"data.name={name}"]
+    folder = desk.scratch / "own"
+    folder.mkdir(exist_ok=True)
+    for number, digit in enumerate(small_digits(200)):
+        Image.fromarray(digit[..., 0]).save(folder / f"{number}.png")
+    images = ImageSet.of(folder_dataset(folder, size=28, channels=1, test=0.2))
+    return images, desk.scratch, ["data.name=own", "data.size=28"]
+
+
+def tables(figures: Mapping[str, Any]) -> str:
+    text = ""
+    for name, kinds in figures.items():
+        noisy = next(iter(kinds.values()))["noisy"]
+        head = ["Kind", "dimensions", "parameters", "MSE of clean", "5-NN accuracy", "distance of samples"]
+        rows = [
+            [
+                f"`{kind}`",
+                each.get("dimensions", "–"),
+                each["parameters"],
+                each.get("mse", "–"),
+                f"{each['accuracy']:.1%}" if each.get("accuracy") else "–",
+                each.get("samples", "–"),
+                *each["psnr"].values(),
+            ]
+            for kind, each in kinds.items()
+        ]
+        rows.append(["noisy input", *["–"] * 5, *noisy.values()])
+        text += f"\n{name}:\n\n{table([*head, *(f'PSNR, `{noise}`' for noise in noisy)], rows)}"
+    return text
+
+
+if __name__ == "__main__":
+    main()
