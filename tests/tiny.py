@@ -46,7 +46,7 @@ VAE = VAESettings(code=5, widths=(4, 6))
 SPARSE = SparseSettings(level=4, active=5)
 STACKED = StackedSettings(widths=(12, 6))
 DNCNN = DnCNNSettings(depth=3, width=4)
-AUTOENCODERS: tuple[AutoencoderSettings, ...] = (DENSE, LATENT, POOL, VAE, SPARSE, STACKED)
+AUTOENCODERS: tuple[AutoencoderSettings, ...] = (DENSE, LATENT, VAE, SPARSE, STACKED, POOL)
 
 CROPS = UNetSettings | EstimatorSettings  # a PhotoSettings is a UNetSettings
 SETS = UNetSettings | AutoencoderSettings | DnCNNSettings

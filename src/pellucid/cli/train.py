@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid.cli.live import training_view
 from pellucid.cli.options import Json, Quiet, Threads, check_threads
-from pellucid.cli.output import progress_bar, say, say_json, table, training_bar
+from pellucid.cli.output import progress_bar, say, say_json, table
 from pellucid.errors import UsageError, require
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def train(
     with_report: Annotated[
         bool, typer.Option("--report/--no-report", help="Evaluate on the test images of a set at the end.")
     ] = True,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard's event files into the run folder.")
+    ] = False,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")] = "auto",
     threads: Threads = None,
     as_json: Json = False,
@@ -72,9 +76,10 @@ def train(
     """Train a network from a recipe. Needs: pip install "pellucid[lab]".
 
     The run folder then contains the network as an .onnx file, which denoise takes as its --model, and the
-    recipe, the log, the checkpoint and, for sets such as MNIST, metrics.json and report.html.
+    recipe, the log (log.jsonl and log.csv), the checkpoint and, for sets such as MNIST, metrics.json and
+    report.html, which can be opened while training runs.
     """
-    from pellucid.training.recipe import check_run_folder
+    from pellucid.training.recipe import SetData, check_run_folder
     from pellucid.training.recipe_files import load_recipe
 
     chosen = list(changes or [])
@@ -99,6 +104,9 @@ def train(
         check_run_folder(folder, each)
     for package in ("torch", "onnx", "onnxscript", "PIL"):
         require(package, "lab", "to train a network")
+    if tensorboard:
+        require("tensorboard", "tensorboard", "to write its event files")
+    from pellucid.training.live import board_writer, csv_writer, page_writer
     from pellucid.training.loop import train as run
     from pellucid.training.report import report
 
@@ -106,15 +114,21 @@ def train(
     for folder, each in plans.items():
         if first:
             _introduce(each, plot, silent=quiet or as_json)
-        with training_bar(quiet=quiet or as_json or not first) as show:
+        with training_view(quiet=quiet or as_json or not first) as view:
+            watches = [view.watch, csv_writer(folder)]
+            if tensorboard:
+                watches.append(board_writer(folder))
+            if with_report and isinstance(each.data, SetData) and folder == output:
+                watches.append(page_writer(folder))
             run(
                 each,
                 folder,
                 data_dir=data_dir,
                 device=device,
                 minutes=minutes,
-                show=show,
+                show=view.step,
                 announce=_nothing if quiet or as_json else say,
+                watches=watches,
             )
     if first:
         metrics = {}
