@@ -24,6 +24,7 @@ from pellucid.networks.families import (
     DenseSettings,
     DnCNNSettings,
     EstimatorSettings,
+    OwnSettings,
     PhotoSettings,
     SparseSettings,
     StackedSettings,
@@ -49,7 +50,7 @@ DNCNN = DnCNNSettings(depth=3, width=4)
 AUTOENCODERS: tuple[AutoencoderSettings, ...] = (DENSE, LATENT, VAE, SPARSE, STACKED, POOL)
 
 CROPS = UNetSettings | EstimatorSettings  # a PhotoSettings is a UNetSettings
-SETS = UNetSettings | AutoencoderSettings | DnCNNSettings
+SETS = UNetSettings | AutoencoderSettings | DnCNNSettings | OwnSettings
 
 WORDS: dict[str, Any] = {
     "name": "tiny",
