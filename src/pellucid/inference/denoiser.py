@@ -38,6 +38,8 @@ class Decision:
         What the decision was taken on; None where the noise was given.
     work : Work, optional
         The network, ready for the image; None where the image stays unchanged.
+    network, digest : str
+        The name and version of the network in its own card, and the SHA-256 of its file.
     """
 
     model: str
@@ -45,6 +47,8 @@ class Decision:
     why: str = ""
     analysis: Analysis | None = None
     work: Work | None = None
+    network: str = ""
+    digest: str = ""
 
     @property
     def changed(self) -> bool:

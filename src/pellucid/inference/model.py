@@ -190,8 +190,14 @@ class Model(Denoiser):
             return denoise_coarse(tile / np.float32(white), measured, network) * np.float32(white)
 
         plain = not halvings and white == 1
-        work = Work(self._tiles(image, halvings), network if plain else run, strengths)
-        return Decision(self.name, treatment.level, why, analysis, work)
+        work = Work(
+            self._tiles(image, halvings),
+            network if plain else run,
+            strengths,
+            keep_counts=options.keep_counts,
+        )
+        session = self.session_for(image.channels)
+        return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
 
     def runner(
         self,

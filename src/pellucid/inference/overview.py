@@ -109,7 +109,9 @@ class Overview:
         return np.stack([self.tiles.min(axis=(0, 2, 3)), self.tiles.max(axis=(0, 2, 3))])
 
 
-def look_over(source: Source, nodata: float | None = None, *, use_alpha: bool = True) -> Overview:
+def look_over(
+    source: Source, nodata: float | None = None, *, use_alpha: bool = True, may_be_grey: bool = True
+) -> Overview:
     """Read an image once from top to bottom.
 
     Parameters
@@ -119,6 +121,8 @@ def look_over(source: Source, nodata: float | None = None, *, use_alpha: bool = 
         In place of what the source says.
     use_alpha : bool
         Whether transparent pixels are no image.
+    may_be_grey : bool
+        Whether colours that are equal are taken as grey.
 
     Raises
     ------
@@ -133,7 +137,7 @@ def look_over(source: Source, nodata: float | None = None, *, use_alpha: bool = 
     rows, columns = (slice(max(0, (each - CENTRE) // 2), (each + CENTRE) // 2) for each in (height, width))
     windows = [*tiles, *crops, (rows, columns)]
     parts: list[list[Samples]] = [[] for _ in windows]
-    largest, has_image, grey = 0.0, False, True
+    largest, has_image, grey = 0.0, False, may_be_grey or source.channels == 1
     step = max(16, STRIP // row_bytes)
     for top in range(0, height, step):
         strip = source.read(slice(top, min(top + step, height)), slice(0, width))
@@ -146,7 +150,7 @@ def look_over(source: Source, nodata: float | None = None, *, use_alpha: bool = 
             values = colour if valid is None else colour[valid]
             largest = max(largest, -float(values.min(initial=0)), float(values.max(initial=0)))
     if layout.alpha and not has_image:  # all is transparent
-        return look_over(source, nodata, use_alpha=False)
+        return look_over(source, nodata, use_alpha=False, may_be_grey=may_be_grey)
     _check(has_image, largest)
     layout = replace(layout, grey=grey)
     samples = [np.concatenate(part) for part in parts]

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pellucid.errors import InputError, PellucidError, require
+from pellucid.errors import InputError, PellucidError, UsageError, require
 from pellucid.io.exif import IPTC, exif_of_tiff
 from pellucid.io.format import Data, Format, name_of, stream_of
 from pellucid.io.image import Encoding, Metadata, Samples, known_resolution
@@ -23,6 +23,7 @@ from pellucid.io.sink import Sink
 from pellucid.io.source import Source
 from pellucid.io.tiff_segments import CODECS, TileReader
 from pellucid.io.tiff_sink import ICC, RESOURCES, XMP, TiffSink
+from pellucid.io.tiff_stack import TiffStack, TiffStackSink, factor_of
 from pellucid.io.upright import upright_metadata
 from pellucid.io.vips import usable_profile
 from pellucid.io.vips_sink import FewBitsSink
@@ -172,6 +173,57 @@ def _name(compression: Any) -> str:
     return str(getattr(compression, "name", compression))
 
 
+def _open_stack(path: Path, axes: str | None) -> TiffStack | None:
+    """Open what is more than one plain image, so that all its planes are read and kept."""
+    import tifffile
+
+    name = str(path)
+    try:
+        tiff = tifffile.TiffFile(path, _multifile=False)
+        try:
+            stack = None if _is_plain(tiff) else TiffStack(path, tiff)
+            if stack is not None and axes is not None:
+                raise UsageError(
+                    f"{name} says itself that its axes are {stack.parts[0].axes}", "Leave axes out"
+                )
+        except BaseException:
+            tiff.close()
+            raise
+    except (PellucidError, MemoryError):
+        raise
+    except Exception as exc:  # what is broken in a file may fail anywhere in its parser
+        raise InputError(
+            f"{name} is a broken TIFF file: {' '.join(str(exc).split())}", "Use an intact copy"
+        ) from exc
+    if stack is None:
+        tiff.close()
+    return stack
+
+
+def _is_plain(tiff: Any) -> bool:
+    """Whether a file is one image, as `open` reads it, or something that `open` refuses in words."""
+    page = tiff.pages[0]
+    if _DNG in page.tags or int(page.photometric) in _RAW or _reduced(page):
+        return True
+    kind, bits = _FORMATS.get(page.sampleformat, "unknown"), page.bitspersample
+    if kind not in ("uint", "int", "float"):
+        return True
+    usual = bits in _DEPTHS.get(kind, ()) and int(page.imagedepth) == 1
+    alone = all(_reduced(each) for number, each in enumerate(tiff.pages) if number)
+    if not (usual and alone) or tiff.is_ome or tiff.is_imagej:
+        return False
+    series = tiff.series
+    many = any(math.prod(each.shape) > each.keyframe.size for each in series)
+    return not many and not any(_has_levels(each) for each in series)
+
+
+def _has_levels(series: Any) -> bool:
+    """Whether a series is a pyramid whose smaller levels can be made anew."""
+    size = series.keyframe.imagelength, series.keyframe.imagewidth
+    smaller = [(level.keyframe.imagelength, level.keyframe.imagewidth) for level in series.levels[1:]]
+    return bool(smaller) and all(factor_of(size, each) for each in smaller)
+
+
 # ---- what would be lost --------------------------------------------------------------------------
 
 
@@ -304,6 +356,8 @@ TIFF = Format(
     matches=lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     open=_open,
     create=_create,
+    open_stack=_open_stack,
+    create_stack=TiffStackSink,
     depths=(8, 16, 32),
     few_bits=(1, 2, 4),
     alpha=True,
