@@ -168,6 +168,7 @@ def _finish(
     """Print the figures, compared with the noisy input, and the files."""
     from pellucid.inference.card import psnr_gain, psnr_pairs, shortfall, warn_of, words
     from pellucid.inference.session import RunOptions, Session
+    from pellucid.training.recipe import SetData
 
     networks = [folder / f"{plan.name}.onnx" for folder in folders]
     cards = [Session(path, RunOptions("cpu", threads=1)).card for path in networks]
@@ -183,7 +184,10 @@ def _finish(
             say("\n" + table([["HELD-OUT IMAGES", "NOISY INPUT", "NETWORK"], *rows]) + "\n")
         say("\n".join(gains))
         example = "image.png" if metrics else "photo.jpg"  # figures are those of small images
-        if plan.family.denoises and not shortfall(cards[-1]):
+        copies = isinstance(plan.data, SetData) and plan.degrade.noise is None
+        if copies and cards[-1].code:  # it learned to give images back, not to denoise them
+            say(f"Use its code with: pellucid encode {example} --model {networks[-1]} -o codes.npz")
+        elif plan.family.denoises and not shortfall(cards[-1]):
             say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
     for path, card in zip(networks, cards, strict=True):
         warn_of(str(path), shortfall(card))
