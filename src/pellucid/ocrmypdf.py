@@ -12,7 +12,10 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from pellucid.cpus import usable_cpus
+from pellucid.inference.bilevel import keep_bilevel
 from pellucid.inference.denoise import denoise_result
 
 if TYPE_CHECKING:
@@ -50,7 +53,8 @@ def filter_page_image(page: Any, image_filename: Path) -> Path:
         if cleaned is image:
             return image_filename
         if image.mode == "1":
-            cleaned = cleaned.convert("1", dither=Image.Dither.NONE)
+            pixels = [np.asarray(each.convert("L")) for each in (image, cleaned)]
+            cleaned = Image.fromarray(keep_bilevel(*pixels) > 0)
         cleaned.save(output, **{key: image.info[key] for key in ("dpi", "icc_profile") if key in image.info})
     return output
 
