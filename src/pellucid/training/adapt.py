@@ -53,7 +53,7 @@ SCHEDULE = Schedule(
 )
 """What the images of a microscope were adapted to best with (benchmarks/adapt.py)."""
 
-CORRELATED = 0.15
+CORRELATED = 0.3
 """From this correlation of neighbouring pixels on, one predicts the noise of the other."""
 
 
