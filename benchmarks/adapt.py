@@ -2,8 +2,8 @@
 
     python -m benchmarks.adapt [--ways neighbor2neighbor,noise2void] [--shots Confocal_BPAE_B_2,...]
 
-The raw confocal and two-photon shots of FMD in `micro/fmd` against the mean of 50: grey, 8 bit in and out. Each
-is adapted to alone. Seconds are those of the processor, of all threads. They may be viewed while choosing.
+The raw confocal and two-photon shots of FMD in `micro/fmd` against the mean of 50: grey, 8 bit in and out.
+Each is adapted to alone. Seconds are those of the processor, of all threads.
 """
 
 import math

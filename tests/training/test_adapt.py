@@ -17,7 +17,7 @@ from tests.stacks import volume
 from tests.tiny import tiny_file
 from tests.training.conftest import Interrupt
 
-FEW = 8
+STEPS = 40
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def shot(scene: NDArray[np.float64], path: Path, seed: int = 0, gain: float = 3.
 def made(scene: NDArray[np.float64], tmp_path_factory: pytest.TempPathFactory) -> Adapted:
     folder = tmp_path_factory.mktemp("made")
     file = shot(scene, folder / "a.png")
-    return adapt([file], folder / "mine.onnx", start="gaussian-instant", steps=40, device="cpu")
+    return adapt([file], folder / "mine.onnx", start="gaussian-instant", steps=STEPS, device="cpu")
 
 
 def test_the_network_learns_from_noise_alone(made: Adapted, scene: NDArray[np.float64]) -> None:
@@ -70,18 +70,11 @@ def test_it_is_used_without_another_analysis(made: Adapted) -> None:
     assert result.sigma == pytest.approx(np.sqrt(made.noise.gain * 0.3 + made.noise.offset), rel=1e-5)
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_network(
-    scene: NDArray[np.float64], tmp_path: Path, start: str, interrupt: Interrupt
-) -> None:
-    file = shot(scene, tmp_path / "a.png")
-    with interrupt(9):
-        adapt([file], tmp_path / "stopped.onnx", start=start, steps=FEW, device="cpu")
-    assert not (tmp_path / "stopped.onnx").exists()
-    stopped, whole = (
-        adapt([file], tmp_path / folder / "stopped.onnx", start=start, steps=FEW, device="cpu")
-        for folder in (".", "whole")
-    )
-    assert stopped.path.read_bytes() == whole.path.read_bytes()
+def test_the_same_call_leaves_a_finished_run_unchanged(made: Adapted) -> None:
+    before = made.path.read_bytes()
+    file = made.path.with_name("a.png")
+    assert adapt([file], made.path, start="gaussian-instant", steps=STEPS, device="cpu") == made
+    assert made.path.read_bytes() == before
 
 
 def test_the_report_shows_the_image_before_after_and_what_was_removed(made: Adapted) -> None:
@@ -90,12 +83,12 @@ def test_the_report_shows_the_image_before_after_and_what_was_removed(made: Adap
     assert f"{made.after:g}" in page
 
 
-def test_two_shots_of_a_scene_teach_each_other(
-    scene: NDArray[np.float64], tmp_path: Path, start: str
+def test_two_shots_of_a_scene_are_pairs(
+    scene: NDArray[np.float64], tmp_path: Path, start: str, interrupt: Interrupt
 ) -> None:
     files = [shot(scene, tmp_path / f"{seed}.png", seed) for seed in (0, 1)]
-    made = adapt(files, tmp_path / "mine.onnx", start=start, target="noise2noise", steps=FEW, device="cpu")
-    assert made.card.noise == made.noise
+    with interrupt(3):  # two steps
+        adapt(files, tmp_path / "mine.onnx", start=start, target="noise2noise", device="cpu")
     with pytest.raises(UsageError, match="no pairs"):
         read_noisy(files[:1], paired=True)
     other = shot(scene[:128], tmp_path / "other.png")
@@ -104,21 +97,28 @@ def test_two_shots_of_a_scene_teach_each_other(
 
 
 def test_correlated_noise_is_warned_of(
-    scene: NDArray[np.float64], tmp_path: Path, start: str, caplog: pytest.LogCaptureFixture
+    scene: NDArray[np.float64],
+    tmp_path: Path,
+    start: str,
+    caplog: pytest.LogCaptureFixture,
+    interrupt: Interrupt,
 ) -> None:
     noise = np.random.default_rng(0).normal(0, 30, (194, 162))
     smooth = sum(noise[row : row + 192, column : column + 160] for row in range(3) for column in range(3)) / 5
     file = tmp_path / "smooth.png"
     Image.fromarray(np.clip(scene + smooth, 0, 255).astype(np.uint8)).save(file)
-    with caplog.at_level(logging.WARNING, "pellucid"):
-        adapt([file], tmp_path / "mine.onnx", start=start, steps=1, device="cpu")
+    with caplog.at_level(logging.WARNING, "pellucid"), interrupt(1):
+        adapt([file], tmp_path / "mine.onnx", start=start, device="cpu")
     assert "correlated" in caplog.text
 
 
-def test_a_channel_of_a_stack_is_named_where_there_are_several(tmp_path: Path) -> None:
+def test_planes_of_one_channel_are_images(tmp_path: Path) -> None:
     path = tmp_path / "stack.npy"
-    np.save(path, volume(3, 64, 64))
-    assert len(read_noisy([path])) == 3
+    np.save(path, volume(2, 3, 64, 64))
+    assert len(read_noisy([path], "TZYX")) == 6
+    assert len(read_noisy([path], "CZYX", "2")) == 3
+    with pytest.raises(UsageError, match="2 channels"):
+        read_noisy([path], "CZYX")
 
 
 @pytest.mark.parametrize("size", [(192, 160), (8, 8)])

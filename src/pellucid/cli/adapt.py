@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli.options import ChannelName, Json, Quiet, Threads, check_threads
+from pellucid.cli.options import Axes, ChannelName, Json, Quiet, Threads, check_threads
 from pellucid.cli.output import complain, say, say_json, table, training_bar
 from pellucid.errors import UsageError, require
 
@@ -32,6 +32,7 @@ def adapt(
     start: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="The network for white noise to begin with.")
     ] = "gaussian-best",
+    axes: Axes = None,
     channel: ChannelName = None,
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps.")] = 300,
     minutes: Annotated[
@@ -64,13 +65,14 @@ def adapt(
             output,
             start=start,
             target="noise2noise" if pairs else "neighbor2neighbor",
+            axes=axes,
             channel=channel,
             steps=steps,
             minutes=minutes,
             device=device,
             show=show,
         )
-    report = write_report(made, images[0], channel)
+    report = write_report(made, images[0], axes, channel)
     correlation = None if math.isnan(made.correlation) else made.correlation
     if as_json:
         noise = {"gain": made.noise.gain, "offset": made.noise.offset, "black": made.noise.black}

@@ -102,6 +102,7 @@ def adapt(
     *,
     start: str = START,
     target: Target = "neighbor2neighbor",
+    axes: str | None = None,
     channel: str | None = None,
     steps: int | None = None,
     minutes: float | None = None,
@@ -122,6 +123,8 @@ def adapt(
     target : str
         ``neighbor2neighbor`` or ``noise2void`` learn from single images whose noise is independent from pixel
         to pixel; ``noise2noise`` from pairs of shots of a scene, which follow each other in `files`.
+    axes : str, optional
+        Of stacks in formats that do not name them, such as ZYX.
     channel : str, optional
         Of stacks with several channels, the name or number of one.
     steps : int, optional
@@ -146,7 +149,7 @@ def adapt(
     """
     if output.suffix != ".onnx":
         raise UsageError(f"{output} does not end in .onnx", "Name the file of the network, as mine.onnx")
-    images = read_noisy(files, channel, paired=target == "noise2noise")
+    images = read_noisy(files, axes, channel, paired=target == "noise2noise")
     found = [
         analyse_tiles(each.tiles, each.masks, RunOptions("cpu"), is_8bit=each.dtype == np.uint8)
         for each in images
@@ -156,7 +159,7 @@ def adapt(
         warn_of_correlation(found, correlation)
     root = Path(os.path.commonpath([file.resolve().parent for file in files]))
     names = tuple(str(file.resolve().relative_to(root)) for file in files)
-    data = NoisyData(names, noise, 1 if images[0].channels == 1 else 3, channel)
+    data = NoisyData(names, noise, 1 if images[0].channels == 1 else 3, axes, channel)
     recipe = make_recipe(output.stem, data, images, start, target, steps)
     folder = output.with_name(f"{output.stem}-run")
     made = train(recipe, folder, data_dir=root, device=device, minutes=minutes, show=show, announce=log.info)

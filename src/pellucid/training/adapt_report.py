@@ -25,13 +25,13 @@ td,th{{text-align:left;padding-right:1rem;vertical-align:top}}</style><h1>{title
 """
 
 
-def write_report(made: Adapted, file: Path, channel: str | None = None) -> Path:
+def write_report(made: Adapted, file: Path, axes: str | None = None, channel: str | None = None) -> Path:
     """Write ``report.html`` into the run folder: figures, and the first image before, after, and what went.
 
     The residual is divided by the deviation that the noise has at each place, so that white noise is grey
     grain of one strength. Structure in it is content that was removed.
     """
-    noisy = _middle(read_noisy([file], channel)[0])
+    noisy = _middle(read_noisy([file], axes, channel)[0])
     denoised = load_model(made.path, threads=1).denoise(noisy).image
     variance = made.noise.gain * denoised + made.noise.offset
     residual = (noisy - denoised) / np.sqrt(variance.clip(made.noise.gain**2 / 16 + 1e-12))

@@ -40,7 +40,7 @@ class Adapting:
         self.recipe, data = recipe, cast(NoisyData, recipe.data)
         self.way = WAYS[recipe.target]
         files = [(data_dir or Path()) / name for name in data.images]
-        overviews = read_noisy(files, data.channel, paired=recipe.target == "noise2noise")
+        overviews = read_noisy(files, data.axes, data.channel, paired=recipe.target == "noise2noise")
         stabiliser = Anscombe((data.noise.gain,), (data.noise.offset,), (data.noise.black,))
         scales = [Scale.of(stabiliser, each.ends) for each in overviews]
         stable = [
@@ -111,12 +111,16 @@ def split(images: Sequence[Tensor], size: int) -> tuple[list[Tensor], list[Tenso
     return train, tune
 
 
-def read_noisy(files: Sequence[Path], channel: str | None = None, *, paired: bool = False) -> list[Overview]:
+def read_noisy(
+    files: Sequence[Path], axes: str | None = None, channel: str | None = None, *, paired: bool = False
+) -> list[Overview]:
     """Read noisy images and planes of stacks, at most `MOST`.
 
     Parameters
     ----------
     files : sequence of Path
+    axes : str, optional
+        Of stacks in formats that do not name them, as `DenoiseOptions.axes`.
     channel : str, optional
         Of stacks with several channels, the one that is meant.
     paired : bool
@@ -129,7 +133,7 @@ def read_noisy(files: Sequence[Path], channel: str | None = None, *, paired: boo
     UsageError
         When a stack has several channels and none is named, or a pair is incomplete.
     """
-    places = [place for file in files for place in _planes(file, channel)]
+    places = [place for file in files for place in _planes(file, axes, channel)]
     group = 2 if paired else 1
     if len(places) % group:
         raise UsageError(
@@ -147,11 +151,15 @@ def read_noisy(files: Sequence[Path], channel: str | None = None, *, paired: boo
     return found
 
 
-def _planes(file: Path, channel: str | None) -> list[tuple[Path, str | None, int]]:
-    """The places of the images in a file: a number of its planes."""
-    stack = open_stack(file)
+Place = tuple[Path, str | None, str | None, int]
+"""A file, its axes, a channel, and the number of a plane of that channel."""
+
+
+def _planes(file: Path, axes: str | None, channel: str | None) -> list[Place]:
+    """The images in a file."""
+    stack = open_stack(file, axes=axes)
     if stack is None:
-        return [(file, channel, 0)]
+        return [(file, axes, channel, 0)]
     with closing(stack):
         planes = selected(stack, DenoiseOptions(channel=channel))
         names = list(dict.fromkeys(channel_of(stack, plane) for plane in planes))
@@ -160,11 +168,11 @@ def _planes(file: Path, channel: str | None) -> list[tuple[Path, str | None, int
                 f"{file} has {len(names)} channels, each with a noise of its own",
                 f"Name one of them with --channel: {', '.join(names)}",
             )
-        return [(file, channel, number) for number in range(len(planes))]
+        return [(file, axes, channel, number) for number in range(len(planes))]
 
 
-def _look(file: Path, channel: str | None, number: int) -> Overview:
-    stack = open_stack(file)
+def _look(file: Path, axes: str | None, channel: str | None, number: int) -> Overview:
+    stack = open_stack(file, axes=axes)
     if stack is None:
         with closing(open_image(file)) as source:
             return look_over(source)

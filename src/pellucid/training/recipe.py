@@ -152,6 +152,7 @@ class NoisyData(DataTable, frozen=True, tag="noisy"):
     images: tuple[str, ...]  # files below the data folder
     noise: SensorNoise  # as it was found in them
     channels: Literal[1, 3] = 1
+    axes: str | None = None  # of stacks in formats that do not name them, such as ZYX
     channel: str | None = None  # of stacks: the name or number of the channel that is meant
 
     task: ClassVar = "adapting"
