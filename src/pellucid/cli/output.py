@@ -117,7 +117,7 @@ def progress_bar(total: int, *, quiet: bool) -> Iterator[Step]:
         yield step
 
 
-@contextmanager
+@contextlib.contextmanager
 def training_bar(*, quiet: bool) -> Iterator[Callable[[float, float | None], None]]:
     """Show a bar while a network is trained, with its loss."""
     words = ""
