@@ -61,7 +61,7 @@ class Auto(Denoiser):
     Parameters
     ----------
     models : mapping of str to Model
-        ``photo-best``, ``photo-fast``, ``gaussian-best`` and ``gaussian-fast``.
+        ``photo-best``, ``photo-fast``, ``gaussian-best``, ``gaussian-fast`` and ``gaussian-instant``.
     pages : PageModel
         ``page-fast``.
     """
@@ -69,6 +69,11 @@ class Auto(Denoiser):
     def __init__(self, models: Mapping[str, Model], pages: PageModel) -> None:
         self.name, self._models, self._pages = "auto", models, pages
         self.channels = models["photo-fast"].channels
+
+    @property
+    def pages(self) -> PageModel:
+        """The network for scanned pages."""
+        return self._pages
 
     @property
     def takes_sigma(self) -> bool:
@@ -152,7 +157,7 @@ class Auto(Denoiser):
             valid = np.ones((*crops.shape[:3], 1), np.bool_)
         treatment = treatment_of(found)
         treatment = replace(treatment, level=min(treatment.level, HIGHEST_SIGMA))
-        run = self._models["gaussian-fast"].runner(image, treatment)
+        run = self._models["gaussian-instant"].runner(image, treatment)
         clip, doubtful = image.dtype.kind == "u", inner.log_odds < DOUBT
         return removes_noise(crops, valid, run, inner.variance, clip=clip, doubtful=doubtful)
 

@@ -87,7 +87,8 @@ class PageModel(Model):
         if removed < UNCHANGED or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)
         else:
-            decision = Decision(self.name, removed, work=work)
+            session = self._open(1)
+            decision = Decision(self.name, removed, work=work, network=session.title, digest=session.digest)
         return decision, reflectance
 
 

@@ -18,7 +18,7 @@ from pellucid.options import DenoiseOptions
 KINDS: dict[str, type[Model]] = {"pages": PageModel}
 """The denoisers of kinds of networks that need another one than `Model`."""
 
-CHOICE = "photo-best", "photo-fast", "gaussian-best", "gaussian-fast"
+CHOICE = "photo-best", "photo-fast", "gaussian-best", "gaussian-fast", "gaussian-instant"
 """The networks among which `auto` chooses, unless the image is a page."""
 
 PAGES = "page-fast"

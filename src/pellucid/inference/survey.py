@@ -47,6 +47,10 @@ class Survey(NamedTuple):
     trust: Array  # (n, r, k): 1 where up to a tenth of the samples were clipped, 0 from a half on
     brightness: Array  # (n, c, r, k), around each block
 
+    def of(self, some: slice) -> "Survey":
+        """The same of some of the tiles."""
+        return Survey(self.keep[some], self.flat[some], self.trust[some], self.brightness[some])
+
 
 def tile_windows(height: int, width: int) -> list[Window]:
     """Rows and columns of the tiles of an image, on an even grid."""
