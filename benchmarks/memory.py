@@ -7,6 +7,7 @@ A grey BigTIFF in tiles and a colour PNG, both of 8 bits, and a stack of 16 bits
 ``--memory 1G``, and removed. Peak resident memory and seconds a megapixel must hardly grow with the image.
 """
 
+import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -70,10 +71,31 @@ def make_stack(path: Path, planes: int) -> None:
     )
 
 
+def make_zarr(path: Path, planes: int) -> None:
+    """An OME-Zarr with planes of a megapixel, floats in chunks, and a smaller level; 1024 planes are 4 GB."""
+    import zarr
+
+    group: Any = zarr.open_group(path, mode="w")
+    square = np.tile(pattern(1)[..., 0].astype(np.float32) / 255, (4, 4))
+    for level, side in (("0", 1024), ("1", 512)):
+        array = group.create_array(
+            level, shape=(planes, side, side), dtype="float32", chunks=(1, side // 2, side // 2)
+        )
+        for number in range(planes):
+            array[number] = np.roll(square, 37 * number, axis=0)[:: 1024 // side, :: 1024 // side]
+    axes = [{"name": name, "type": "space"} for name in "zyx"]
+    datasets = [
+        {"path": level, "coordinateTransformations": [{"type": "scale", "scale": [1, step, step]}]}
+        for level, step in (("0", 1), ("1", 2))
+    ]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+
+
 FORMATS: dict[str, tuple[Callable[[Path, int], None], tuple[int, int, int], str]] = {
     "tiff": (make_tiff, (600, SMALL, 32768), "{0} x {0}"),
     "png": (make_png, (600, SMALL, 30000), "{0} x {0}"),
     "stack": (make_stack, (2, 48, 1024), "{0} planes of 1024 x 1024"),
+    "zarr": (make_zarr, (2, 48, 1024), "{0} planes of 1024 x 1024"),
 }
 """How a file is made, its sizes (for CI, small, large), and what a size is."""
 
@@ -89,9 +111,9 @@ def measure(desk: Desk, name: str, model: str) -> dict[str, Any]:
         command = [PROGRAM, "denoise", str(source), "-o", str(target), "--memory", MEMORY, "--quiet"]
         command += ["--model", model, "--sigma", str(SIGMA), "--max-pixels", "2000000000"]
         done = run_command(command)
-        source.unlink()
-        target.unlink()
-        million = (size * 2**20 if name == "stack" else size * size) / 1e6
+        for each in (source, target):
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+        million = (size * 2**20 if name in ("stack", "zarr") else size * size) / 1e6
         key = words.format(size)
         figures[key] = {
             "megabytes": round(done.megabytes),
@@ -127,7 +149,9 @@ def tables(figures: dict[str, Any]) -> str:
         for size, each in part.items()
         if size != "facts"
     ]
-    return f"`pellucid denoise --memory {MEMORY}`, 8 bits, the stack 16:\n\n" + table(header, rows)
+    return f"`pellucid denoise --memory {MEMORY}`, 8 bits, the stack 16, the Zarr 32:\n\n" + table(
+        header, rows
+    )
 
 
 if __name__ == "__main__":
