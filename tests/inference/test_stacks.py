@@ -160,3 +160,16 @@ def test_the_planes_of_an_array_share_their_noise_and_images_do_not() -> None:
     assert alone.analysis is None
     assert repr(pellucid.denoise_result(array, axes="ZYX", per_plane=True).sigma) == repr(alone.sigma)
     np.testing.assert_array_equal(alone.image[2], pellucid.denoise(array[2]))
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_what_was_masked_out_keeps_its_value(dtype: str, tmp_path: Path) -> None:
+    array = volume(3, 96, 96, mean=500.0, dtype="float64")
+    rows, columns = np.mgrid[:96, :96]
+    outside = np.hypot(rows - 48, columns - 48) > 30
+    array[:, outside] = 0
+    clean, result = denoised(save(tmp_path, array.astype(dtype)), **FAST)
+    assert result.changed
+    far = np.hypot(rows - 48, columns - 48) > 40
+    assert not clean[:, far].any()
+    assert (clean[:, ~outside] != array[:, ~outside]).any()
