@@ -509,7 +509,7 @@ def test_a_slice_of_ct_is_denoised_at_the_level_of_its_noise_and_keeps_its_edges
     assert result.model.startswith("gaussian")
     after = second_reader(tmp_path / "clean.dcm").astype(float)
     inside = np.hypot(rows, columns) < 25
-    assert after[inside].std() < 0.7 * samples[inside].std()
+    assert after[inside].std() < 0.85 * samples[inside].std()
     edge = np.abs(np.hypot(rows, columns) - 40) < 0.5
     assert abs(after[edge].mean() - clean[edge].mean()) < 10
 
