@@ -22,7 +22,6 @@ from pellucid.options import DenoiseOptions
 if TYPE_CHECKING:
     from pellucid.inference.analysis import Analysis
     from pellucid.inference.denoise import (
-        FileResult,
         analyse,
         denoise,
         denoise_file,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from pellucid.inference.denoiser import Denoiser, Result
     from pellucid.inference.model import Model
     from pellucid.inference.registry import load_model
+    from pellucid.inference.stacks import FileResult
     from pellucid.io.files import read_image, write_image
     from pellucid.io.image import Image
     from pellucid.noise.registry import parse_noise
@@ -71,7 +71,6 @@ __all__ = [
 _LAZY = {
     **dict.fromkeys(
         (
-            "FileResult",
             "analyse",
             "denoise",
             "denoise_file",
@@ -83,6 +82,7 @@ _LAZY = {
     ),
     "Analysis": "pellucid.inference.analysis",
     "Denoiser": "pellucid.inference.denoiser",
+    "FileResult": "pellucid.inference.stacks",
     "Image": "pellucid.io.image",
     "Model": "pellucid.inference.model",
     "Result": "pellucid.inference.denoiser",

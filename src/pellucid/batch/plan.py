@@ -10,7 +10,15 @@ from pathlib import Path
 
 from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.io.files import read_head
-from pellucid.io.registry import default_output, of_content, of_folder, of_suffix, suffixes, writable
+from pellucid.io.registry import (
+    DOCUMENTS,
+    default_output,
+    of_content,
+    of_folder,
+    of_suffix,
+    suffixes,
+    writable,
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ def _output_folder(output: str | None, *, needed: bool) -> Path | None:
         return Path(output)
     if not needed:
         return None
-    if os.path.exists(output) or of_suffix(output):
+    if os.path.exists(output) or of_suffix(output) or Path(output).suffix.lower() in DOCUMENTS:
         raise UsageError(f"-o {output} is a file, and these inputs need a folder", "Name a folder with -o")
     return Path(output)
 
@@ -127,7 +135,8 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
             source = Path(root, name)
             if name.startswith("."):
                 continue
-            if not (name in whole or of_suffix(source) or _is_nameless_image(source)):
+            known = name in whole or of_suffix(source) or source.suffix.lower() in DOCUMENTS
+            if not (known or _is_nameless_image(source)):
                 plan.skipped += 1
                 continue
             output = writable(into / source.relative_to(folder)) if into else source
@@ -136,7 +145,9 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
         error = InputError(f"{exc.filename} cannot be read: {exc.strerror}", "Check the folder's permissions")
         plan.failures.append((str(exc.filename), error))
     if len(plan.jobs) == before and not problems:
-        error = InputError(f"{folder} holds no images", f"Images end in {', '.join(suffixes())}")
+        error = InputError(
+            f"{folder} holds no images", f"Images end in {', '.join((*suffixes(), *DOCUMENTS))}"
+        )
         plan.failures.append((str(folder), error))
 
 

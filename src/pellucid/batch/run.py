@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.batch.plan import Job, Plan
 from pellucid.errors import BatchError, PellucidError, explain
-from pellucid.inference.denoise import FileResult
+from pellucid.inference.stacks import FileResult
 
 Progress = Callable[[int, int], None]
 """Takes how many tiles of the present image are done, and of how many."""

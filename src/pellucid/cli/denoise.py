@@ -28,7 +28,7 @@ from pellucid.errors import BatchError, UsageError
 if TYPE_CHECKING:
     from pellucid.batch.plan import Job, Plan
     from pellucid.batch.run import Outcome, Progress
-    from pellucid.inference.denoise import FileResult
+    from pellucid.inference.stacks import FileResult
 
 EXAMPLES = """\b
 Examples:
@@ -125,7 +125,6 @@ def denoise(
     from pellucid.batch.run import Outcome, failure, run
     from pellucid.inference.denoise import denoise_file
     from pellucid.options import DenoiseKeywords, DenoiseOptions
-    from pellucid.pdf import denoise_pdf, is_pdf
 
     check_threads(threads)
     level, limit = parse_sigma(sigma), parse_memory(memory)
@@ -153,8 +152,7 @@ def denoise(
         network.check(DenoiseOptions.of(**chosen))
 
         def work(job: "Job", progress: "Progress") -> "FileResult":
-            denoise_one = denoise_pdf if is_pdf(job.source) else denoise_file
-            return denoise_one(
+            return denoise_file(
                 job.source,
                 job.output,
                 model=network,

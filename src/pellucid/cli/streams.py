@@ -89,8 +89,7 @@ def _read_standard_input(path: str) -> None:
 
 def _suffix_for(source: str) -> str:
     """Give the suffix of the input's own format, or of the one that takes its place."""
-    from pellucid.io.files import find_format
-    from pellucid.pdf import is_pdf
+    from pellucid.io.files import find_format, is_pdf
 
     if is_pdf(Path(source)):
         return ".pdf"

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
@@ -16,6 +16,7 @@ from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.inference.analysis import Analysis
 from pellucid.inference.auto import Auto
 from pellucid.inference.denoiser import Decision, Denoiser, Result, denoise_array
+from pellucid.inference.documents import denoise_document
 from pellucid.inference.kinds import (
     Planned,
     array_of,
@@ -28,12 +29,13 @@ from pellucid.inference.kinds import (
 )
 from pellucid.inference.overview import look_over
 from pellucid.inference.registry import denoiser_for, load_model
-from pellucid.inference.stacks import Channel, analyse_stack, denoise_stack
+from pellucid.inference.stacks import Channel, FileResult, analyse_stack, denoise_stack
 from pellucid.inference.stream import Progress
 from pellucid.io.files import (
     check_target,
     copy_file,
     create_file,
+    is_pdf,
     open_image,
     read_image,
 )
@@ -190,15 +192,18 @@ def denoise_result(
     denoiser.check(choice)
     if isinstance(x, (str, os.PathLike)):
         x = read_image(x, max_pixels=choice.max_pixels)
+    elif hasattr(x, "read"):
+        x = read_all(x)
+    result: Result[Any]
     if isinstance(x, Image):
-        return denoise_image(x, denoiser, choice, progress)
-    if isinstance(x, (bytes, bytearray, memoryview)):
-        return denoise_bytes(bytes(x), denoiser, choice, progress)
-    if hasattr(x, "read"):
-        return denoise_bytes(read_all(x), denoiser, choice, progress)
-    if is_pillow(x):
-        return denoise_pillow(x, denoiser, choice, progress)
-    return denoise_array(denoiser, array_of(x), choice, progress)
+        result = denoise_image(x, denoiser, choice, progress)
+    elif isinstance(x, (bytes, bytearray, memoryview)):
+        result = denoise_bytes(bytes(x), denoiser, choice, progress)
+    elif is_pillow(x):
+        result = denoise_pillow(x, denoiser, choice, progress)
+    else:
+        result = denoise_array(denoiser, array_of(x), choice, progress)
+    return replace(result, noisy=x)
 
 
 def denoise_to(
@@ -245,40 +250,6 @@ def denoise_to(
         raise
 
 
-@dataclass(frozen=True)
-class FileResult:
-    """What was done to a file.
-
-    Parameters
-    ----------
-    source, output : Path
-    sigma : float
-        The noise level that was given or found, 0 to 1.
-    changed : bool
-        False when there was no noise to remove, and the output shows the very same image.
-    model, why : str
-        The network, and why it was chosen, in words; empty where the user named it.
-    width, height : int
-        In pixels.
-    analysis : Analysis, optional
-        The noise analysis that the choice was taken on; None where there was none, and for a stack of several
-        channels.
-    channels : tuple of Channel
-        What was done to the planes that share their noise: one for an image, one for each channel of a stack.
-    """
-
-    source: Path
-    output: Path
-    sigma: float
-    changed: bool
-    model: str
-    why: str
-    width: int
-    height: int
-    analysis: Analysis | None = None
-    channels: tuple[Channel, ...] = ()
-
-
 def denoise_file(
     path: PathLike,
     output: PathLike | None = None,
@@ -297,7 +268,8 @@ def denoise_file(
     Parameters
     ----------
     path : path
-        PNG, JPEG, TIFF, WebP, AVIF, HEIC, or another format of docs/formats.md.
+        PNG, JPEG, TIFF, WebP, AVIF, HEIC, or another format of docs/formats.md; or a PDF with scanned pages,
+        of which only the scans change.
     output : path, optional
         Its suffix says the format. By default ``photo-denoised.jpg`` next to ``photo.jpg``.
     model, **options
@@ -323,6 +295,8 @@ def denoise_file(
     choice = DenoiseOptions.of(**options)
     file = Path(path)
     target = default_output(file) if output is None else Path(output)
+    if is_pdf(file):
+        return denoise_document(file, target, model, choice, overwrite=overwrite, progress=progress)
     denoiser = denoiser_for(model, choice)
     stack = open_stack(file, axes=choice.axes, max_pixels=choice.max_pixels)
     if stack is not None and len(planes_of(stack)) == 1 and not is_same_kind(target, stack):

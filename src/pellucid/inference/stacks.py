@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from pellucid import __version__
-from pellucid.errors import InputError, UsageError
+from pellucid.errors import UsageError
 from pellucid.inference.analysis import CLEAN, MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units
 from pellucid.inference.auto import Auto
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.overview import Layout, Overview, look_over
+from pellucid.inference.overview import Layout, Overview, look_over_some
 from pellucid.inference.stream import Array, Progress, Work, round_sum, stream
 from pellucid.io.files import copy_file
 from pellucid.io.image import SAMPLE_TYPES, Samples
@@ -30,12 +30,6 @@ from pellucid.io.stack import (
 )
 from pellucid.io.stack_files import check_stack_target, create_stack
 from pellucid.options import DenoiseOptions
-
-PLANES = 8
-"""Noise is measured on so many planes across a stack, ..."""
-
-TILES = 64
-"""... in at most so many tiles together, as in one image."""
 
 WHITE = {"uint8": 255, "uint16": 65535, "int8": 127, "int16": 32767}
 """The sample that is white, 1.0 as a pixel. Other integers are pixels as they are, like floats."""
@@ -91,6 +85,40 @@ class Channel:
             row |= {"gain": found.gain, "offset": found.offset}
             row["range"] = (found.black, found.black + found.white)
         return row
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What was done to a file.
+
+    Parameters
+    ----------
+    source, output : Path
+    sigma : float
+        The noise level that was given or found, 0 to 1.
+    changed : bool
+        False when there was no noise to remove, and the output shows the very same image.
+    model, why : str
+        The network, and why it was chosen, in words; empty where the user named it.
+    width, height : int
+        In pixels.
+    analysis : Analysis, optional
+        The noise analysis that the choice was taken on; None where there was none, and for a stack of several
+        channels.
+    channels : tuple of Channel
+        What was done to the planes that share their noise: one for an image, one for each channel of a stack.
+    """
+
+    source: Path
+    output: Path
+    sigma: float
+    changed: bool
+    model: str
+    why: str
+    width: int
+    height: int
+    analysis: Analysis | None = None
+    channels: tuple[Channel, ...] = ()
 
 
 def denoise_stack(
@@ -266,43 +294,7 @@ def look_over_planes(stack: Stack, planes: Sequence[Plane], nodata: float | None
     InputError
         For infinite values, or where no pixel has data.
     """
-    chosen = [planes[(2 * k + 1) * len(planes) // (2 * PLANES)] for k in range(PLANES)]
-    chosen = list(dict.fromkeys(chosen if len(planes) > PLANES else planes))
-    found, empty = list[Overview](), None
-    for plane in chosen:
-        source = as_pixels(PlaneSource(stack, plane), nodata)
-        try:
-            found.append(look_over(source, may_be_grey=len(planes) == 1))
-        except InputError as exc:
-            empty = exc  # planes without data have nothing to say, and are left unchanged
-    if empty is not None and not found:
-        raise empty
-    best = max(found, key=lambda each: float(each.centre.std()))
-    tiles, masks = _few([each.tiles for each in found]), None
-    if any(each.masks is not None for each in found):
-        filled = [
-            np.ones((len(each.tiles), *each.tiles.shape[2:]), np.bool_) if each.masks is None else each.masks
-            for each in found
-        ]
-        masks = _few(filled)
-    return replace(
-        best,
-        brightest=max(each.brightest for each in found),
-        tiles=tiles,
-        masks=masks,
-        crops=_few([each.crops for each in found]),
-    )
-
-
-def _few(parts: list[Any]) -> Any:
-    """Join arrays, at most `TILES` of their rows, evenly."""
-    share = max(1, TILES // len(parts))
-    return np.concatenate(
-        [
-            each[np.unique(np.linspace(0, len(each) - 1, min(share, len(each))).round().astype(int))]
-            for each in parts
-        ]
-    )
+    return look_over_some([as_pixels(PlaneSource(stack, plane), nodata) for plane in planes], nodata)
 
 
 def _unless_constant(run: Callable[[Array], Array]) -> Callable[[Array], Array]:

@@ -112,7 +112,7 @@ def derived_header(frames: DicomFrames, made: Derivation) -> Any:
         _identify(new, str(source), made)
         new.SOPClassUID = source_class
         new.ImageType = ["DERIVED", "SECONDARY", *values_of(new.get("ImageType"))[2:]]
-        _describe(new, str(source_class), str(source), _sentence(made))
+        _describe(new, str(source_class), str(source), made)
         _describe_pixels(new, frames)
         new.file_meta = _meta(new)
     return new
@@ -160,12 +160,11 @@ def _code(value: str, meaning: str) -> Any:
     return code
 
 
-def _describe(new: Any, source_class: str, source: str, words: str) -> None:
+def _describe(new: Any, source_class: str, source: str, made: Derivation) -> None:
     """Say what the image was made from, how, and by what."""
     from pydicom import Dataset, Sequence
 
-    from pellucid import __version__
-
+    words = _sentence(made)
     before = str(new.get("DerivationDescription") or "")
     new.DerivationDescription = f"{before}; {words}"[-1024:] if before else words
     image = Dataset()
@@ -179,7 +178,7 @@ def _describe(new: Any, source_class: str, source: str, words: str) -> None:
     equipment.PurposeOfReferenceCodeSequence = Sequence([_code("109102", "Processing Equipment")])
     equipment.Manufacturer = "The Pellucid developers"
     equipment.ManufacturerModelName = "Pellucid"
-    equipment.SoftwareVersions = __version__
+    equipment.SoftwareVersions = made.software.rpartition(" ")[2]
     equipment.ContributionDescription = "Noise removal"
     new.ContributingEquipmentSequence = Sequence(
         [*(new.get("ContributingEquipmentSequence") or ()), equipment]

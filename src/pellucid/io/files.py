@@ -154,6 +154,18 @@ def find_format(data: Data) -> Format:
     return found
 
 
+def is_pdf(file: Path) -> bool:
+    """Whether a file is a PDF, by its content; one that cannot be read is none."""
+    try:
+        if not file.is_file():  # a named pipe would wait for ever
+            return False
+        with file.open("rb") as stream:
+            head = stream.read(1024)  # readers accept a PDF that begins as late as this
+    except (OSError, ValueError):
+        return False
+    return b"%PDF-" in head and registry.of_content(head[:_HEAD]) is None
+
+
 def read_head(file: Path) -> bytes:
     """The first bytes of a file, by which its format is recognised.
 

@@ -45,6 +45,9 @@ FORMATS: tuple[Format, ...] = (
     OME_ZARR,
 )
 
+DOCUMENTS = (".pdf",)
+"""Suffixes of files that contain images and other things, of which the images are denoised in place."""
+
 # What other files begin with, their names, and what Pellucid reads instead.
 _FOREIGN = {
     b"P7": ("a PAM", "PNG"),

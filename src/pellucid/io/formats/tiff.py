@@ -253,7 +253,8 @@ def _reduced(page: Any) -> bool:
 
 def _more_than_one(name: str, what: str) -> InputError:
     return InputError(
-        f"{name} has {what}, and only the first would be read", "Save each page as a file of its own"
+        f"{name} has {what}, and an image has one",
+        "Denoise the file as a whole: pellucid denoise, or denoise_file in Python",
     )
 
 

@@ -1,0 +1,1 @@
+"""PDF: the scans of its pages are read and replaced in place; everything else stays."""
