@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -221,19 +221,20 @@ class _Sink:
             self._file.abort()
 
 
+_FIRST = (0x0000, 0x0001, 0x0005, 0x0008, 0x0016, 0x0018)
+"""Elements of groups 2 and 8 with which files without a preamble begin."""
+
+
 def _matches(head: bytes) -> bool:
     """With the mark behind a preamble; or without one, from group 2 or 8 on, with a short first element."""
     if head[128:132] == b"DICM":
         return True
-    group, element = head[:2], head[2:4]
-    if group not in (b"\x02\0", b"\x08\0") or len(head) < 132 or element not in _FIRST:
+    order: Literal["little", "big"] = "little" if head[1:2] == b"\0" else "big"
+    group, element = (int.from_bytes(head[at : at + 2], order) for at in (0, 2))
+    if group not in (2, 8) or element not in _FIRST or len(head) < 132:
         return False
-    explicit = head[4:6] in _FIRST_KINDS
-    return explicit or int.from_bytes(head[4:8], "little") < 1024
-
-
-_FIRST = (b"\0\0", b"\1\0", b"\5\0", b"\x08\0", b"\x16\0", b"\x18\0")
-_FIRST_KINDS = (b"UL", b"OB", b"CS", b"UI")
+    explicit = head[4:6] in (b"UL", b"OB", b"CS", b"UI")
+    return explicit or (order == "little" and int.from_bytes(head[4:8], order) < 1024)
 
 
 def _open_stack(path: Path, axes: str | None) -> DicomStack:
