@@ -651,9 +651,10 @@ def test_a_study_of_folders_and_names_without_suffix_is_denoised(tmp_path: Path)
     series(study / "two", 2)
     write(study / "1.2.840.5", "SC", noisy((48, 48)))
     (study / "README").write_text("no image")
+    (study / "DICOMDIR").write_bytes((study / "1.2.840.5").read_bytes())
     plan = make_plan([str(study)], str(tmp_path / "clean"))
     assert [job.output.name for job in plan.jobs] == ["1.2.840.5", "one", "two"]
-    assert plan.skipped == 1
+    assert plan.skipped == 2
     for job in plan.jobs[:1]:
         job.output.parent.mkdir(exist_ok=True)
         denoise_file(job.source, job.output, sigma=0.01, model="gaussian-fast")
