@@ -548,6 +548,22 @@ def test_slices_with_the_same_number_are_ordered_by_their_positions(tmp_path: Pa
     assert np.array_equal(values(folder)[0], second_reader(folder / "IM2"))
 
 
+def test_slices_of_a_tilted_gantry_are_ordered_along_their_normal(tmp_path: Path) -> None:
+    folder = tmp_path / "series"
+    folder.mkdir()
+    samples = noisy((3, 48, 48))
+    for k, place in enumerate((20, 0, 10)):
+        write(
+            folder / f"IM{k}",
+            "CT",
+            samples[k],
+            SOPInstanceUID=f"9.8.7.4.{k}",
+            ImageOrientationPatient=[1, 0, 0, 0, 0.97, -0.24],
+            ImagePositionPatient=[0, 3, place],
+        )
+    assert np.array_equal(values(folder), samples[[1, 2, 0]])
+
+
 def test_slices_whose_samples_have_other_units_have_a_level_of_their_own(tmp_path: Path) -> None:
     folder = series(tmp_path / "series")
     write(folder / "IM9", "CT", noisy((48, 48)), SOPInstanceUID="9.8.7.4.9", RescaleSlope=2)
@@ -557,13 +573,15 @@ def test_slices_whose_samples_have_other_units_have_a_level_of_their_own(tmp_pat
         assert [part.shape for part in stack.parts] == [(3, 48, 48), (48, 48)]
 
 
-def test_a_series_becomes_one_new_series(tmp_path: Path) -> None:
+def test_a_series_becomes_one_new_series(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = series(tmp_path / "series")
     (folder / "DICOMDIR").write_bytes(b"an index")
+    (folder / ".notes").write_text("mine")
     denoise_file(folder, tmp_path / "clean", sigma=0.01, model="gaussian-fast")
     files = sorted((tmp_path / "clean").iterdir())
-    assert [each.name for each in files] == ["IM0", "IM1", "IM2"]
-    made = [read(each) for each in files]
+    assert [each.name for each in files] == [".notes", "IM0", "IM1", "IM2"]
+    assert "DICOMDIR" in caplog.text
+    made = [read(each) for each in files[1:]]
     assert len({each.SeriesInstanceUID for each in made}) == 1
     assert len({each.SOPInstanceUID for each in made}) == 3
     assert [each.SourceImageSequence[0].ReferencedSOPInstanceUID for each in made] == [

@@ -5,6 +5,7 @@ What is written is a derived image: a new instance, in a new series of the same 
 
 import functools
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,8 +182,17 @@ class _Sink:
         self._folder = stack.path.is_dir()
         if self._folder:
             path.mkdir()
+            self._take_along()
         self._left = self._planes()
         self._next: Plane | None = next(self._left, None)
+
+    def _take_along(self) -> None:
+        """Copy hidden files; an index would no longer be true."""
+        for file in self._stack.path.iterdir():
+            if file.name == _INDEX:
+                log.warning("%s: its index (%s) will not be in a changed folder", self._stack.name, _INDEX)
+            elif file.name.startswith(".") and file.is_file():
+                shutil.copy2(file, self._path / file.name)
 
     def _planes(self) -> Iterator[Plane]:
         """Each plane, while the file that it belongs to is open."""
