@@ -65,12 +65,15 @@ def values(path: Path) -> NDArray[Any]:
 
 def derived(path: Path, made: Derivation = MADE) -> Dataset:
     """Write a file without changing a sample, and read it again."""
-    target = path.with_name("derived.dcm") if path.is_file() else path.with_name("derived")
+    target = path.with_name("derived.dcm")
     stack = open_stack(path)
     assert stack is not None
+    height, width = slice(0, stack.parts[0].size("Y")), slice(0, stack.parts[0].size("X"))
     with closing(stack):
-        create_stack(target, stack, made, overwrite=True).commit()
-    return read(target) if target.is_file() else Dataset()
+        sink = create_stack(target, stack, made, overwrite=True)
+        sink.write(planes_of(stack)[-1], 0, stack.read(planes_of(stack)[-1], height, width))
+        sink.commit()
+    return read(target)
 
 
 def noisy(shape: tuple[int, ...], dtype: str = "uint16", level: float = 0.1) -> NDArray[Any]:
@@ -599,6 +602,19 @@ def test_pages_that_are_not_denoised_are_part_of_the_new_series(tmp_path: Path) 
         for k in range(3)
     ]
     assert same == [True, False, True]
+
+
+def test_a_series_without_noise_next_to_a_noisy_one_is_copied(tmp_path: Path) -> None:
+    folder = series(tmp_path / "series")
+    for name in ("A0", "A1"):
+        other = {"SOPInstanceUID": f"9.8.7.4.1{name[1]}", "SeriesInstanceUID": "9.8.7.22"}
+        write(folder / name, "SC", np.full((48, 48), 9, np.uint16), **other)
+    denoise_file(folder, tmp_path / "clean")
+    same = [
+        (folder / name).read_bytes() == (tmp_path / "clean" / name).read_bytes()
+        for name in ("A0", "A1", "IM0", "IM2")
+    ]
+    assert same == [True, True, False, False]
 
 
 def test_a_folder_with_a_broken_slice_leaves_nothing(tmp_path: Path) -> None:

@@ -183,8 +183,10 @@ class _Sink:
         if self._folder:
             path.mkdir()
             self._take_along()
-        self._left = self._planes()
-        self._next: Plane | None = next(self._left, None)
+        self._part, self._left, self._next = -1, iter(()), None
+
+    _left: Iterator[Plane]
+    _next: Plane | None
 
     def _take_along(self) -> None:
         """Copy hidden files; an index would no longer be true."""
@@ -194,23 +196,36 @@ class _Sink:
             elif file.name.startswith(".") and file.is_file():
                 shutil.copy2(file, self._path / file.name)
 
-    def _planes(self) -> Iterator[Plane]:
-        """Each plane, while the file that it belongs to is open."""
-        for part in range(len(self._stack.parts)):
-            for source, planes in self._stack.files_of(part):
-                target = self._path / source.name if self._folder else self._path
-                self._file = DicomFile(target, DicomFrames(source), self._made)
-                yield from planes
-                self._file.commit()
-
     def write(self, plane: Plane, top: int, rows: Samples) -> None:
         """Encode rows; frames before this one that were not written stay as they were."""
+        if plane.part != self._part:
+            self._turn_to(plane.part)
         while self._next is not None and self._next != plane:
             self._copy()
         assert self._file is not None
         self._file.write(rows)
         if top + len(rows) == self._stack.parts[plane.part].size("Y"):
             self._next = next(self._left, None)
+
+    def _turn_to(self, part: int) -> None:
+        """End a part, copy the files of those from which no plane was written, and begin another one."""
+        while self._next is not None:
+            self._copy()
+        for between in range(self._part + 1, part):
+            for source, _ in self._stack.files_of(between):
+                shutil.copyfile(source, self._path / source.name if self._folder else self._path)
+        self._part = part
+        if part < len(self._stack.parts):
+            self._left = self._planes(part)
+            self._next = next(self._left, None)
+
+    def _planes(self, part: int) -> Iterator[Plane]:
+        """Each plane of a part, while the file that it belongs to is open."""
+        for source, planes in self._stack.files_of(part):
+            target = self._path / source.name if self._folder else self._path
+            self._file = DicomFile(target, DicomFrames(source), self._made)
+            yield from planes
+            self._file.commit()
 
     def _copy(self) -> None:
         """Write a frame as it was."""
@@ -222,8 +237,7 @@ class _Sink:
 
     def commit(self) -> None:
         """Write what is left."""
-        while self._next is not None:
-            self._copy()
+        self._turn_to(len(self._stack.parts))
 
     def abort(self) -> None:
         """Close the file that is open."""
