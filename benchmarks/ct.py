@@ -7,7 +7,8 @@ known contrast, blurred by a Gaussian of 0.7 pixels as a scanner's kernel does. 
 to the power spectrum of filtered back-projection, f exp(-(f / 0.25)^2) with f in cycles per pixel, with a
 standard deviation of 10 HU (full dose), 20 and 40 HU (a quarter and a sixteenth of the dose), seeds 0 and 1.
 Resolution is the width of the edge of a disc in the slice without noise over its width afterwards: an error
-function is fitted to the edge, averaged over all angles and seeds. Samples have 16 bits and an intercept of -1024, as DICOM has it.
+function is fitted to the edge, averaged over all angles and seeds. Samples have 16 bits and an intercept of
+-1024, as DICOM has it.
 """
 
 from collections.abc import Callable
