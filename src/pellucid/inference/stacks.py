@@ -204,6 +204,9 @@ def decide(stack: Stack, image: Overview, denoiser: Denoiser, options: DenoiseOp
 RECONSTRUCTED = "gaussian:auto"
 """`Stack.noise` of slices that were computed from projections."""
 
+RECONSTRUCTED_SHARE = 0.5
+"""Of the noise of CT that a strength of 1 removes; at 2 it is all."""
+
 _NO_MATTER = "model", "axes", "channel_axis", "device", "threads", "memory", "max_pixels"
 """Options that do not change what is made; networks are known by their files."""
 
@@ -211,8 +214,8 @@ _NO_MATTER = "model", "axes", "channel_axis", "device", "threads", "memory", "ma
 def _of_reconstruction(image: Overview, denoiser: Denoiser, options: DenoiseOptions) -> Decision:
     """Decide what to do with a slice of CT, whose noise is correlated.
 
-    A network for photographs removes more of it, and blurs: its edges fall below nine tenths of their
-    resolution (docs/ct.md). A network for white noise, given the level that is found, keeps them.
+    A network for photographs removes most of it, and blurs edges. A network for white noise that is given the
+    level that is found keeps them, and half of what it removes keeps the faint ones, too (docs/ct.md).
     """
     free = options.noise is None and options.sigma is None
     if not free or not isinstance(denoiser, Auto) or image.channels != 1:
@@ -220,9 +223,10 @@ def _of_reconstruction(image: Overview, denoiser: Denoiser, options: DenoiseOpti
     found = denoiser.analyse(image)
     if found.kind == CLEAN:
         return Decision("none", found.level, found.why, found)
-    decision = denoiser.decide(image, replace(options, sigma=min(found.level, 1.0)))
-    why = f"noise of a reconstruction, {255 * found.visible:.1f} of 255"
-    return replace(decision, why=why, analysis=found)
+    strength = RECONSTRUCTED_SHARE * options.strengths[0]
+    given = replace(options, sigma=min(found.level, 1.0), strength=strength, luma=None, chroma=None)
+    why = f"noise of a reconstruction, {255 * found.visible:.1f} of 255, of which {strength:.0%} is removed"
+    return replace(denoiser.decide(image, given), why=why, analysis=found)
 
 
 def derivation_of(decisions: Sequence[Decision], options: DenoiseOptions) -> Derivation:
