@@ -22,7 +22,7 @@ from pellucid.networks.network import Network
 from pellucid.networks.summary import example_inputs, layers
 from pellucid.noise.registry import parse_noise
 from pellucid.noise.sensor import Gaussian
-from pellucid.training.recipe import Recipe, recipe_json
+from pellucid.training.recipe import NoisyData, Recipe, recipe_json
 from pellucid.training.weights import round_weights, store_weights
 
 PARITY = 1e-5  # largest difference to torch, in units of white; of codes, times their largest number
@@ -72,6 +72,7 @@ def export_network(
         licence=recipe.licence,
         trained_on=recipe.trained_on,
         limits=recipe.limits,
+        noise=recipe.data.noise if isinstance(recipe.data, NoisyData) else None,
         channels=channels,
         stride=network.stride,
         radius=radius,

@@ -34,6 +34,7 @@ from pellucid.inference.card import input_figure
 from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.families import Family
 from pellucid.networks.network import Network
+from pellucid.training.adapting import Adapting
 from pellucid.training.checkpoint import State, begin_log, resume, save, write_log
 from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
@@ -82,6 +83,7 @@ TASKS: Mapping[str, Callable[..., Task]] = {
     "estimating": Estimating,
     "pages": Pages,
     "pairs": Pairs,
+    "adapting": Adapting,
 }
 
 
@@ -158,7 +160,7 @@ def train(
     done = gave_up(state, schedule) or share_done(state, steps, minutes, where, processes) >= 1
     if done and processes == 1 and is_exported(target, state):
         return target
-    if rank == 0 and minutes is None and steps < FEW_STEPS:
+    if rank == 0 and minutes is None and steps < FEW_STEPS and recipe.start is None:
         log.warning(
             "only %d steps: most networks learn little in fewer than %d. Set more steps or epochs, or add"
             " images or, of a folder, random squares of them (data.crops)",
