@@ -1,5 +1,6 @@
 """Denoising a document: the scans of its pages, one by one; the document is written once, atomically."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +20,10 @@ from pellucid.io.pdf.document import Document, Scan
 from pellucid.io.pdf.samples import NotDecodedError
 from pellucid.options import DenoiseOptions
 
-NO_SCAN = "stays unchanged: no scan covers it"
+log = logging.getLogger("pellucid")
+
+UNCHANGED = "unchanged"
+NO_SCAN = f"{UNCHANGED}: no scan covers it"
 
 PARTS = 100
 """Of a page, for the progress."""
@@ -92,13 +96,16 @@ def denoise_document(
     if not count:
         copy_file(source, target, overwrite=overwrite)
     largest = max((each.size for each in done.values()), key=lambda size: size[0] * size[1], default=(0, 0))
+    for note, pages in notes.items():
+        if not note.startswith(UNCHANGED):
+            log.warning("%s: %s %s", source, _pages(pages), note)
     words = [f"{count} scan{'s' * (count > 1)} cleaned"] if count else []
     return FileResult(
         source=source,
         output=target,
         sigma=max((each.sigma for each in done.values()), default=0.0),
         changed=count > 0,
-        model=denoiser.name if count else "none",
+        model=", ".join(dict.fromkeys(each.model for each in done.values() if each.changed)) or "none",
         why="; ".join([*words, *(f"{_pages(pages)} {note}" for note, pages in notes.items())]),
         width=largest[0],
         height=largest[1],
@@ -110,8 +117,9 @@ class _Done(NamedTuple):
 
     size: tuple[int, int]
     changed: bool
+    notes: Sequence[str]
     sigma: float = 0.0
-    notes: Sequence[str] = ()
+    model: str = ""
 
 
 def _clean(
@@ -126,15 +134,16 @@ def _clean(
         if parts[0].kind == "bilevel":
             clean = keep_bilevel(pixels, clean)
         if not result.changed or np.array_equal(clean, pixels):
-            return _Done(scan.size, False, result.sigma, [result.why or "there is nothing to remove"])
-        return _Done(scan.size, True, result.sigma, document.replace(scan, parts, clean))
+            return _Done(scan.size, False, [result.why or "there is nothing to remove"], result.sigma)
+        lost = document.replace(scan, parts, clean)
+        return _Done(scan.size, True, lost, result.sigma, result.model)
     except NotDecodedError as exc:
-        return _Done(scan.size, False, notes=[f"it {exc.problem}"])
+        return _Done(scan.size, False, [f"it {exc.problem}"])
 
 
 def _notes(scans: Sequence[_Done]) -> Sequence[str]:
     """What there is to say about a page."""
-    unchanged = "stays unchanged in part" if any(scan.changed for scan in scans) else "stays unchanged"
+    unchanged = f"{UNCHANGED} in part" if any(scan.changed for scan in scans) else UNCHANGED
     notes = [note if scan.changed else f"{unchanged}: {note}" for scan in scans for note in scan.notes]
     return list(dict.fromkeys(notes)) if scans else [NO_SCAN]
 

@@ -17,7 +17,7 @@ OPAQUE = 0.5
 
 
 class NotDecodedError(InputError):
-    """An image that cannot be cleaned; `problem` continues "page 3 ..."."""
+    """An image that cannot be cleaned; `problem` follows "it"."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, "It stays unchanged")

@@ -54,7 +54,7 @@ def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str
     Returns
     -------
     str
-        What could not be kept, as the end of "page 3 ..."; empty where all was.
+        What could not be kept, to follow "page 3"; empty where all was.
 
     Raises
     ------
@@ -106,13 +106,9 @@ def _replace(pikepdf: Any, pdf: Any, image: Any, made: _Encoded, clear: _Encoded
 def _difference(before: Decoded, made: _Encoded) -> str:
     """What has another form now, in words."""
     old, new = (NAMES.get(name, name or "plain samples") for name in (before.codec, made.codec))
-    words = [f"is stored as {new} now, not as {old}"] if old not in (new, "plain samples") else []
-    words += ["has colours in sRGB now"] if before.kind == "converted" and before.pixels.ndim == 3 else []
-    words += (
-        ["has grey in place of its colour space"]
-        if before.kind == "converted" and before.pixels.ndim == 2
-        else []
-    )
+    words = [f"stored as {new}, no longer as {old}"] if old not in (new, "plain samples") else []
+    words += ["in sRGB"] if before.kind == "converted" and before.pixels.ndim == 3 else []
+    words += ["in grey"] if before.kind == "converted" and before.pixels.ndim == 2 else []
     return " and ".join(words)
 
 
@@ -126,8 +122,12 @@ def _tables(pikepdf: Any, pdf: Any, image: Any) -> dict[str, Any]:
     filters = image.Filter if isinstance(image.Filter, pikepdf.Array) else [image.Filter]
     outer = pdf.make_stream(image.read_raw_bytes())  # such as ASCII85 around the JPEG
     outer.Filter = pikepdf.Array(list(filters)[:-1])
-    with JpegImageFile(io.BytesIO(outer.read_bytes())) as before:
-        if before.layers != planes_of(image.ColorSpace):
+    try:
+        before = JpegImageFile(io.BytesIO(outer.read_bytes()))
+    except (OSError, SyntaxError, ValueError, pikepdf.PdfError) as exc:
+        raise NotDecodedError("has a JPEG that cannot be read") from exc
+    with before:
+        if before.layers != planes_of(image.get("/ColorSpace", pikepdf.Name.Unknown)):
             raise NotDecodedError("has a JPEG whose colours are not those that its dictionary states")
         options = {
             "qtables": list(before.quantization.values())[:2],
