@@ -6,12 +6,14 @@ Seed and severities were fixed before any network was trained. Page K has degrad
 import os
 import re
 import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib import get_data_path
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -38,6 +40,19 @@ DEGRADATIONS: Mapping[str, str] = {
 }
 
 
+Shelf = Mapping[str, Sequence[Path]]
+
+
+def shelf_of(fonts: Path | None, *, tiny: bool = False) -> Shelf:
+    """The fonts that are held back; for a tiny run, one that Matplotlib has."""
+    if tiny:
+        font = (Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"),)
+        return {"latin": font, "script": font, "maths": font}
+    if fonts is None:
+        sys.exit("Name the folder with the fonts of docs/scans.md: --fonts FOLDER")
+    return find_fonts(fonts, HELD_FONTS)
+
+
 class TestPage(NamedTuple):
     """A page of the set, uint8 (h, w)."""
 
@@ -47,12 +62,10 @@ class TestPage(NamedTuple):
     text: str
 
 
-def test_page(number: int, fonts: Path) -> TestPage:
-    """The page of this number; `fonts` is the folder that `find_fonts` searches."""
+def test_page(number: int, shelf: Shelf) -> TestPage:
+    """The page of this number, in fonts of `shelf_of`."""
     kind = list(DEGRADATIONS)[number % len(DEGRADATIONS)]
-    clean, text = draw_clean_page(
-        SEED + number, SIZE, DPI, find_fonts(fonts, HELD_FONTS), layout="plain", points=10 + number % 3
-    )
+    clean, text = draw_clean_page(SEED + number, SIZE, DPI, shelf, layout="plain", points=10 + number % 3)
     scan = parse_noise(f"scan:{DPI},{DEGRADATIONS[kind]}")
     noisy = scan.apply(clean.astype(np.float32) / 255, NumpyRandom(SEED + number))
     return TestPage(kind, clean[..., 0], np.rint(noisy[..., 0] * 255).astype(np.uint8), text)

@@ -18,12 +18,18 @@ from pellucid.io.files import write_image
 from pellucid.io.image import Image
 from pellucid.networks.autoencoder import Autoencoder
 from pellucid.networks.families import (
+    AutoencoderSettings,
     ConvLatentSettings,
     ConvPoolSettings,
     DenseSettings,
+    DnCNNSettings,
     EstimatorSettings,
+    OwnSettings,
     PhotoSettings,
+    SparseSettings,
+    StackedSettings,
     UNetSettings,
+    VAESettings,
 )
 from pellucid.networks.network import Network
 from pellucid.networks.photo import PhotoUNet
@@ -37,10 +43,14 @@ PHOTO = PhotoSettings(widths=(8, 16), encoder=(0,), body=1, decoder=(1,), estima
 DENSE = DenseSettings(level=3)
 LATENT = ConvLatentSettings(code=5, widths=(4, 6))
 POOL = ConvPoolSettings(widths=(4, 6))
-AUTOENCODERS: tuple[DenseSettings | ConvLatentSettings | ConvPoolSettings, ...] = (DENSE, LATENT, POOL)
+VAE = VAESettings(code=5, widths=(4, 6))
+SPARSE = SparseSettings(level=4, active=5)
+STACKED = StackedSettings(widths=(12, 6))
+DNCNN = DnCNNSettings(depth=3, width=4)
+AUTOENCODERS: tuple[AutoencoderSettings, ...] = (DENSE, LATENT, VAE, SPARSE, STACKED, POOL)
 
 CROPS = UNetSettings | EstimatorSettings  # a PhotoSettings is a UNetSettings
-SETS = UNetSettings | DenseSettings | ConvLatentSettings | ConvPoolSettings
+SETS = UNetSettings | AutoencoderSettings | DnCNNSettings | OwnSettings
 
 WORDS: dict[str, Any] = {
     "name": "tiny",
@@ -51,7 +61,9 @@ WORDS: dict[str, Any] = {
 }
 
 
-def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedule: Any) -> Recipe:
+def tiny_recipe(
+    *, channels: Literal[1, 3] = 1, network: CROPS = UNET, target: Any = "clean", **schedule: Any
+) -> Recipe:
     """A recipe for `training_images`, in float32; `schedule` names what differs from a short one."""
     batch = 8 if isinstance(network, EstimatorSettings) else 4
     short = {"steps": 12, "batch": batch, "patch": (32,), "warm_up": 4, "average": 0.9, "check_every": 6}
@@ -64,6 +76,7 @@ def tiny_recipe(*, channels: Literal[1, 3] = 1, network: CROPS = UNET, **schedul
         network=network,
         schedule=Schedule(**{**short, "precision": "float32", **schedule}),
         loss_floor=0.04,
+        target=target,
     )
 
 
@@ -73,6 +86,7 @@ def set_recipe(
     channels: Literal[1, 3] = 1,
     noise: str | None = "gaussian:0.3",
     loss: Literal["mse", "l1", "bce"] = "mse",
+    target: Any = "clean",
     data: dict[str, Any] | None = None,
     **schedule: Any,
 ) -> Recipe:
@@ -88,6 +102,7 @@ def set_recipe(
         network=network,
         schedule=Schedule(**{**short, **schedule}),
         loss=loss,
+        target=target,
     )
 
 

@@ -69,11 +69,8 @@ def load_digits(*, tiny: bool) -> Digits:
 
 
 def small_digits(count: int) -> NDArray[np.uint8]:
-    """The first of scikit-learn's digits of 8 x 8 pixels, as (n, 28, 28, 1) from 0 to 255."""
-    from sklearn import datasets
-
-    digits = np.kron(datasets.load_digits().images[:count] / 16 * 255, np.ones((3, 3)))
-    return np.pad(digits, ((0, 0), (2, 2), (2, 2))).astype(np.uint8)[..., None]
+    """The first of the small digits, (n, 28, 28, 1), from 0 to 255."""
+    return load_dataset("small-digits").train[:count]
 
 
 # ---- training ------------------------------------------------------------------------------------

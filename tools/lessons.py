@@ -15,7 +15,7 @@ import matplotlib
 import torch
 
 from benchmarks.common import Desk, arguments, facts
-from tools import lesson_codes, lesson_layers, lesson_noise, lesson_trainings
+from tools import lesson_codes, lesson_layers, lesson_models, lesson_noise, lesson_trainings
 from tools.lesson_parts import STYLE, Figures
 
 FIGURES: Mapping[str, Callable[[Desk], Figures]] = {
@@ -39,6 +39,9 @@ FIGURES: Mapping[str, Callable[[Desk], Figures]] = {
         lesson_codes.decoded_plane,
         lesson_codes.walks,
         lesson_codes.square_codes,
+        lesson_models.samples,
+        lesson_models.parts,
+        lesson_models.blind_spot,
     )
 }
 """The function that draws each figure, and gives the numbers that it shows or that stand below it."""

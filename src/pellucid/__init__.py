@@ -29,9 +29,10 @@ if TYPE_CHECKING:
         denoise_to,
         estimate_sigma,
     )
-    from pellucid.inference.denoiser import Denoiser, FileResult, Result
+    from pellucid.inference.denoiser import Denoiser, Result
     from pellucid.inference.model import Model
     from pellucid.inference.registry import load_model
+    from pellucid.inference.stacks import FileResult
     from pellucid.io.files import read_image, write_image
     from pellucid.io.image import Image
     from pellucid.noise.registry import parse_noise
@@ -81,7 +82,7 @@ _LAZY = {
     ),
     "Analysis": "pellucid.inference.analysis",
     "Denoiser": "pellucid.inference.denoiser",
-    "FileResult": "pellucid.inference.denoiser",
+    "FileResult": "pellucid.inference.stacks",
     "Image": "pellucid.io.image",
     "Model": "pellucid.inference.model",
     "Result": "pellucid.inference.denoiser",

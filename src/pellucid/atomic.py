@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -77,6 +78,69 @@ def atomic_write(target: Path, *, overwrite: bool = True, folder: bool = False) 
         log.warning("%s: the file system did not let it keep its %s", target, ", ".join(lost))
     if before and before.st_nlink > 1:
         log.warning("%s had %d names (hard links); the others keep the earlier file", target, before.st_nlink)
+
+
+@contextmanager
+def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield the name of a missing folder next to the target; rename it on success, delete it on failure.
+
+    Parameters
+    ----------
+    target : Path
+    overwrite : bool
+        Replace a folder that exists: it is moved aside first, and deleted when the new one is in its place.
+
+    Yields
+    ------
+    Path
+        To be made and filled.
+
+    Raises
+    ------
+    UsageError
+        When the target exists and may not be replaced.
+    InputError, LimitError
+        As `atomic_write`.
+    """
+    token = secrets.token_hex(6)
+    temporary, aside = (target.with_name(f".pellucid-{token}{kind}") for kind in ("", "-old"))
+    try:
+        refuse_folder(target, overwrite)
+        yield temporary
+        refuse_folder(target, overwrite)
+        if target.exists():
+            target.rename(aside)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if aside.exists():
+                aside.rename(target)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    except PellucidError:
+        raise
+    except OSError as exc:
+        raise _write_error(target, exc) from exc
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_folder(target: Path, overwrite: bool) -> None:
+    """Refuse to replace a folder, unless that is allowed.
+
+    Raises
+    ------
+    UsageError
+        When it exists.
+    InputError
+        When it is a file.
+    """
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target} is a file, not a folder", "Choose another name")
+    if target.exists() and not overwrite:
+        raise UsageError(
+            f"{target} exists already", "Choose another name, or allow replacing it (overwrite, --overwrite)"
+        )
 
 
 def refuse_existing(file: Path, overwrite: bool) -> None:

@@ -23,6 +23,10 @@ class DenoiseKeywords(TypedDict, total=False):
     extra_channels: Literal["keep", "denoise"]
     axes: str | None
     channel_axis: int | None
+    pages: str | None
+    channel: str | None
+    per_plane: bool
+    keep_counts: bool
     device: str
     threads: int | None
     memory: float | None
@@ -60,10 +64,21 @@ class DenoiseOptions:
         grey image.
     axes : str, optional
         The axes of an array, one letter each: ``Y``, ``X`` and perhaps ``S`` or ``C`` for the samples of a
-        colour (1, 3, or 4 with alpha). Any other letter, as in ``NYXC``, ``ZYX`` or ``TCYX``, counts images
-        that are analysed and denoised one by one. By default ``YX`` or ``YXS``.
+        colour (1, 3, or 4 with alpha). ``N`` counts images of their own, any other letter, as in ``ZYX``,
+        planes of a stack, whose noise is the same. By default ``YX`` or ``YXS``. In files C counts separate
+        channels; see docs/formats.md.
     channel_axis : int, optional
         The axis of the samples of a colour, as in scikit-image, in place of `axes`.
+    pages : str, optional
+        Which planes of a file are denoised, counted from 1 in its order, as in ``1-3,7``; the others stay
+        unchanged.
+    channel : str, optional
+        The name of the channel that is denoised, or its number from 1; the others stay unchanged.
+    per_plane : bool
+        The noise of each plane of a stack is analysed alone. By default it is found once for each channel,
+        from planes across the stack.
+    keep_counts : bool
+        The sum of the samples of each image or plane stays the same.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``coreml`` or ``directml``.
     threads : int, optional
@@ -94,6 +109,10 @@ class DenoiseOptions:
     extra_channels: Literal["keep", "denoise"] = "keep"
     axes: str | None = None
     channel_axis: int | None = None
+    pages: str | None = None
+    channel: str | None = None
+    per_plane: bool = False
+    keep_counts: bool = False
     device: str = "auto"
     threads: int | None = None
     memory: float | None = None

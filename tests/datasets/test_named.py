@@ -362,3 +362,11 @@ def test_an_archive_that_is_not_the_published_one_is_refused(
     monkeypatch.setenv("PELLUCID_MIRROR", serve({f"cifar10/{ARCHIVE}": archive(FIVE)}))
     with pytest.raises(InputError, match=f"{ARCHIVE} is not the published file: its MD5 is another"):
         load_cifar(CIFAR10, None)
+
+
+def test_the_small_digits_need_neither_a_folder_nor_a_download() -> None:
+    digits = load_dataset("small-digits")
+    assert digits.train.shape == (1440, 28, 28, 1)
+    assert [len(digits.validation), len(digits.test)] == [160, 197]
+    assert digits.test_labels is not None
+    assert set(digits.test_labels.tolist()) == set(range(10))

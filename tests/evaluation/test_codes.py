@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from pellucid.evaluation.codes import evaluate_codes
+from pellucid.evaluation.codes import draw_codes, evaluate_codes, frechet_distance
 from pellucid.evaluation.contender import open_contenders
 from pellucid.evaluation.images import ImageSet
 from pellucid.inference.codec import Codec
@@ -56,7 +56,7 @@ def test_nearest_components_tell_digits_and_nearest_codes_more_than_chance(
 
 def test_each_code_is_drawn_as_far_as_it_can_be(dense: Coded, two: Coded, digits: ImageSet) -> None:
     square, plane = evaluate_codes(open_contenders([dense[0], two[0]]), [digits])
-    ends = ["the classes in the code", "codes as images", "latent interpolation"]
+    ends = ["the classes in the code", "codes as images", "samples", "latent interpolation"]
     assert [drawing.title for drawing in square.drawings] == [f"dense: {end}" for end in ends]
     ends[1] = "the decoded plane"
     assert [drawing.title for drawing in plane.drawings] == [f"two: {end}" for end in ends]
@@ -85,3 +85,23 @@ def test_a_code_larger_than_the_image_is_compared_with_no_pca(tmp_path: Path, po
     assert facts.numbers == 54
     assert facts.pca_accuracy is None
     assert [count for count, _ in facts.pca] == [2, 4, 8]  # no more than images
+
+
+def test_codes_that_are_drawn_have_the_mean_and_the_covariance_of_those_of_images() -> None:
+    rng = np.random.default_rng(0)
+    codes = (rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6)) + 3).astype(np.float32)
+    drawn = draw_codes(codes.reshape(500, 2, 3), 20_000)
+    assert drawn.shape == (20_000, 2, 3)
+    rows = drawn.reshape(20_000, 6)
+    assert np.allclose(rows.mean(axis=0), codes.mean(axis=0), atol=0.1)
+    assert np.allclose(np.cov(rows.T), np.cov(codes.T), atol=0.5)
+
+
+def test_the_distance_of_two_sets_grows_with_what_they_differ_in(digits: ImageSet) -> None:
+    train = np.stack(digits.train) / 255
+    half, other = train[::2], train[1::2]
+    noisy = other + np.random.default_rng(0).normal(0, 0.3, other.shape)
+    assert frechet_distance(half, half) == pytest.approx(0, abs=1e-3)
+    assert frechet_distance(half, other) < frechet_distance(half, noisy)
+    shifted = np.roll(half, 1, axis=1)
+    assert frechet_distance(half, shifted) > frechet_distance(half, other)

@@ -49,7 +49,9 @@ def test_a_folder_with_a_colour_file_is_colour_unless_grey_is_asked_for(tmp_path
 
 
 def test_a_set_that_is_not_there_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"toasters.*mnist, fashion-mnist, cifar10, or a folder"):
+    with pytest.raises(
+        UsageError, match=r"toasters.*mnist, fashion-mnist, cifar10, small-digits, or a folder"
+    ):
         load_set("toasters", data_dir=tmp_path)
     with pytest.raises(InputError, match="contains no images"):
         load_set(str(tmp_path))

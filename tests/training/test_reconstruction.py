@@ -18,7 +18,7 @@ from pellucid.training.loop import train
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, SetData
 from pellucid.training.reconstruction import LOOK_EVERY, Reconstruction, load_set, move
-from tests.tiny import LATENT, POOL, UNET, set_recipe
+from tests.tiny import DENSE, LATENT, POOL, UNET, set_images, set_recipe
 
 CPU = torch.device("cpu")
 REMEDY = 'Set loss = "bce", or output = "linear"'
@@ -123,16 +123,36 @@ def test_the_validation_images_validate_with_the_same_noise_each_time(data_dir: 
     task, network = task_of(data_dir), Same()
     figures = task.validate(network)
     assert task.validate(network) == figures
-    assert torch.equal(*network.seen)
+    trained, seen, *again = network.seen
+    assert torch.equal(trained, again[0])
+    assert torch.equal(seen, again[1])
     clean = task.validation.float() / 255
-    mse = (network.seen[0] - clean).square().mean((1, 2, 3))
+    mse = (seen - clean).square().mean((1, 2, 3))
     assert figures["validation_mse"] == pytest.approx(mse.mean().item(), abs=1e-6)
     assert figures["validation_psnr"] == pytest.approx(-10 * mse.log10().mean().item(), abs=1e-3)
 
 
 def test_without_any_error_the_psnr_is_100(data_dir: Path) -> None:
     figures = task_of(data_dir, noise=None).validate(Same())
-    assert figures == {"validation_mse": 0, "validation_psnr": 100}
+    parts = ("training", "validation")
+    assert [figures[f"{part}_mse"] for part in parts] == [0, 0]
+    assert [figures[f"{part}_psnr"] for part in parts] == [100, 100]
+
+
+def test_dimensions_of_the_code_that_are_the_same_for_every_image_are_counted(data_dir: Path) -> None:
+    network: Any = make_network(set_recipe(network=DENSE))
+    task = task_of(data_dir, network=DENSE)
+    with torch.no_grad():
+        network.encoder[1].bias[:4] = -100  # ReLU then gives 0
+    assert task.validate(network)["dead_dimensions"] >= 4
+
+
+@pytest.mark.parametrize("count", [12, 40])
+def test_too_few_images_are_reported_before_the_first_step(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, count: int
+) -> None:
+    task_of(set_images(tmp_path, count))
+    assert ("images to train: a network learns such few by heart" in caplog.text) == (count == 12)
 
 
 def test_dropout_rests_while_the_network_is_validated(data_dir: Path) -> None:

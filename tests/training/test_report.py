@@ -1,18 +1,23 @@
 """What a run on a set ends with."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from pellucid.datasets.images import folder_dataset
+from pellucid.evaluation.contender import open_contenders
+from pellucid.evaluation.images import ImageSet
+from pellucid.inference.card import CLASSICAL
 from pellucid.inference.session import Session
 from pellucid.io.image import to_float
 from pellucid.networks.families import EstimatorSettings
 from pellucid.training.loop import train
-from pellucid.training.report import describe, report
+from pellucid.training.report import affordable, describe, report
 from pellucid.training.report import test_set as images_of
 from tests.tiny import (
     AUTOENCODERS,
@@ -54,7 +59,15 @@ def test_each_run_gets_its_figures_on_the_test_images(
     for run in runs:
         metrics = json.loads((run / "metrics.json").read_text())
         assert metrics == reported[run.name]
-        assert list(metrics) == ["test_mse", "test_psnr", "input_mse", "input_psnr"]
+        (best,) = (name for name in metrics if name.startswith(CLASSICAL))
+        assert list(metrics) == [
+            "test_mse",
+            "test_psnr",
+            "test_input_mse",
+            "test_input_psnr",
+            best,
+            "test_images",
+        ]
         assert metrics["test_psnr"] == pytest.approx(-10 * np.log10(metrics["test_mse"]), abs=1)
 
 
@@ -90,9 +103,24 @@ def test_a_run_that_did_not_change_is_not_evaluated_again(
     assert page.stat().st_mtime_ns == before
 
 
+def test_the_figures_of_the_test_are_in_the_card_of_the_network(
+    runs: list[Path], reported: dict[str, dict[str, float]]
+) -> None:
+    figures = Session(runs[0] / "tiny.onnx").card.figures
+    assert figures.items() >= reported["dense"].items()
+    assert {"training_mse", "validation_mse", "training_input_mse", "input_mse"} <= set(figures)
+
+
+def test_of_a_network_that_takes_long_few_test_images_are_evaluated(runs: list[Path]) -> None:
+    images = ImageSet("noise", [np.zeros((1000, 1000, 1), np.uint8)] * 300, [])
+    (contender,) = open_contenders(runs[:1])
+    slow = replace(contender, cards={1: msgspec.structs.replace(contender.card(1), multiply_adds=10**6)})
+    assert [len(affordable(images, [each]).test) for each in (contender, slow)] == [300, 200]
+
+
 def test_clean_to_clean_is_compared_with_no_denoiser(runs: list[Path], few: Path, tmp_path: Path) -> None:
     metrics = report(set_recipe(network=DENSE, noise=None), tmp_path, runs[:1], data_dir=few)
-    assert list(metrics["dense"]) == ["test_mse", "test_psnr"]
+    assert list(metrics["dense"]) == ["test_mse", "test_psnr", "test_images"]
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
     assert [row["method"] for row in rows] == ["noisy input", "dense"]
 

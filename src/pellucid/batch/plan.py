@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.io.registry import DOCUMENTS, default_output, of_suffix, suffixes, writable
+from pellucid.io.files import read_head
+from pellucid.io.registry import (
+    DOCUMENTS,
+    default_output,
+    of_content,
+    of_folder,
+    of_suffix,
+    suffixes,
+    writable,
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ def make_plan(
         raise UsageError("A path is empty", "Name a file or a folder; a variable of your shell may be unset")
     if in_place and output is not None:
         raise UsageError("--in-place and -o exclude each other", "Give one of them")
-    folders = [name for name in inputs if os.path.isdir(name)]
+    folders = [name for name in inputs if os.path.isdir(name) and not of_folder(name)]
     if folders and output is None and not in_place:
         raise UsageError(
             f"{folders[0]} is a folder, and nothing says where its images go",
@@ -90,7 +99,8 @@ def _is_done(job: Job) -> bool:
         source, output = job.source.stat(), job.output.stat()
     except OSError:
         return False
-    mine = stat.S_ISREG(output.st_mode) and not os.path.samestat(source, output)
+    kind = stat.S_ISDIR if stat.S_ISDIR(source.st_mode) else stat.S_ISREG
+    mine = kind(output.st_mode) and not os.path.samestat(source, output)
     return mine and output.st_size > 0 and output.st_mtime_ns >= source.st_mtime_ns
 
 
@@ -119,11 +129,14 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
             # Outputs of an earlier run are no inputs.
             if not name.startswith(".") and os.path.realpath(os.path.join(root, name)) != outputs
         )
-        for name in sorted(files):
+        whole = [name for name in folders if of_folder(os.path.join(root, name))]  # such as a Zarr
+        folders[:] = [name for name in folders if name not in whole]
+        for name in sorted([*files, *whole]):
             source = Path(root, name)
             if name.startswith("."):
                 continue
-            if not (of_suffix(source) or source.suffix.lower() in DOCUMENTS):
+            known = name in whole or of_suffix(source) or source.suffix.lower() in DOCUMENTS
+            if not (known or _is_nameless_image(source)):
                 plan.skipped += 1
                 continue
             output = writable(into / source.relative_to(folder)) if into else source
@@ -136,6 +149,16 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
             f"{folder} holds no images", f"Images end in {', '.join((*suffixes(), *DOCUMENTS))}"
         )
         plan.failures.append((str(folder), error))
+
+
+def _is_nameless_image(file: Path) -> bool:
+    """Whether a name that has no suffix, or ends in a number, as DICOM files' do, is that of an image."""
+    if file.suffix and not file.suffix[1:].isdecimal():
+        return False
+    try:
+        return file.is_file() and of_content(read_head(file)) is not None
+    except InputError:  # the run says why
+        return True
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pellucid.batch.plan import Job, Plan
 from pellucid.errors import BatchError, PellucidError, explain
-from pellucid.inference.denoiser import FileResult
+from pellucid.inference.stacks import FileResult
 
 Progress = Callable[[int, int], None]
 """Takes how many tiles of the present image are done, and of how many."""
@@ -49,6 +49,7 @@ class Outcome:
             "why": self.result.why,
             "width": self.result.width,
             "height": self.result.height,
+            "channels": [each.document() for each in self.result.channels],
             "seconds": round(self.seconds, 3),
         }
 

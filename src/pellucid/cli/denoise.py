@@ -8,9 +8,13 @@ import typer
 from pellucid.cli import Stopped
 from pellucid.cli.options import (
     MAX_PIXELS,
+    Axes,
+    ChannelName,
     Json,
     MaxPixels,
     Overwrite,
+    Pages,
+    PerPlane,
     Quiet,
     Threads,
     check_threads,
@@ -24,7 +28,7 @@ from pellucid.errors import BatchError, UsageError
 if TYPE_CHECKING:
     from pellucid.batch.plan import Job, Plan
     from pellucid.batch.run import Outcome, Progress
-    from pellucid.inference.denoiser import FileResult
+    from pellucid.inference.stacks import FileResult
 
 EXAMPLES = """\b
 Examples:
@@ -35,6 +39,8 @@ Examples:
   pellucid denoise - -o - < in.png > out.png standard input and output
   pellucid denoise photo.jpg --sigma 25 --strength 0.8
   pellucid denoise scan.pdf                  the scanned pages of a PDF
+  pellucid denoise cells.ome.tif             a stack, a volume: the same kind of file
+  pellucid denoise brain.nii.gz --noise rician:auto --json
   pellucid denoise page.png --model page-fast --paper white
 """
 
@@ -88,6 +94,13 @@ def denoise(
         Literal["keep", "denoise"],
         typer.Option(help="What to do with channels that are neither colour nor transparency."),
     ] = "keep",
+    axes: Axes = None,
+    pages: Pages = None,
+    channel: ChannelName = None,
+    per_plane: PerPlane = False,
+    keep_counts: Annotated[
+        bool, typer.Option("--keep-counts", help="The sum of the samples of each image or plane stays.")
+    ] = False,
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda, coreml or directml.")
     ] = "auto",
@@ -129,6 +142,11 @@ def denoise(
             "chroma": chroma,
             "paper": paper,
             "extra_channels": extra_channels,
+            "axes": axes,
+            "pages": pages,
+            "channel": channel,
+            "per_plane": per_plane,
+            "keep_counts": keep_counts,
             "max_pixels": max_pixels,
         }
         network.check(DenoiseOptions.of(**chosen))

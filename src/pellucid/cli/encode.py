@@ -41,7 +41,8 @@ def encode(
         typer.Option(metavar="8", help="Store one byte a number, rounded, not four."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--set", metavar="NAME", help="mnist, fashion-mnist or cifar10.")
+        str | None,
+        typer.Option("--set", metavar="NAME", help="mnist, fashion-mnist, cifar10 or small-digits."),
     ] = None,
     part: Annotated[
         str | None, typer.Option(metavar="|".join(PARTS), help="Which images of --set; else test.")

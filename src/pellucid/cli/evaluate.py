@@ -23,7 +23,7 @@ Examples:
            --noise gaussian:15 --noise gaussian:50
 
 \b
-Sets: mnist, fashion-mnist, cifar10, or a folder of images.
+Sets: mnist, fashion-mnist, cifar10, small-digits, or a folder of images.
 Noises: see pellucid noise --help. Noisy images are clipped to white and
 black, but not rounded.
 """

@@ -1,21 +1,36 @@
 """``pellucid inspect``."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pellucid.cli.options import MAX_PIXELS, Json, MaxPixels, Overwrite
+from pellucid.cli.options import (
+    MAX_PIXELS,
+    Axes,
+    ChannelName,
+    Json,
+    MaxPixels,
+    Overwrite,
+    Pages,
+    PerPlane,
+)
 from pellucid.cli.output import say, say_json
 from pellucid.errors import UsageError, require
 
 if TYPE_CHECKING:
     from pellucid.inference.analysis import Analysis
+    from pellucid.inference.page_facts import PageFacts
     from pellucid.io.image import Image
+    from pellucid.io.stack import Stack
+    from pellucid.options import DenoiseKeywords
 
 EXAMPLES = """\b
 Examples:
   pellucid inspect photo.jpg                   the noise, and what denoise would do
+  pellucid inspect stack.tif                   the same for each channel of a stack
+  pellucid inspect page.png                    of a page, also light, bleed-through, JPEG and skew
   pellucid inspect cells.tif --json            the same for programs
   pellucid inspect cells.tif --plot noise.svg  a chart of noise against brightness
 """
@@ -27,6 +42,10 @@ def inspect(
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Draw noise against brightness, as SVG or PNG."),
     ] = None,
+    axes: Axes = None,
+    pages: Pages = None,
+    channel: ChannelName = None,
+    per_plane: PerPlane = False,
     overwrite: Overwrite = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     as_json: Json = False,
@@ -36,15 +55,31 @@ def inspect(
     Prints how strong the noise is, how it depends on brightness, whether neighbouring pixels and channels are
     correlated, what was clipped, and what denoise would do, and why. Levels are standard deviations in grey
     levels of 255, which is white, or the range of an image of more than 8 bits that is darker or brighter.
+    Of a stack, all is said for each channel, with gain and offset in the units of the file.
+    Of a page of text, also how even its light is, how much shines through from the other side, JPEG blocks,
+    and skew.
     """
     from pellucid.inference.denoise import about, analyse
     from pellucid.io.files import read_image
+    from pellucid.io.image import SAMPLE_TYPES
+    from pellucid.io.stack import planes_of
+    from pellucid.io.stack_files import open_stack
 
     if plot is not None and plot.exists():
         if source.exists() and plot.samefile(source):
             raise UsageError(f"{plot} is the image itself", "Give the chart another name")
         if not overwrite:
             raise UsageError(f"{plot} exists", "Give another name, or --overwrite")
+    stack = open_stack(source, axes=axes, max_pixels=max_pixels)
+    if stack is not None:
+        with closing(stack):
+            several = len(planes_of(stack)) > 1 or stack.parts[0].dtype.name not in SAMPLE_TYPES[:3]
+            if several and plot is not None:
+                raise UsageError(f"{source} has many planes, and a chart shows one", "Leave --plot out")
+            if several:
+                options: DenoiseKeywords = {"pages": pages, "channel": channel, "per_plane": per_plane}
+                _inspect_stack(stack, {**options, "axes": axes, "max_pixels": max_pixels}, as_json=as_json)
+                return
     image = read_image(source, max_pixels=max_pixels)
     with about(source):
         found = analyse(image)
@@ -54,14 +89,82 @@ def inspect(
         from pellucid.evaluation.noise import draw_noise
 
         save_figure(draw_noise(found, source.name), plot)
+    page = _page_of(image, found)
     if as_json:
-        say_json(document(source, image, found))
+        say_json(document(source, image, found, page))
         return
     height, width, channels = image.samples.shape
     colours = "grey" if channels == 1 else "colour"
     say(f"{source}: {width} x {height}, {colours}, {image.samples.dtype}, {found.content}")
-    for name, words in facts(found):
+    for name, words in [*facts(found), *(page_rows(page) if page else [])]:
         say(f"  {name:<14}{words}")
+
+
+def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool) -> None:
+    """Print the analysis of each channel of a stack."""
+    from dataclasses import asdict
+
+    from pellucid.inference.analysis import in_units
+    from pellucid.inference.denoise import analyse_file
+
+    channels = analyse_file(stack.path, **options)
+    shapes = [(part.name, part.axes, part.shape, part.dtype.name) for part in stack.parts]
+    if as_json:
+        say_json(
+            {
+                "input": str(stack.path),
+                "parts": [
+                    dict(zip(("name", "axes", "shape", "dtype"), each, strict=True)) for each in shapes
+                ],
+                "channels": [
+                    {"name": each.name, "planes": each.planes}
+                    | _known([("snr", each.analysis.snr)])
+                    | asdict(in_units(each.analysis, each.white), dict_factory=_known)
+                    for each in channels
+                    if each.analysis is not None
+                ],
+            }
+        )
+        return
+    for name, axes, shape, dtype in shapes:
+        extents = " x ".join(f"{axis} {size}" for axis, size in zip(axes, shape, strict=True))
+        say(f"{stack.path}{name and f', {name}'}: {extents}, {dtype}")
+    for each in channels:
+        if each.analysis is not None:
+            say(f"{each.name} ({each.planes} plane{'s' * (each.planes > 1)})")
+            option = [("To give it", words)] if (words := _option(each.analysis)) else []
+            for term, words in facts(in_units(each.analysis, each.white))[: -len(option) or None] + option:
+                say(f"  {term:<14}{words}")
+
+
+def _page_of(image: "Image", found: "Analysis") -> "PageFacts | None":
+    """What is wrong with an image of a page; None for other images."""
+    from pellucid.inference.content import DOCUMENT
+    from pellucid.inference.page_facts import page_facts
+
+    return page_facts(image.samples) if found.content == DOCUMENT else None
+
+
+def page_rows(page: "PageFacts") -> list[tuple[str, str]]:
+    """What is wrong with a page, in words: terms and their findings."""
+    light = f"the darkest lacks {page.light:.0%}" if page.light >= 0.03 else "even"
+    bleed = "none"
+    if page.bleed != page.bleed:
+        bleed = "not measured: there is ink everywhere"
+    elif page.bleed >= 0.01:
+        bleed = f"on {page.bleed:.0%} of the paper, {page.bleed_darkness:.0%} dark, or folds and stains"
+    blocks = f"{page.blocks:.2f} times the steps inside" if page.blocks >= 1.1 else "none"
+    skew = f"lines {'fall' if page.skew > 0 else 'rise'} to the right by {abs(page.skew):.1f} degrees"
+    if page.skew != page.skew:
+        skew = "no clear lines"
+    elif abs(page.skew) < 0.1:
+        skew = "straight"
+    return [
+        ("Paper", f"brightness {page.paper:.2f}, light {light}"),
+        ("Bleed-through", bleed),
+        ("JPEG blocks", blocks),
+        ("Skew", skew),
+    ]
 
 
 def facts(found: "Analysis") -> list[tuple[str, str]]:
@@ -85,6 +188,7 @@ def facts(found: "Analysis") -> list[tuple[str, str]]:
                 f"{unit * ends[0]:.1f} at {low:{digits}}, {unit * ends[1]:.1f} at {high:{digits}}",
             ),
             ("Gain, offset", f"{_numbers(found.gain)}; {_numbers(found.offset)}"),
+            ("SNR", f"{found.snr:.1f} in the middle of the range of brightness"),
             ("Kind", _kind(found)),
         ]
     if found.correlation == found.correlation:
@@ -119,13 +223,15 @@ def _option(found: "Analysis") -> str:
     return f"--noise poisson:{1 / gain:.4g},read={read:.3g},black={black:.4g}"
 
 
-def document(source: Path, image: "Image", found: "Analysis") -> dict[str, Any]:
-    """An analysis for programs; numbers that are unknown are null."""
+def document(source: Path, image: "Image", found: "Analysis", page: "PageFacts | None") -> dict[str, Any]:
+    """An analysis for programs; numbers that are unknown are null, as is `page` where there is none."""
     from dataclasses import asdict
 
     height, width, channels = image.samples.shape
     values = asdict(found, dict_factory=_known)
-    return {"input": str(source), "width": width, "height": height, "channels": channels} | values
+    size = {"input": str(source), "width": width, "height": height, "channels": channels}
+    values["page"] = asdict(page, dict_factory=_known) if page else None
+    return size | values | _known([("snr", found.snr)])
 
 
 def _known(fields: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -146,6 +252,7 @@ def _action(found: "Analysis") -> str:
         "signal-dependent": "stabilise the variance and use a gaussian model",
         "camera": "use a photo model",
         "smooth": "use a gaussian model at a fraction of the size",
+        "page": "use a page model",
     }[found.kind]
 
 

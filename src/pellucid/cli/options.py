@@ -14,6 +14,19 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", metavar="N", help="Processor threads. Default: all CPUs that it may use."),
 ]
+Axes = Annotated[
+    str | None,
+    typer.Option(metavar="LETTERS", help="Of an array whose file does not say it: ZYX, TCYX, YXS."),
+]
+Pages = Annotated[
+    str | None, typer.Option(metavar="1-3,7", help="Only these planes of a stack; the others stay.")
+]
+ChannelName = Annotated[
+    str | None, typer.Option(metavar="NAME|N", help="Only this channel of a stack; the others stay.")
+]
+PerPlane = Annotated[
+    bool, typer.Option("--per-plane", help="Analyse each plane of a stack. Default: once for each channel.")
+]
 MaxPixels = Annotated[
     int,
     typer.Option(

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid.cli.live import training_view
 from pellucid.cli.options import Json, Quiet, Threads, check_threads
-from pellucid.cli.output import progress_bar, say, say_json, table, training_bar
+from pellucid.cli.output import progress_bar, say, say_json, table
 from pellucid.errors import UsageError, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pellucid.inference.card import Layer
+    from pellucid.inference.card import Card, Layer
     from pellucid.training.recipe import Recipe
 
 EXAMPLES = """\b
@@ -64,6 +65,9 @@ def train(
     with_report: Annotated[
         bool, typer.Option("--report/--no-report", help="Evaluate on the test images of a set at the end.")
     ] = True,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard's event files into the run folder.")
+    ] = False,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")] = "auto",
     threads: Threads = None,
     as_json: Json = False,
@@ -72,9 +76,10 @@ def train(
     """Train a network from a recipe. Needs: pip install "pellucid[lab]".
 
     The run folder then contains the network as an .onnx file, which denoise takes as its --model, and the
-    recipe, the log, the checkpoint and, for sets such as MNIST, metrics.json and report.html.
+    recipe, the log (log.jsonl and log.csv), the checkpoint and, for sets such as MNIST, metrics.json and
+    report.html, which can be opened while training runs.
     """
-    from pellucid.training.recipe import check_run_folder
+    from pellucid.training.recipe import SetData, check_run_folder
     from pellucid.training.recipe_files import load_recipe
 
     chosen = list(changes or [])
@@ -99,6 +104,9 @@ def train(
         check_run_folder(folder, each)
     for package in ("torch", "onnx", "onnxscript", "PIL"):
         require(package, "lab", "to train a network")
+    if tensorboard:
+        require("tensorboard", "tensorboard", "to write its event files")
+    from pellucid.training.live import board_writer, csv_writer, page_writer
     from pellucid.training.loop import train as run
     from pellucid.training.report import report
 
@@ -106,8 +114,22 @@ def train(
     for folder, each in plans.items():
         if first:
             _introduce(each, plot, silent=quiet or as_json)
-        with training_bar(quiet=quiet or as_json or not first) as show:
-            run(each, folder, data_dir=data_dir, device=device, minutes=minutes, show=show)
+        with training_view(quiet=quiet or as_json or not first) as view:
+            watches = [view.watch, csv_writer(folder)]
+            if tensorboard:
+                watches.append(board_writer(folder))
+            if with_report and isinstance(each.data, SetData) and folder == output:
+                watches.append(page_writer(folder))
+            run(
+                each,
+                folder,
+                data_dir=data_dir,
+                device=device,
+                minutes=minutes,
+                show=view.step,
+                announce=_nothing if quiet or as_json else say,
+                watches=watches,
+            )
     if first:
         metrics = {}
         if with_report:
@@ -146,6 +168,7 @@ def _finish(
     """Print the figures, compared with the noisy input, and the files."""
     from pellucid.inference.card import psnr_gain, psnr_pairs, shortfall, warn_of, words
     from pellucid.inference.session import RunOptions, Session
+    from pellucid.training.recipe import SetData
 
     networks = [folder / f"{plan.name}.onnx" for folder in folders]
     cards = [Session(path, RunOptions("cpu", threads=1)).card for path in networks]
@@ -154,23 +177,51 @@ def _finish(
         say_json({"networks": [*gains], "folder": str(output), "metrics": metrics, "psnr_gain": gains})
     elif not quiet:
         if metrics:
-            rows = [
-                [name, f"{each['test_mse']:g}", f"{each['test_psnr']:g}"] for name, each in metrics.items()
-            ]
-            noisy = next(iter(metrics.values()))
-            if "input_mse" in noisy:
-                rows.insert(0, ["noisy input", f"{noisy['input_mse']:g}", f"{noisy['input_psnr']:g}"])
-            say("\n" + table([["RUN", "TEST MSE", "TEST PSNR"], *rows]))
+            say("\n" + table(_parts(cards[0]) if len(cards) == 1 else _runs(metrics)))
             say(f"\n{output / 'report.html'}")
         elif found := psnr_pairs(cards[-1]):
             rows = [[words(name), f"{noisy:g}", f"{value:g}"] for name, noisy, value in found]
             say("\n" + table([["HELD-OUT IMAGES", "NOISY INPUT", "NETWORK"], *rows]) + "\n")
         say("\n".join(gains))
         example = "image.png" if metrics else "photo.jpg"  # figures are those of small images
-        if plan.family.denoises and not shortfall(cards[-1]):
+        copies = isinstance(plan.data, SetData) and plan.degrade.noise is None
+        if copies and cards[-1].code:  # it learned to give images back, not to denoise them
+            say(f"Use its code with: pellucid encode {example} --model {networks[-1]} -o codes.npz")
+        elif plan.family.denoises and not shortfall(cards[-1]):
             say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
     for path, card in zip(networks, cards, strict=True):
         warn_of(str(path), shortfall(card))
+
+
+def _nothing(text: str) -> None:
+    """What is announced where nothing is to be printed."""
+
+
+def _parts(card: "Card") -> list[list[str]]:
+    """The figures of one network and its noisy input on each part of the set."""
+    from pellucid.inference.card import CLASSICAL, input_figure
+
+    rows = [["IMAGES", "", "MSE", "PSNR"]]
+    for part in ("training", "validation", "test"):
+        names = [f"{part}_mse", f"{part}_psnr"]
+        for words, keys in (("noisy input", [input_figure(name) for name in names]), ("network", names)):
+            if keys[0] in card.figures:
+                rows.append([part, words, *(f"{card.figures[key]:g}" for key in keys)])
+    for name, value in card.figures.items():
+        if name.startswith(CLASSICAL):
+            rows.append(["test", name.removeprefix(CLASSICAL), "", f"{value:g}"])
+    return rows
+
+
+def _runs(metrics: dict[str, dict[str, float]]) -> list[list[str]]:
+    """The figures of several networks on the test images."""
+    rows = [["RUN", "TEST MSE", "TEST PSNR"]]
+    noisy = next(iter(metrics.values()))
+    if "test_input_mse" in noisy:
+        rows.append(["noisy input", f"{noisy['test_input_mse']:g}", f"{noisy['test_input_psnr']:g}"])
+    return rows + [
+        [name, f"{each['test_mse']:g}", f"{each['test_psnr']:g}"] for name, each in metrics.items()
+    ]
 
 
 def layer_table(layers: "Sequence[Layer]") -> str:

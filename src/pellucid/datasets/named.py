@@ -1,9 +1,9 @@
-"""The sets that go by a name: MNIST, Fashion-MNIST and CIFAR-10.
+"""The sets that go by a name: MNIST, Fashion-MNIST, CIFAR-10, and small digits that need no download.
 
 Files in a folder of the user's are taken, below ``mnist/``, ``fashion-mnist/`` and ``cifar10/``, gzipped or
-not. What is not there is downloaded, once. Variables of the environment say where: PELLUCID_DATA is that
-folder, PELLUCID_MIRROR an address that serves the three folders instead of the sets' homes, and
-PELLUCID_CACHE the folder for what is downloaded.
+not. What is not there is downloaded, once; the small digits come with scikit-learn. Variables of the
+environment say where: PELLUCID_DATA is that folder, PELLUCID_MIRROR an address that serves the three folders
+instead of the sets' homes, and PELLUCID_CACHE the folder for what is downloaded.
 """
 
 import hashlib
@@ -78,7 +78,8 @@ CIFAR10 = Source(
         "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
     },
 )
-SETS = {each.name: each for each in (MNIST, FASHION_MNIST, CIFAR10)}
+SMALL_DIGITS = Source("small-digits", (), {})
+SETS = {each.name: each for each in (MNIST, FASHION_MNIST, CIFAR10, SMALL_DIGITS)}
 
 TRAIN = [f"data_batch_{number}.bin" for number in range(1, 6)]
 TEST = ["test_batch.bin", "test_first_1000.bin"]  # the first that is there
@@ -89,12 +90,13 @@ def load_dataset(name: str, *, data_dir: Path | None = None) -> Dataset:
 
     MNIST and Fashion-MNIST: 55,000 images train, the last 5,000 validate, 10,000 test. CIFAR-10: as many of
     the parts are used as the folder contains. Of all five the last 5,000 images validate, of fewer the last
-    twentieth; ``test_batch.bin`` tests, or else ``test_first_1000.bin``.
+    twentieth; ``test_batch.bin`` tests, or else ``test_first_1000.bin``. Small digits: 1,440 train, 160
+    validate, 197 test.
 
     Parameters
     ----------
     name : str
-        ``mnist``, ``fashion-mnist`` or ``cifar10``.
+        ``mnist``, ``fashion-mnist``, ``cifar10`` or ``small-digits``.
     data_dir : Path, optional
         The folder above ``mnist/`` and the others; by default the variable PELLUCID_DATA.
 
@@ -107,8 +109,10 @@ def load_dataset(name: str, *, data_dir: Path | None = None) -> Dataset:
     LimitError
         When a file is far too large, or what is downloaded cannot be stored.
     MissingExtraError
-        When something must be downloaded and pooch is not installed.
+        When something must be downloaded and pooch is not installed, or scikit-learn for the small digits.
     """
+    if name == SMALL_DIGITS.name:
+        return load_small_digits()
     if name not in SETS:
         raise UsageError(f"There is no data set {name!r}", f"Name one of {', '.join(SETS)}")
     if data_dir is None and os.environ.get("PELLUCID_DATA"):
@@ -136,6 +140,25 @@ def load_idx(source: Source, data_dir: Path | None) -> Dataset:
         part=12,  # 5,000 of 60,000
         note="the whole set",
     )
+
+
+def load_small_digits() -> Dataset:
+    """Load scikit-learn's 1,797 digits of 8 x 8 pixels (Alpaydin and Kaynak 1998), enlarged to 28 x 28.
+
+    Raises
+    ------
+    MissingExtraError
+        When scikit-learn is not installed.
+    """
+    require("sklearn", "lab", "to load its digits")
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.kron(digits.images / 16 * 255, np.ones((3, 3)))
+    images = np.pad(images, ((0, 0), (2, 2), (2, 2))).astype(np.uint8)[..., None]
+    labels = digits.target.astype(np.int64)
+    train, test = (images[:1600], labels[:1600]), (images[1600:], labels[1600:])
+    return _split(SMALL_DIGITS, train, test, part=10, note="the whole set")
 
 
 def load_cifar(source: Source, data_dir: Path | None) -> Dataset:

@@ -186,6 +186,21 @@ def decoded_grid(codec: Codec, codes: NDArray[Any], *, steps: int = 15) -> Figur
     return figure
 
 
+def samples(codec: Codec, codes: NDArray[Any], *, rows: int = 3, columns: int = 10) -> Figure:
+    """Decode codes that no image has: a sheet of the first ones.
+
+    Parameters
+    ----------
+    codec : Codec
+    codes : float array (n, *code)
+        Such as `pellucid.evaluation.codes.draw_codes` draws them; n is at least rows * columns.
+    rows, columns : int
+    """
+    decoded = codec.decode(codes[: rows * columns])
+    figure, _ = _sheet(decoded.reshape(rows, columns, *decoded.shape[1:]))
+    return figure
+
+
 # ---- sheets of small images --------------------------------------------------------------------
 
 

@@ -22,11 +22,12 @@ from pellucid.inference.codec import Codec, Floats, check_whole
 from pellucid.io.image import to_float
 
 COMPONENTS = (2, 4, 8, 16, 32, 64)
+FRECHET_COMPONENTS = 32
 MOST_COMPONENTS = 256  # a code of more numbers is compared with no PCA
-REFERENCES = 10_000  # training images for PCA and the nearest neighbours
+REFERENCES = 10_000  # training images for PCA and the nearest neighbours ...
+TESTED = 2000  # ... and test images
 NEIGHBOURS = 5
 DRAWN = 3  # codes that are drawn: the size of a report is limited
-MAPPED = 3000  # points of a map
 
 
 def evaluate_codes(contenders: Sequence[Contender], sets: Sequence[ImageSet]) -> tuple[CodeFacts, ...]:
@@ -63,7 +64,8 @@ def _evaluate_set(
     fitting = [(name, codec) for name, codec in networks if _fits(codec, images.test[0].shape)]
     if not fitting:
         return
-    test, train = np.stack(images.test), np.stack(images.train[:REFERENCES])
+    test, train = np.stack(images.test[:TESTED]), np.stack(images.train[:REFERENCES])
+    tested = images.first(TESTED)
     sizes = {name: int(np.prod(codec.encode(test[:1]).shape)) for name, codec in fitting}
     components = Components(train, test, [*COMPONENTS, *sizes.values()])
     for number, (name, codec) in enumerate(fitting):
@@ -72,7 +74,7 @@ def _evaluate_set(
             decoded = codec.decode(codes)
         except UsageError:  # its unpooling needs more than the code
             continue
-        labels = (images.train_labels, images.labels)
+        labels = (images.train_labels, tested.labels)
         yield CodeFacts(
             set=images.name,
             method=name,
@@ -82,7 +84,7 @@ def _evaluate_set(
             accuracy=accuracy(codec.encode(train), codes, *labels),
             pca=components.errors,
             pca_accuracy=components.accuracy(sizes[name], *labels),
-            drawings=tuple(draw(name, codec, images, codes)) if number < room else (),
+            drawings=tuple(draw(name, codec, tested, codes)) if number < room else (),
         )
 
 
@@ -142,6 +144,46 @@ def accuracy(
     return float(neighbours.score(codes.reshape(len(codes), -1), labels))
 
 
+def draw_codes(codes: Floats, count: int, *, seed: int = 0) -> Floats:
+    """Draw new codes from the normal distribution with the mean and the covariance of the codes of images.
+
+    Parameters
+    ----------
+    codes : float array (n, *code)
+    count : int
+    seed : int
+
+    Returns
+    -------
+    float32 array (count, *code)
+    """
+    rows = codes.reshape(len(codes), -1).astype(np.float64)
+    centred = rows - rows.mean(axis=0)
+    weights = np.random.default_rng(seed).normal(size=(count, len(rows))) / np.sqrt(len(rows))
+    drawn: Floats = (rows.mean(axis=0) + weights @ centred).astype(np.float32)  # has that covariance
+    return drawn.reshape(count, *codes.shape[1:])
+
+
+def frechet_distance(images: NDArray[Any], others: NDArray[Any]) -> float:
+    """How far two sets of images are apart: the Fréchet distance of their first 32 principal components.
+
+    As the FID of papers (Heusel and others 2017), but without a network: of normal distributions with the
+    means and covariances of the sets (Dowson and Landau 1982). 0 for equal ones.
+
+    Parameters
+    ----------
+    images, others : float arrays (n, height, width, channels), 0 to 1
+        The components are those of the first.
+    """
+    rows, other_rows = (each.reshape(len(each), -1).astype(np.float64) for each in (images, others))
+    _, directions = np.linalg.eigh(np.cov(rows.T))
+    one, two = (each @ directions[:, -FRECHET_COMPONENTS:] for each in (rows, other_rows))
+    between = one.mean(axis=0) - two.mean(axis=0)
+    first, second = np.cov(one.T), np.cov(two.T)
+    common = np.sqrt(np.linalg.eigvals(first @ second).real.clip(0)).sum()
+    return float(between @ between + np.trace(first) + np.trace(second) - 2 * common)
+
+
 def draw(name: str, codec: Codec, images: ImageSet, codes: Floats) -> Iterator[Drawing]:
     """Every drawing that a code allows."""
     test, labels = np.stack(images.test), images.labels
@@ -149,8 +191,8 @@ def draw(name: str, codec: Codec, images: ImageSet, codes: Floats) -> Iterator[D
     if labels is not None and numbers > 1:
         yield Drawing(
             title=f"{name}: the classes in the code",
-            svg=figure_svg(maps.code_map(codes[:MAPPED], labels[:MAPPED])),
-            caption=f"The codes of the first {min(MAPPED, len(codes)):,} test images. "
+            svg=figure_svg(maps.code_map(codes, labels)),
+            caption=f"The codes of the first {len(codes):,} test images. "
             "The network was trained without the classes.",
         )
     if codes.shape[1:] == (2,):
@@ -165,6 +207,13 @@ def draw(name: str, codec: Codec, images: ImageSet, codes: Floats) -> Iterator[D
             svg=figure_svg(maps.codes_as_images(codec, test[:8])),
             caption="The first test images, their codes, and what is decoded."
             + (" Of a code's channels the mean is shown." if codes.ndim == 4 else ""),
+        )
+    if codes.shape[1:] != (1,) and numbers <= MOST_COMPONENTS:
+        yield Drawing(
+            title=f"{name}: samples",
+            svg=figure_svg(maps.samples(codec, draw_codes(codes, 30))),
+            caption="Decoded codes that no image has: drawn from the normal distribution with the mean and"
+            " the covariance of the codes.",
         )
     if pairs := list(itertools.islice(_pairs(test, labels), 3)):
         starts, ends = zip(*pairs, strict=True)

@@ -216,6 +216,9 @@ def learning_plots(networks: Sequence[Network]) -> list[Plot]:
     """For each figure in the logs of the run folders, its course; training and validation share a chart."""
     logs = [(number, each.name, read_log(Path(each.run))) for number, each in enumerate(networks) if each.run]
     lines = [line for _, _, log in logs for line in log]
+    for line in lines:
+        if "training_loss" in line:
+            line.pop("loss", None)  # that of a batch, with dropout
     x = "epoch" if lines and all("epoch" in line for line in lines) else "step"
     panels: dict[str, list[Series]] = {}
     for key in dict.fromkeys(
@@ -247,8 +250,9 @@ def read_log(run: Path) -> list[dict[str, Any]]:
 
 def _split(key: str) -> tuple[str, str]:
     """The quantity of a figure in the log, and the part of the set it belongs to, as the end of a name."""
-    if key.startswith("validation_"):
-        return key.removeprefix("validation_"), VALIDATION
+    for start, ending in (("training_", ", training"), ("validation_", VALIDATION)):
+        if key.startswith(start):
+            return key.removeprefix(start), ending
     return key, ", training" if key == "loss" else ""
 
 

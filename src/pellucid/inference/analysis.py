@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from pellucid.inference import index
 from pellucid.inference.coarse import fine_detail, halve
+from pellucid.inference.content import GRAPHICS, content_of
 from pellucid.inference.fitting import curve, fit_channels, mean_level, residuals, weighted_range
+from pellucid.inference.html import table_html
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Anscombe
 from pellucid.inference.survey import (
@@ -29,7 +31,6 @@ from pellucid.inference.survey import (
     Blocks,
     Mask,
     Survey,
-    content_of,
     cut_tiles,
     has_flat_shades,
     measure,
@@ -57,12 +58,15 @@ NARROW = 0.1
 
 UNEQUAL, FEW_TILES = 1.3, 4
 """Channels whose levels differ by this factor, in at most so many tiles, are stabilised one by one."""
+STABILISED = 16
+"""At most so many tiles are measured again after stabilisation."""
+
 MANY_CLIPPED = 0.2
 """From this share of samples at black or white on, a channel may be quiet because it is clipped."""
 
 NO_NOISE = "there is no noise to remove"
 CLEAN, WHITE, SIGNAL_DEPENDENT = "clean", "white", "signal-dependent"
-SMOOTH, CAMERA = "smooth", "camera"
+SMOOTH, CAMERA, PAGE = "smooth", "camera", "page"
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,13 @@ class Analysis:
     kind : str
         What to do, a stable code: ``clean`` (nothing), ``white`` (one level for all brightness),
         ``signal-dependent`` (stabilise the variance first), ``camera`` (correlated noise), ``smooth``
-        (correlated noise in a grey image without finer detail: denoise at a fraction of its size).
+        (correlated noise in a grey image without finer detail: denoise at a fraction of its size), ``page``
+        (a scanned or photographed page: separate ink from paper).
     why : str
         The reasons, in words.
     content : str
         What the image shows: ``photograph`` (or anything else with shades), ``document`` (dark strokes on
-        paper), or ``graphics`` (drawings and screenshots: areas of exactly one colour).
+        paper, scanned or drawn), or ``graphics`` (drawings and screenshots: areas of exactly one colour).
     level : float
         A typical level: the geometric mean over the measured blocks; of colours, the root mean square.
     levels : tuple of float
@@ -136,10 +141,26 @@ class Analysis:
     halvings: int = 0
     coarse: "Analysis | None" = None
 
+    def _repr_html_(self) -> str:
+        rows = [("What to do", f"{self.kind}: {self.why}"), ("Content", self.content)]
+        rows += [("Level", f"{255 * self.level:.3g} of 255"), ("Steepness", f"{self.steepness:.3g}")]
+        rows += [
+            ("Correlation of neighbours", f"{self.correlation:.2f}"),
+            ("Measured", f"{self.measured:.0%}"),
+        ]
+        return table_html(rows)
+
     @property
     def visible(self) -> float:
         """The level as a share of the range of brightness."""
         return self.level / self.white
+
+    @property
+    def snr(self) -> float:
+        """Signal above black over noise, in the middle of the range of brightness; NaN without noise."""
+        middle = np.mean(self.brightness)
+        variance = float(np.mean(np.maximum(np.multiply(self.gain, middle) + self.offset, 0)))
+        return float(middle - self.black) / variance**0.5 if variance > 0 else float("nan")
 
     @property
     def steepness(self) -> float:
@@ -240,7 +261,7 @@ def analyse_tiles(
     )
     if has_flat_shades(tiles, where.flat, found.gain, found.offset, MIN_WHITE_SIGMA):
         found = replace(found, log_odds=min(found.log_odds, -SURE))
-        if found.content == "graphics":
+        if found.content == GRAPHICS:
             return scaled(replace(found, kind=CLEAN, why=NO_NOISE), black, white)
     worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
     if worth and found.is_steep:
@@ -315,6 +336,13 @@ def scaled(found: Analysis, black: float, white: float) -> Analysis:
     )
 
 
+def in_units(found: Analysis, white: float) -> Analysis:
+    """The analysis in the units of a file's samples, of which `white` is 1.0 as a pixel."""
+    made = scaled(found, 0.0, white)
+    coarse = None if found.coarse is None else in_units(found.coarse, white)
+    return replace(made, black=found.black * white, white=found.white * white, coarse=coarse)
+
+
 def advise(found: Analysis, *, independent: bool) -> Analysis:
     """Decide what to do about noise that is, or is not, independent: the analysis' `kind`, and why."""
     level = f"{255 * found.visible:.1f} of 255"
@@ -363,6 +391,8 @@ def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Sess
     Brightness means less where noise hides it, so that the first line is too flat; the noise of the
     stabilised image has nearly one level, which the network finds best.
     """
+    some = slice(None, None, -(-len(tiles) // STABILISED))
+    tiles, where = tiles[some], where.of(some)
     stabiliser = Anscombe(found.gain, found.offset)
     stable = stabiliser.forward(tiles.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
     low, high = float(stable.min()), float(stable.max())

@@ -5,6 +5,7 @@
     signal-dependent  variance stabilisation, then gaussian-*
     camera            photo-*, unless it would remove next to nothing
     smooth            gaussian-* on the image at half or a quarter of its size
+    page              page-fast, where the image shows ink on paper
 
 Images up to a megapixel get the best networks, larger ones the fast ones.
 """
@@ -18,6 +19,7 @@ from pellucid.inference.analysis import (
     CAMERA,
     CLEAN,
     NO_NOISE,
+    PAGE,
     SIGNAL_DEPENDENT,
     SMOOTH,
     SURE,
@@ -29,9 +31,11 @@ from pellucid.inference.analysis import (
 )
 from pellucid.inference.card import Card
 from pellucid.inference.coarse import halve
+from pellucid.inference.content import DOCUMENT, PHOTOGRAPH
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
 from pellucid.inference.overview import Overview
+from pellucid.inference.pages import PageModel
 from pellucid.inference.stabilise import HIGHEST_SIGMA, Treatment
 from pellucid.inference.trial import CROP, removes_noise
 from pellucid.options import DenoiseOptions
@@ -44,6 +48,9 @@ TRIED, DOUBT = 2, 1.5
 
 NO_NOISE_BUT_TEXTURE = "what a network would remove is texture or a pattern, and no noise"
 
+SMALLEST_PAGE = 256
+"""Pixels of the shorter side; smaller images show too little to be recognised as a page."""
+
 FAINT = 8 / 255
 """Below this level of correlated noise, texture may be all that there is: a trial decides."""
 
@@ -54,17 +61,19 @@ class Auto(Denoiser):
     Parameters
     ----------
     models : mapping of str to Model
-        ``photo-best``, ``photo-fast``, ``gaussian-best``, ``gaussian-fast`` and ``page-fast``.
+        ``photo-best``, ``photo-fast``, ``gaussian-best``, ``gaussian-fast`` and ``gaussian-instant``.
+    pages : PageModel
+        ``page-fast``.
     """
 
-    def __init__(self, models: Mapping[str, Model]) -> None:
-        self.name, self._models = "auto", models
+    def __init__(self, models: Mapping[str, Model], pages: PageModel) -> None:
+        self.name, self._models, self._pages = "auto", models, pages
         self.channels = models["photo-fast"].channels
 
     @property
-    def pages(self) -> Model:
+    def pages(self) -> PageModel:
         """The network for scanned pages."""
-        return self._models["page-fast"]
+        return self._pages
 
     @property
     def takes_sigma(self) -> bool:
@@ -81,8 +90,34 @@ class Auto(Denoiser):
 
     def analyse(self, image: Overview) -> Analysis:
         """Analyse the noise of an image, with trials on a few crops."""
+        return self._examine(image, DenoiseOptions())[0]
+
+    def _examine(self, image: Overview, options: DenoiseOptions) -> tuple[Analysis, Decision | None]:
+        """Analyse an image, and decide about it where it is a page."""
+        run_options = self._models["photo-fast"].run_options
+        plain = analyse_tiles(image.tiles, image.masks, run_options, is_8bit=image.dtype == np.uint8)
+        if plain.content == DOCUMENT:
+            page = self._as_page(image, plain, options)
+            if page is not None:
+                return replace(plain, kind=PAGE if page.changed else CLEAN, why=page.why), page
+            plain = replace(plain, content=PHOTOGRAPH)
+        return self._by_noise(image, plain), None
+
+    def _as_page(self, image: Overview, found: Analysis, options: DenoiseOptions) -> Decision | None:
+        """What is done to what seems a document; None where it is no page, or too small to tell."""
+        usual = found.white == 1 and found.black == 0 and image.masks is None
+        if not usual or min(image.height, image.width) < SMALLEST_PAGE:
+            return None
+        page = self._pages.recognise(image, options)
+        if page is None:
+            return None
+        if not page.changed:
+            return replace(page, model="none")
+        return replace(page, why=f"it is a page, from which {255 * page.sigma:.1f} of 255 would be removed")
+
+    def _by_noise(self, image: Overview, plain: Analysis) -> Analysis:
+        """What to do about the noise, with trials on a few crops."""
         options = self._models["photo-fast"].run_options
-        plain = analyse_tiles(image.tiles, image.masks, options, is_8bit=image.dtype == np.uint8)
         found = analyse_coarse(plain, image.centre, options)
         if found.kind == SMOOTH:
             if self._removes_noise(image, found):
@@ -122,7 +157,7 @@ class Auto(Denoiser):
             valid = np.ones((*crops.shape[:3], 1), np.bool_)
         treatment = treatment_of(found)
         treatment = replace(treatment, level=min(treatment.level, HIGHEST_SIGMA))
-        run = self._models["gaussian-fast"].runner(image, treatment)
+        run = self._models["gaussian-instant"].runner(image, treatment)
         clip, doubtful = image.dtype.kind == "u", inner.log_odds < DOUBT
         return removes_noise(crops, valid, run, inner.variance, clip=clip, doubtful=doubtful)
 
@@ -134,7 +169,9 @@ class Auto(Denoiser):
             if not decision.sigma:
                 return Decision("none", why="the noise level given is 0")
             return replace(decision, why="the noise was given")
-        found = self.analyse(image)
+        found, page = self._examine(image, options)
+        if page is not None:
+            return replace(page, analysis=found)
         if found.kind == CLEAN:
             return Decision("none", found.level, found.why, found)
         family = "photo" if found.kind == CAMERA else "gaussian"

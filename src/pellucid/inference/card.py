@@ -10,16 +10,20 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from pellucid.errors import InputError
+from pellucid.inference.html import table_html
 
 log = logging.getLogger("pellucid")
 
 KEY = "pellucid.card"
+CLASSICAL = "PSNR of "
+"""Begins the name of a figure of the best classical method on the images of `test_psnr`."""
 KINDS = {1: "grey", 3: "colour"}
 """Names of images with N channels."""
 
 Kind: TypeAlias = Literal["white-noise", "photographs", "pages", "autoencoder", "noise-estimator"]
 """What a network does: removes white noise of a given level, removes the noise of photographs, which it
-finds itself, cleans scanned pages, makes its image through a code, or estimates noise."""
+finds itself, cleans scanned pages, makes its image of the noisy one alone (most through a code), or estimates
+noise."""
 _TABLES: dict[str, Kind] = {
     "unet": "white-noise",
     "photo": "photographs",
@@ -35,6 +39,14 @@ class Layer(msgspec.Struct, frozen=True):
     name: str  # in plain words, such as "convolution 3x3, ReLU"
     shape: tuple[int, ...]  # of one image's output: (channels, height, width) or (numbers,)
     parameters: int
+
+
+class SensorNoise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The noise of a sensor: its variance is ``gain * pixel + offset``, from the pixel ``black`` on."""
+
+    gain: float
+    offset: float
+    black: float
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +71,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, float]  # measured while training, on the tune images
     size: tuple[int, int] | None = None  # the only height and width it takes; None: any multiple of `stride`
     code: tuple[int, ...] | None = None  # shape of one image's code; None: it has no code
+    noise: SensorNoise | None = None  # the only one it was trained for; None: it is found in each image
     limits: str = ""  # where it fails, in words
     layers: tuple[Layer, ...] = ()  # from the image that goes in to the image that comes out
+
+    def _repr_html_(self) -> str:
+        return table_html(facts(self))
 
 
 class _Tag(msgspec.Struct):
@@ -108,7 +124,7 @@ def write_card(card: Card) -> dict[str, str]:
 
 def input_figure(figure: str) -> str:
     """The name under which a card has a figure of the noisy input, given that of the network's figure."""
-    return re.sub("^(tune|validation)", "input", figure)
+    return re.sub("^(training|test)_", r"\1_input_", re.sub("^(tune|validation)", "input", figure))
 
 
 def psnr_pairs(card: Card) -> list[tuple[str, float, float]]:
@@ -121,7 +137,8 @@ def psnr_pairs(card: Card) -> list[tuple[str, float, float]]:
         than these figures.
     """
     figures = card.figures
-    inputs = {name: input_figure(name) for name in figures if "psnr" in name.lower()}
+    held_out = (name for name in figures if not name.startswith(("training", "test", CLASSICAL)))
+    inputs = {name: input_figure(name) for name in held_out if "psnr" in name.lower()}
     return [
         (name, figures[noisy], figures[name])
         for name, noisy in inputs.items()
@@ -139,10 +156,23 @@ def shortfall(card: Card) -> str:
     """Say by how much a network falls short of its noisy input, and the remedy; empty when it does not."""
     gain = psnr_gain(card)
     if gain is None or gain > 0:
-        return ""
+        return _loss_to_classical(card)
     return (
         f"{card.name} does not denoise: on held-out images its PSNR is {-gain:.2f} dB"
         " below that of the noisy input. Train it for more steps, on more images, or at a lower learning rate"
+    )
+
+
+def _loss_to_classical(card: Card) -> str:
+    """Say which classical method has a higher PSNR on the test images; empty when none has."""
+    own = card.figures.get("test_psnr", math.inf)
+    classical = {name: value for name, value in card.figures.items() if name.startswith(CLASSICAL)}
+    best = max(classical, key=lambda name: classical[name], default="")
+    if not best or classical[best] <= own:
+        return ""
+    return (
+        f"{card.name} denoises less well than {best.removeprefix(CLASSICAL)}: on test images its PSNR is"
+        f" {classical[best] - own:.2f} dB lower. Train it for more steps, on more images, or use that"
     )
 
 
@@ -163,6 +193,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
         ("Images", KINDS[card.channels] + size),
         *([("Code", _code(card.code))] if card.code else []),
         ("Noise levels", _levels(card)),
+        *([("Noise", _sensor(card.noise))] if card.noise else []),
         ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
         ("Licence", card.licence),
         *([("Fails on", card.limits)] if card.limits else []),
@@ -177,12 +208,16 @@ def facts(card: Card) -> list[tuple[str, str]]:
 
 def words(figure: str) -> str:
     """The name of a figure in a log or a card, as people write it."""
-    return figure.replace("_", " ").replace("mse", "MSE").replace("psnr", "PSNR, dB")
+    return figure.replace("_", " ").replace("mse", "MSE").replace("psnr", "PSNR, dB").replace("kl", "KL")
 
 
 def _code(shape: tuple[int, ...]) -> str:
     sides = " × ".join(map(str, shape))
     return f"{sides} = {math.prod(shape):,} numbers" if len(shape) > 1 else f"{sides} numbers"
+
+
+def _sensor(noise: SensorNoise) -> str:
+    return f"variance = {noise.gain:.4g} * pixel + {noise.offset:.4g}, pixels from {noise.black:.4g} to 1"
 
 
 def _levels(card: Card) -> str:

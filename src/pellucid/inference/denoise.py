@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.inference.analysis import Analysis
 from pellucid.inference.auto import Auto
-from pellucid.inference.denoiser import Decision, Denoiser, FileResult, Result, denoise_array
+from pellucid.inference.denoiser import Decision, Denoiser, Result, denoise_array
 from pellucid.inference.documents import denoise_document
 from pellucid.inference.kinds import (
     Planned,
@@ -28,6 +29,7 @@ from pellucid.inference.kinds import (
 )
 from pellucid.inference.overview import look_over
 from pellucid.inference.registry import denoiser_for, load_model
+from pellucid.inference.stacks import Channel, FileResult, analyse_stack, denoise_stack
 from pellucid.inference.stream import Progress
 from pellucid.io.files import (
     check_target,
@@ -41,6 +43,8 @@ from pellucid.io.image import Image
 from pellucid.io.registry import default_output
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
+from pellucid.io.stack import Stack, planes_of
+from pellucid.io.stack_files import is_same_kind, open_stack
 from pellucid.options import DenoiseKeywords, DenoiseOptions
 
 if TYPE_CHECKING:
@@ -188,15 +192,18 @@ def denoise_result(
     denoiser.check(choice)
     if isinstance(x, (str, os.PathLike)):
         x = read_image(x, max_pixels=choice.max_pixels)
+    elif hasattr(x, "read"):
+        x = read_all(x)
+    result: Result[Any]
     if isinstance(x, Image):
-        return denoise_image(x, denoiser, choice, progress)
-    if isinstance(x, (bytes, bytearray, memoryview)):
-        return denoise_bytes(bytes(x), denoiser, choice, progress)
-    if hasattr(x, "read"):
-        return denoise_bytes(read_all(x), denoiser, choice, progress)
-    if is_pillow(x):
-        return denoise_pillow(x, denoiser, choice, progress)
-    return denoise_array(denoiser, array_of(x), choice, progress)
+        result = denoise_image(x, denoiser, choice, progress)
+    elif isinstance(x, (bytes, bytearray, memoryview)):
+        result = denoise_bytes(bytes(x), denoiser, choice, progress)
+    elif is_pillow(x):
+        result = denoise_pillow(x, denoiser, choice, progress)
+    else:
+        result = denoise_array(denoiser, array_of(x), choice, progress)
+    return replace(result, noisy=x)
 
 
 def denoise_to(
@@ -291,6 +298,16 @@ def denoise_file(
     if is_pdf(file):
         return denoise_document(file, target, model, choice, overwrite=overwrite, progress=progress)
     denoiser = denoiser_for(model, choice)
+    stack = open_stack(file, axes=choice.axes, max_pixels=choice.max_pixels)
+    if stack is not None and len(planes_of(stack)) == 1 and not is_same_kind(target, stack):
+        stack.close()  # an image, which becomes one in another format
+        stack = None
+    if stack is not None:
+        with closing(stack), about(file, target):
+            channels = denoise_stack(stack, target, denoiser, choice, overwrite=overwrite, progress=progress)
+        return _of_channels(stack, target, channels)
+    if choice.axes or choice.channel or choice.pages not in (None, "1"):
+        raise UsageError(f"{file} is one plain image", "Leave axes, pages and channel out")
     with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
         found = check_target(target, source, overwrite=overwrite)
         same_format = found.name == source.encoding.format
@@ -317,6 +334,24 @@ def denoise_file(
         width=source.width,
         height=source.height,
         analysis=made.analysis,
+        channels=(Channel.of("", 1, made, source.dtype),),
+    )
+
+
+def _of_channels(stack: Stack, target: Path, channels: list[Channel]) -> FileResult:
+    """What was done to a stack: the largest level, and all models and reasons."""
+    part = stack.parts[0]
+    return FileResult(
+        source=stack.path,
+        output=target,
+        sigma=max(each.sigma for each in channels),
+        changed=any(each.changed for each in channels),
+        model=", ".join(dict.fromkeys(each.model for each in channels)),
+        why="; ".join(dict.fromkeys(each.why for each in channels if each.why)),
+        width=part.size("X"),
+        height=part.size("Y"),
+        analysis=channels[0].analysis if len(channels) == 1 else None,
+        channels=tuple(channels),
     )
 
 
@@ -353,6 +388,36 @@ def analyse(x: Any, *, nodata: float | None = None) -> Analysis:
     """
     with closing(source_of(x, nodata)) as source:
         return _default().analyse(look_over(source, nodata))
+
+
+def analyse_file(path: PathLike, **options: Unpack[DenoiseKeywords]) -> tuple[Channel, ...]:
+    """Analyse the noise of an image file or a stack, channel by channel.
+
+    Parameters
+    ----------
+    path : path
+    **options
+        axes, pages, channel, per_plane, nodata and max_pixels, as in `pellucid.DenoiseOptions`.
+
+    Returns
+    -------
+    tuple of Channel
+        With the `analysis` of each.
+
+    Raises
+    ------
+    UsageError, InputError, LimitError
+        As `denoise_file`.
+    """
+    choice, file = DenoiseOptions.of(**options), Path(path)
+    stack = open_stack(file, axes=choice.axes, max_pixels=choice.max_pixels)
+    with about(file):
+        if stack is not None:
+            with closing(stack):
+                return tuple(analyse_stack(stack, _default().analyse, choice))
+        with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
+            found = _default().analyse(look_over(source, choice.nodata))
+            return (Channel.of("", 1, Decision("", found.level, found.why, found), source.dtype),)
 
 
 def estimate_sigma(x: Any) -> float:

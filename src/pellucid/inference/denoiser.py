@@ -1,15 +1,16 @@
 """What denoises: the protocol that a single network and the automatic choice among several implement."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar, Unpack, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.errors import UsageError
 from pellucid.inference.analysis import Analysis
 from pellucid.inference.card import Card
-from pellucid.inference.overview import STRIP, Overview, look_over
+from pellucid.inference.html import Html, before_after, image_html, table_html
+from pellucid.inference.overview import STRIP, Overview, look_over_some
 from pellucid.inference.pixels import Images
 from pellucid.inference.stream import Progress, Work, copy_all, stream
 from pellucid.io.image import Samples
@@ -37,6 +38,8 @@ class Decision:
         What the decision was taken on; None where the noise was given.
     work : Work, optional
         The network, ready for the image; None where the image stays unchanged.
+    network, digest : str
+        The name and version of the network in its own card, and the SHA-256 of its file.
     """
 
     model: str
@@ -44,6 +47,8 @@ class Decision:
     why: str = ""
     analysis: Analysis | None = None
     work: Work | None = None
+    network: str = ""
+    digest: str = ""
 
     @property
     def changed(self) -> bool:
@@ -70,6 +75,8 @@ class Result(Generic[T]):
         Why this network, or none, in words; empty where the user named it.
     analysis : Analysis, optional
         The noise analysis that the choice was taken on; None where there was none, and for a stack.
+    noisy
+        What was given, where `pellucid.denoise_result` was.
     """
 
     image: T
@@ -78,6 +85,23 @@ class Result(Generic[T]):
     model: str
     why: str = ""
     analysis: Analysis | None = None
+    noisy: Any = field(default=None, repr=False, compare=False)
+
+    def show(self) -> Html:
+        """Show the image before and after in a notebook, with a slider between.
+
+        Raises
+        ------
+        UsageError
+            When it is no single image, or is not the result of `pellucid.denoise_result`.
+        """
+        if self.noisy is None:
+            raise UsageError("This result does not have the noisy image", "Show that of denoise_result")
+        return before_after(self.noisy, self.image)
+
+    def _repr_html_(self) -> str:
+        rows = [("Network", self.model), ("Why", self.why), ("Noise", f"{255 * self.sigma:.3g} of 255")]
+        return image_html(self.image) + table_html([each for each in rows if each[1]])
 
     @property
     def pixels(self) -> T:
@@ -99,36 +123,6 @@ class Result(Generic[T]):
             "; ".join(dict.fromkeys(each.why for each in decisions if each.why)),
             decisions[0].analysis if len(decisions) == 1 else None,
         )
-
-
-@dataclass(frozen=True)
-class FileResult:
-    """What was done to a file.
-
-    Parameters
-    ----------
-    source, output : Path
-    sigma : float
-        The noise level that was given or found, 0 to 1.
-    changed : bool
-        False when there was no noise to remove, and the output shows the very same image.
-    model, why : str
-        The network, and why it was chosen, in words; empty where the user named it.
-    width, height : int
-        In pixels.
-    analysis : Analysis, optional
-        The noise analysis that the choice was taken on; None where there was none.
-    """
-
-    source: Path
-    output: Path
-    sigma: float
-    changed: bool
-    model: str
-    why: str
-    width: int
-    height: int
-    analysis: Analysis | None = None
 
 
 @runtime_checkable
@@ -202,14 +196,15 @@ class Denoiser(Protocol):
 def denoise_array(
     denoiser: Denoiser, pixels: NDArray[Any], options: DenoiseOptions, progress: Progress | None = None
 ) -> Result[NDArray[Any]]:
-    """Denoise the images of an array, one by one; what `Denoiser.denoise` does with checked options."""
+    """Denoise the images of an array; what `Denoiser.denoise` does with checked options."""
     images = Images(pixels, options.axes, options.channel_axis, options.nodata)
     decisions = []
-    for source, colours in images:
-        image = look_over(source)
+    for group in images.groups(per_plane=options.per_plane):
+        image = look_over_some([source for source, _ in group])
         decisions.append(denoiser.decide(image, options))
         if decisions[-1].changed:
-            carry_out(source, ArraySink(colours), image, decisions[-1], progress)
+            for source, colours in group:
+                carry_out(source, ArraySink(colours), image, decisions[-1], progress)
     return Result.of(images.result, decisions)
 
 

@@ -12,8 +12,9 @@ from pellucid.atomic import atomic_write, refuse_existing
 from pellucid.errors import UsageError
 from pellucid.inference.auto import Auto
 from pellucid.inference.bilevel import keep_bilevel
-from pellucid.inference.denoiser import Denoiser, FileResult, denoise_array
+from pellucid.inference.denoiser import Denoiser, denoise_array
 from pellucid.inference.registry import denoiser_for
+from pellucid.inference.stacks import FileResult
 from pellucid.inference.stream import Progress
 from pellucid.io.files import copy_file
 from pellucid.io.pdf.document import Document, Scan

@@ -12,12 +12,13 @@ import numpy as np
 
 from pellucid.errors import LimitError, UsageError
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
-from pellucid.inference.card import Card
+from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Rice, Scale, Treatment, rician_treatment, treatment_for
+from pellucid.inference.stabilise import Anscombe, Rice, Scale, Treatment, rician_treatment, treatment_for
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
 from pellucid.inference.trial import removed_level
@@ -31,7 +32,7 @@ MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
-LARGEST_TILE = 1_250_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
+LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
 LOWEST_TILE = 544  # pixels that tiles may be high, however wide the image
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
@@ -94,6 +95,9 @@ class Model(Denoiser):
         """The card of the network for grey (1) or colour (3) images."""
         return self.session_for(channels).card
 
+    def _repr_html_(self) -> str:
+        return "".join(table_html(facts(self.card(channels))) for channels in self.channels)
+
     @property
     def takes_sigma(self) -> bool:
         """Whether a noise level can be given."""
@@ -137,7 +141,10 @@ class Model(Denoiser):
             return treatment, None
         if options.sigma is not None:
             return Treatment(options.sigma) if options.sigma >= 1e-6 else None, None
-        kind = self.card(image.channels).kind
+        card = self.card(image.channels)
+        if card.noise is not None:
+            return _sensor_treatment(card.noise, float(image.tiles.mean())), None
+        kind = card.kind
         if kind == "autoencoder":  # it makes its image whatever it is given
             return Treatment(0.0), None
         if kind == "photographs":
@@ -186,8 +193,14 @@ class Model(Denoiser):
             return denoise_coarse(tile / np.float32(white), measured, network) * np.float32(white)
 
         plain = not halvings and white == 1
-        work = Work(self._tiles(image, halvings), network if plain else run, strengths)
-        return Decision(self.name, treatment.level, why, analysis, work)
+        work = Work(
+            self._tiles(image, halvings),
+            network if plain else run,
+            strengths,
+            keep_counts=options.keep_counts,
+        )
+        session = self.session_for(image.channels)
+        return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
 
     def runner(
         self,
@@ -280,3 +293,9 @@ class Model(Denoiser):
                 "Convert the image, or name a model for colour",
             )
         return self._open(channels if channels in self.channels else 3)
+
+
+def _sensor_treatment(noise: SensorNoise, brightness: float) -> Treatment:
+    """The treatment of a sensor's noise; its level is that at the mean brightness."""
+    level = math.sqrt(max(noise.gain * brightness + noise.offset, 0))
+    return Treatment(level, Anscombe((noise.gain,), (noise.offset,), (noise.black,)))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pellucid.inference.content import is_drawn
 from pellucid.inference.denoiser import Decision
 from pellucid.inference.model import Model
 from pellucid.inference.overview import Overview
@@ -24,14 +25,14 @@ Page = NDArray[np.float32]
 UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
-FLAT = 0.5
-"""Share of the light pixels that equal their neighbours exactly, from which on a page was drawn."""
-
 CLEAN = "the page is clean"
 DRAWN = "the page was drawn, not scanned: its paper has exactly one tone"
 
 TRIED = 512
 """Pixels a side of the part in the middle on which it is tried how much would be removed."""
+
+WHITE, MIDDLE = 0.6, 0.2
+"""In a trial, at least this share of a page becomes white, and at most so much neither white nor dark."""
 
 VIVID = 0.3
 """Colours stronger than this, largest minus smallest channel, are marks: they stay though they are light."""
@@ -56,17 +57,37 @@ class PageModel(Model):
 
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
         """Make the paper even or white; leave a clean page unchanged."""
-        if is_drawn(image.centre):
-            return Decision(self.name, why=DRAWN)
-        run = cleaner(self._open(1), paper_tone(image), white=options.paper == "white")
-        centre = image.centre[
-            tuple(slice(max(0, each - TRIED) // 2, None) for each in image.centre.shape[:2])
-        ]
-        centre = centre[:TRIED, :TRIED]
-        removed = float(np.sqrt(np.mean((run(centre) - centre) ** 2)))
+        return self._try(image, options)[0]
+
+    def recognise(self, image: Overview, options: DenoiseOptions) -> Decision | None:
+        """As `decide`; None where a trial does not give white paper and dark ink, as only a page does."""
+        decision, white = self._try(image, options)
+        grey = (white > 0.5) & (white < 0.9)
+        is_page = float((white > 0.95).mean()) >= WHITE and float(grey.mean()) <= MIDDLE
+        return decision if is_page else None
+
+    def _try(self, image: Overview, options: DenoiseOptions) -> tuple[Decision, Page]:
+        """What is decided on a trial in the middle of the page, and what became white there (h, w)."""
+        centre = middle(image.centre)
+        if is_drawn(image.tiles):
+            return Decision(self.name, why=DRAWN), np.ones(centre.shape[:2], np.float32)
+        tone, white = paper_tone(image), options.paper == "white"
+        run = cleaner(self._open(1), tone, white=white)
+        clean = run(centre)
+        removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
+        work = Work(self._tiles(image, 0), run, options.strengths)
         if removed < UNCHANGED or max(options.strengths) == 0:
-            return Decision(self.name, removed, CLEAN)
-        return Decision(self.name, removed, work=Work(self._tiles(image, 0), run, options.strengths))
+            decision = Decision(self.name, removed, CLEAN)
+        else:
+            session = self._open(1)
+            decision = Decision(self.name, removed, work=work, network=session.title, digest=session.digest)
+        return decision, (clean if white else clean / tone).mean(axis=2)
+
+
+def middle(page: Page) -> Page:
+    """The part in the middle of a page (h, w, c) on which the network is tried."""
+    top, left = (max(0, extent - TRIED) // 2 for extent in page.shape[:2])
+    return page[top : top + TRIED, left : left + TRIED]
 
 
 def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Callable[[Page], Page]:
@@ -104,17 +125,6 @@ def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Call
         return np.asarray(result if white else result * tint, np.float32)
 
     return clean_grey if len(tone) == 1 else clean_colour
-
-
-def is_drawn(page: Page) -> bool:
-    """Whether the paper of a page (h, w, c) has exactly one value, as nothing that was scanned in grey has.
-
-    Pages of black and white alone were made by a threshold, and may be scans.
-    """
-    grey = page[:-1, :-1].mean(2)
-    light = grey >= np.median(grey)
-    equal = ((page[:-1, :-1] == page[1:, :-1]) & (page[:-1, :-1] == page[:-1, 1:])).all(2)
-    return bool(equal[light].mean() > FLAT) and len(np.unique(page[..., 0])) > 2
 
 
 def paper_tone(image: Overview) -> NDArray[np.float32]:

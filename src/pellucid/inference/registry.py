@@ -18,8 +18,11 @@ from pellucid.options import DenoiseOptions
 KINDS: dict[str, type[Model]] = {"pages": PageModel}
 """The denoisers of kinds of networks that need another one than `Model`."""
 
-CHOICE = "photo-best", "photo-fast", "gaussian-best", "gaussian-fast", "page-fast"
-"""The networks among which `auto` chooses."""
+CHOICE = "photo-best", "photo-fast", "gaussian-best", "gaussian-fast", "gaussian-instant"
+"""The networks among which `auto` chooses, unless the image is a page."""
+
+PAGES = "page-fast"
+"""The network that `auto` chooses for pages."""
 
 
 def load_model(
@@ -67,7 +70,9 @@ def load_model(
         )
     options: dict[str, Any] = {"device": device, "threads": threads, "memory": memory, "exact": exact}
     if name_or_path == "auto":
-        return Auto({name: _installed(name, options) for name in CHOICE})
+        return Auto(
+            {name: _installed(name, options) for name in CHOICE}, PageModel(PAGES, _files(PAGES), **options)
+        )
     path = Path(name_or_path)
     # os.path, since Path's own questions fail on names that are too long.
     if str(name_or_path) and os.path.isdir(path) and str(path) not in index.names():
@@ -87,14 +92,19 @@ def _own(path: Path, options: dict[str, Any]) -> Model:
 
 
 def _installed(name: str, options: dict[str, Any]) -> Model:
-    files, kind = {}, Model
+    kind = KINDS.get(index.entries(name)[0].kind, Model)
+    return kind(name, _files(name), **options)
+
+
+def _files(name: str) -> dict[int, Path]:
+    """The checked files of an installed network, by channels."""
+    files = {}
     for entry in index.entries(name):
         if entry.kind == "noise-estimator":
             raise index.unknown(name)
         index.verify(entry)
         files[entry.channels] = entry.path
-        kind = KINDS.get(entry.kind, Model)
-    return kind(name, files, **options)
+    return files
 
 
 _load = functools.lru_cache(maxsize=2)(load_model)  # repeated calls must not load the weights again

@@ -1,5 +1,7 @@
 """ONNX Runtime: one network, loaded and ready to run."""
 
+import functools
+import hashlib
 import logging
 import numbers
 import os
@@ -123,6 +125,16 @@ class Session:
         self.inputs = [each.name for each in self._session.get_inputs()]
         self.outputs = [each.name for each in self._session.get_outputs()]
         self.card: Card = read_card(self._session.get_modelmeta().custom_metadata_map, str(path))
+
+    @property
+    def title(self) -> str:
+        """The network's name and version."""
+        return f"{self.card.name} {self.card.version}"
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the file, in hexadecimal digits."""
+        return hashlib.sha256(self._path.read_bytes()).hexdigest()
 
     def _load(self, provider: str) -> Any:
         ort = runtime()

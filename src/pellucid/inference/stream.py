@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +40,14 @@ class Work:
         The network, with all that is around it.
     strengths : (float, float)
         How much of the change is made in luma and in chroma: all of it from 1 on.
+    keep_counts : bool
+        The sum of the colours' samples of each strip stays the same.
     """
 
     tiles: Tiles
     run: Callable[[Array], Array]
     strengths: tuple[float, float] = (1.0, 1.0)
+    keep_counts: bool = False
 
 
 def stream(source: Source, sink: Sink, layout: Layout, work: Work, progress: Progress | None = None) -> None:
@@ -92,6 +96,8 @@ def stream(source: Source, sink: Sink, layout: Layout, work: Work, progress: Pro
                 _denoise_tile(strip, out, (row, column), layout, work)
                 if progress:
                     progress(count, len(tiles))
+            if work.keep_counts:
+                balance(strip[row.kept][..., : layout.colours], out[..., : layout.colours])
             behind.result()
             behind = writer.submit(write, out)
         behind.result()
@@ -116,6 +122,42 @@ def _denoise_tile(strip: Samples, out: Samples, spans: tuple[Span, Span], layout
     result = from_float(blend(noisy[kept], clean[kept], *work.strengths), out.dtype)
     target = out[:, column.start : column.stop, : layout.colours]
     np.copyto(target, result, where=True if valid is None else valid[kept][..., None])
+
+
+def balance(noisy: Samples, clean: Samples) -> None:
+    """Give clean samples (h, w, c) the sums of the noisy ones, channel by channel, in place.
+
+    Samples that were changed are scaled where all of them are positive, and moved otherwise.
+    """
+    changed = (noisy != clean) & (noisy == noisy)  # NaN stays
+    for channel in range(noisy.shape[2]):
+        where = changed[..., channel]
+        before, after = (np.asarray(each[..., channel][where], np.float64) for each in (noisy, clean))
+        if not before.size:
+            continue
+        if after.min() >= 0 and before.sum() > 0 and after.sum() > 0:
+            after *= before.sum() / after.sum()
+        else:
+            after += (before.sum() - after.sum()) / after.size
+        clean[..., channel][where] = (
+            round_sum(after, clean.dtype) if clean.dtype.kind in "iu" else after.astype(clean.dtype)
+        )
+
+
+def round_sum(values: NDArray[np.float64], dtype: np.dtype[Any]) -> Samples:
+    """Round to integers whose sum is that of the values, as near as their range allows.
+
+    What plain rounding leaves is given to the samples that it moved furthest, one each.
+    """
+    limits = np.iinfo(dtype)
+    whole = np.rint(values).clip(limits.min, limits.max)
+    rest = round(values.sum() - whole.sum())
+    room = whole < limits.max if rest > 0 else whole > limits.min
+    count = min(abs(rest), int(room.sum()))
+    if count:
+        order = np.where(room, np.sign(rest) * (whole - values), np.inf).ravel()
+        whole.flat[np.argpartition(order, count - 1)[:count]] += np.sign(rest)
+    return whole.astype(dtype)
 
 
 def blend(noisy: Array, clean: Array, luma: float, chroma: float) -> Array:

@@ -29,9 +29,6 @@ SCATTERED = 2
 SHADES, SHADE_BLOCKS = 3, 4
 """How many colours must have how many flat blocks, to show that there is no independent noise."""
 
-PAPER, STROKE, GRAPHICS = 0.08, 0.3, 0.35
-"""Luma by which paper varies and by which ink is darker, and the share of flat blocks in drawn images."""
-
 
 class Blocks(NamedTuple):
     """The measured blocks of an image."""
@@ -49,6 +46,10 @@ class Survey(NamedTuple):
     flat: Mask  # (n, r, k): blocks of one colour
     trust: Array  # (n, r, k): 1 where up to a tenth of the samples were clipped, 0 from a half on
     brightness: Array  # (n, c, r, k), around each block
+
+    def of(self, some: slice) -> "Survey":
+        """The same of some of the tiles."""
+        return Survey(self.keep[some], self.flat[some], self.trust[some], self.brightness[some])
 
 
 def tile_windows(height: int, width: int) -> list[Window]:
@@ -85,7 +86,7 @@ def survey(tiles: Array, masks: Mask | None) -> Survey:
     out = left_out(flat)
     if masks is not None:
         missing = over_blocks(np.add, (~masks[:, None]).astype(np.uint8))[:, 0]
-        gaps = (missing > 0) | _near(missing > SCATTERED, 3)
+        gaps = (missing > 0) | near(missing > SCATTERED, 3)
         out, flat = out | gaps, flat & ~gaps
     size = np.float32(BLOCK**2)
     clipped = ((tiles <= 0) | (tiles >= 1)).mean(axis=1, keepdims=True, dtype=np.float32)
@@ -120,8 +121,8 @@ def left_out(flat: Mask) -> Mask:
     Letterboxes, margins and burnt-out skies show no noise, whatever the rest of the image has, and spoil
     the estimate next to them. Single flat blocks do not: dark noise that was clipped has many.
     """
-    area = ~_near(~flat, 1)  # flat all around
-    return flat | _near(area, 4)
+    area = ~near(~flat, 1)  # flat all around
+    return flat | near(area, 4)
 
 
 def has_flat_shades(
@@ -138,15 +139,15 @@ def has_flat_shades(
     return int((counts >= SHADE_BLOCKS).sum()) >= SHADES
 
 
-def _near(marked: Mask, distance: int) -> Mask:
+def near(marked: Mask, distance: int) -> Mask:
     """Blocks (n, r, k) with a marked one at most so many blocks away, down and across."""
     for axis in (1, 2):
-        near = marked.copy()
+        spread = marked.copy()
         for step in range(1, distance + 1):
-            ahead, behind = (np.moveaxis(each, axis, 0) for each in (near, marked))
+            ahead, behind = (np.moveaxis(each, axis, 0) for each in (spread, marked))
             ahead[step:] |= behind[:-step]
             ahead[:-step] |= behind[step:]
-        marked = near
+        marked = spread
     return marked
 
 
@@ -163,23 +164,3 @@ def _smoothed(means: Array) -> Array:
     rows = padded[:, :, :-2] + padded[:, :, 1:-1] + padded[:, :, 2:]
     smooth: Array = (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
     return smooth
-
-
-def content_of(tiles: Array) -> str:
-    """Recognise drawn images by flat blocks, and documents by paper and thin dark strokes on it.
-
-    Most blocks of a document are about as bright as each other, a share is crossed by strokes, and next to
-    nearly every stroke there is paper. Black areas, such as letterboxes, do not count as drawn.
-    """
-    luma = tiles.mean(axis=1, keepdims=True)
-    high, low = (over_blocks(each, luma)[:, 0] for each in (np.maximum, np.minimum))
-    mean = over_blocks(np.add, luma)[:, 0] / BLOCK**2
-    counts, edges = np.histogram(mean, 25, (0, 1))
-    tone = (edges[counts.argmax()] + edges[counts.argmax() + 1]) / 2
-    strokes = low < tone - STROKE
-    near_paper = strokes & _near(high > tone - STROKE / 2, 1)
-    paper = float((abs(mean - tone) < PAPER).mean())
-    if tone > 0.5 and paper > 0.45 and strokes.mean() > 0.01 and near_paper.sum() > 0.85 * strokes.sum():
-        return "document"
-    lit = mean > 0.02
-    return "graphics" if (lit & (high == low)).sum() > GRAPHICS * lit.sum() else "photograph"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.atomic import atomic_write, refuse_existing
+from pellucid.atomic import atomic_folder, atomic_write, refuse_existing
 from pellucid.errors import InputError, LimitError, UsageError
 from pellucid.io import registry
 from pellucid.io.format import Data, Format, name_of
@@ -22,7 +22,7 @@ from pellucid.io.source import ArraySource, Source
 
 log = logging.getLogger("pellucid")
 
-_HEAD = 352  # bytes by which formats are recognised
+_HEAD = 1024  # bytes by which formats are recognised
 _STRIP = 1 << 24  # samples that are decoded at once
 
 
@@ -60,12 +60,16 @@ def open_image(data: str | os.PathLike[str] | bytes, *, max_pixels: int = 1_000_
     source = find_format(data).open(data)
     if source.width * source.height > max_pixels:
         source.close()
-        raise LimitError(
-            f"{source.name} has {source.width} x {source.height} pixels, "
-            f"more than the limit of {max_pixels:,}",
-            "If you trust the file, raise the limit (max_pixels, --max-pixels)",
-        )
+        raise too_large(source.name, source.height, source.width, max_pixels)
     return source
+
+
+def too_large(name: str, height: int, width: int, limit: int) -> LimitError:
+    """Make the error for an image with too many pixels."""
+    return LimitError(
+        f"{name} has {width} x {height} pixels, more than the limit of {limit:,}",
+        "If you trust the file, raise the limit (max_pixels, --max-pixels)",
+    )
 
 
 def read_image(data: str | os.PathLike[str] | bytes, *, max_pixels: int = 1_000_000_000) -> Image:
@@ -131,7 +135,10 @@ def find_format(data: Data) -> Format:
         When the file cannot be read, or is no image.
     """
     name = name_of(data)
-    head = data[:_HEAD] if isinstance(data, bytes) else _head(data)
+    folder = None if isinstance(data, bytes) else registry.of_folder(data)
+    if folder is not None:
+        return folder
+    head = data[:_HEAD] if isinstance(data, bytes) else read_head(data)
     found = registry.of_content(head)
     if found is None:
         what, instead = registry.foreign(head)
@@ -159,7 +166,14 @@ def is_pdf(file: Path) -> bool:
     return b"%PDF-" in head and registry.of_content(head[:_HEAD]) is None
 
 
-def _head(file: Path) -> bytes:
+def read_head(file: Path) -> bytes:
+    """The first bytes of a file, by which its format is recognised.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, or is no regular file.
+    """
     try:
         # A named pipe would wait for ever.
         if not stat.S_ISREG(file.stat().st_mode):
@@ -273,7 +287,7 @@ def create_file(path: str | os.PathLike[str], like: Source, *, overwrite: bool =
     UsageError, InputError, LimitError
         As `write_image`.
     """
-    _refuse_zero(path)
+    refuse_zero(path)
     found = check_target(os.path.realpath(path), like, overwrite=overwrite)  # a link stays a link
     return _FileSink(Path(path), found, like, overwrite=overwrite)
 
@@ -345,7 +359,12 @@ def copy_file(source: Path, path: Path, *, overwrite: bool = False) -> None:
     UsageError, InputError, LimitError
         As `write_image`.
     """
-    if not (path.exists() and path.samefile(source)):
+    if path.exists() and path.samefile(source):
+        return
+    if source.is_dir():
+        with atomic_folder(path, overwrite=overwrite) as temporary:
+            shutil.copytree(source, temporary)
+    else:
         with atomic_write(path, overwrite=overwrite) as temporary:
             shutil.copyfile(source, temporary)
 
@@ -381,12 +400,18 @@ def check_name(file: Path, *, overwrite: bool = False) -> Format:
     UsageError
         When the file exists, or the suffix names no format that can be written.
     """
-    _refuse_zero(file)
+    refuse_zero(file)
     found = registry.of_suffix(file)
     if found is None:
         known = ", ".join(each.suffixes[0] for each in registry.written())
         raise UsageError(
-            f"{file}: the suffix {file.suffix!r} names no format that Pellucid writes", f"Use one of {known}"
+            f"{file}: the suffix {registry.split_name(file)[1]!r} names no format that Pellucid writes",
+            f"Use one of {known}",
+        )
+    if found.create is None and found.create_stack is not None:
+        raise UsageError(
+            f"{file}: a {found.label} is written from a {found.label} only",
+            f"Use one of {', '.join(each.suffixes[0] for each in registry.written())}",
         )
     if found.create is None:
         instead = registry.of_suffix(registry.writable(file))
@@ -398,7 +423,8 @@ def check_name(file: Path, *, overwrite: bool = False) -> Format:
     return found
 
 
-def _refuse_zero(path: str | os.PathLike[str]) -> None:
+def refuse_zero(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that no file can have."""
     if "\0" in str(path):
         raise UsageError(
             f"{str(path)!r} cannot be a file's name: it contains a zero byte", "Choose another name"

@@ -10,6 +10,7 @@ from pellucid.errors import InputError
 from pellucid.io.image import Extra, depth_of
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
+from pellucid.io.stack import CreateStack, OpenStack, one_plane
 
 Data = Path | bytes
 """An encoded image: a file, or its bytes."""
@@ -27,7 +28,7 @@ class Format:
         As `Encoding.format` has it ("jpeg"), and as people write it ("JPEG").
     suffixes : tuple of str
         With the dot, in lower case; the first is the usual one.
-    matches : function of the first 352 bytes
+    matches : function of the first 1024 bytes
         Whether a file is of this format.
     open : function of a path or bytes
         Gives the source. Raises InputError when the file is broken or contains something that would be lost.
@@ -56,6 +57,13 @@ class Format:
         The suffix of the format that takes its place where it is only read.
     needs : str, optional
         The extra of Pellucid that it needs.
+    open_stack : function of a path and axes, optional
+        Gives the stack of a file that may have more than one plane (`pellucid.io.stack.OpenStack`).
+    create_stack : function of a path and a stack, optional
+        Gives the sink that makes a file like the stack's.
+    is_folder : function of a folder, optional
+        Whether a folder as a whole is one file of this format. Its `open_stack` gets the folder, and its
+        `create_stack` the name of one that is missing.
     """
 
     name: str
@@ -77,6 +85,14 @@ class Format:
     largest: dict[str, int] = field(default_factory=dict)
     writes_as: str | None = None
     needs: str | None = None
+    open_stack: OpenStack | None = None
+    create_stack: CreateStack | None = None
+    is_folder: Callable[[Path], bool] | None = None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is a way to write it."""
+        return self.create is not None or self.create_stack is not None
 
     def problem(self, like: Source) -> str | None:
         """Say what of an image the format cannot hold; None when it can."""
@@ -106,6 +122,19 @@ def stream_of(data: Data) -> BinaryIO:
 def name_of(data: Data) -> str:
     """How messages name a file or bytes."""
     return "The image" if isinstance(data, bytes) else str(data)
+
+
+def only_plane(open_stack: OpenStack) -> Callable[[Data], Source]:
+    """Make the `Format.open` of a format that has stacks only: its images are stacks of one plane."""
+
+    def open(data: Data) -> Source:
+        if isinstance(data, bytes):
+            raise InputError("These bytes are a stack or volume", "Write them to a file, and give its path")
+        stack = open_stack(data, None)
+        assert stack is not None, "a format of stacks opens every file as one"
+        return one_plane(stack)
+
+    return open
 
 
 def several_images(name: str) -> InputError:

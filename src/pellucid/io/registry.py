@@ -7,17 +7,43 @@ from pathlib import Path
 from pellucid.io.format import Format
 from pellucid.io.formats.avif import AVIF
 from pellucid.io.formats.bmp import BMP
+from pellucid.io.formats.dicom import DICOM
+from pellucid.io.formats.fits import FITS
 from pellucid.io.formats.gif import GIF
 from pellucid.io.formats.heic import HEIC
 from pellucid.io.formats.jp2 import JP2
 from pellucid.io.formats.jpeg import JPEG
 from pellucid.io.formats.jxl import JXL
+from pellucid.io.formats.mgh import MGH
+from pellucid.io.formats.nifti import NIFTI
+from pellucid.io.formats.npy import NPY
+from pellucid.io.formats.npz import NPZ
+from pellucid.io.formats.ome_zarr import OME_ZARR
 from pellucid.io.formats.png import PNG
 from pellucid.io.formats.pnm import PNM
 from pellucid.io.formats.tiff import TIFF
 from pellucid.io.formats.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL)
+FORMATS: tuple[Format, ...] = (
+    PNG,
+    JPEG,
+    DICOM,
+    TIFF,
+    WEBP,
+    AVIF,
+    HEIC,
+    GIF,
+    BMP,
+    PNM,
+    JP2,
+    JXL,
+    NPY,
+    NPZ,
+    NIFTI,
+    MGH,
+    FITS,
+    OME_ZARR,
+)
 
 DOCUMENTS = (".pdf",)
 """Suffixes of files that contain images and other things, of which the images are denoised in place."""
@@ -30,8 +56,9 @@ _FOREIGN = {
     b"%PDF": ("a PDF", "PNG, one for each page"),
     b"8BPS": ("a Photoshop file", "TIFF"),
     b"v/1\x01": ("an OpenEXR file", "TIFF with 32-bit floats"),
-    b"SIMPLE  =": ("a FITS file", "TIFF with 32-bit floats"),
-    b"\x89HDF": ("an HDF5 file", "TIFF"),
+    b"\x89HDF": ("an HDF5 file, such as MINC 2 or Imaris", "NIfTI or OME-TIFF"),
+    b"CDF\x01": ("a netCDF file, such as MINC 1", "NIfTI"),
+    b"CDF\x02": ("a netCDF file, such as MINC 1", "NIfTI"),
     b"#?RADIANCE": ("a Radiance HDR file", "TIFF with 32-bit floats"),
     b"DDS ": ("a DDS texture", "PNG"),
     b"qoif": ("a QOI", "PNG"),
@@ -39,7 +66,6 @@ _FOREIGN = {
     b"II\xbc": ("a JPEG XR", "TIFF"),
     b"\0\0\1\0": ("an icon", "PNG"),
     b"AT&TFORM": ("a DjVu", "PNG, one for each page"),
-    b"\x93NUMPY": ("a NumPy array", "TIFF"),
     b"\x1a\x45\xdf\xa3": ("a film", "PNG, one for each frame"),
     b"FUJIFILMCCD-RAW": ("a camera's raw file", "TIFF with 16 bits"),
     b"<svg": ("an SVG drawing", "PNG"),
@@ -59,8 +85,14 @@ def named(name: str) -> Format:
 
 def of_suffix(path: str | os.PathLike[str]) -> Format | None:
     """Give the format that a file's name promises; None where it promises none."""
-    suffix = Path(path).suffix.lower()
-    return next((each for each in FORMATS if suffix in each.suffixes), None)
+    name = Path(path).name.lower()
+    found = [
+        (len(suffix), each)
+        for each in FORMATS
+        for suffix in each.suffixes
+        if name.endswith(suffix) and name != suffix
+    ]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def of_content(head: bytes) -> Format | None:
@@ -68,12 +100,17 @@ def of_content(head: bytes) -> Format | None:
     return next((each for each in FORMATS if each.matches(head)), None)
 
 
+def of_folder(path: str | os.PathLike[str]) -> Format | None:
+    """Give the format of which a folder as a whole is one file, such as a Zarr; None for other folders."""
+    folder = Path(path)
+    asked = (each for each in FORMATS if each.is_folder is not None and each.is_folder(folder))
+    return next(asked, None) if folder.is_dir() else None
+
+
 def foreign(head: bytes) -> tuple[str, str]:
     """Say what a file is that no format matches, and the format to convert it to."""
-    if head[128:132] == b"DICM":
-        return "a DICOM file", "TIFF"
-    if head[344:347] in (b"n+1", b"ni1"):
-        return "a NIfTI volume", "TIFF"
+    if head[344:347] == b"ni1" or head[4:7] == b"ni2":
+        return "a NIfTI header whose samples are in another file", "NIfTI in one file (.nii)"
     if head[4:8] == b"ftyp":
         return ("a camera's raw file", "TIFF with 16 bits") if head[8:11] == b"crx" else ("a film", "PNG")
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -82,7 +119,7 @@ def foreign(head: bytes) -> tuple[str, str]:
 
 
 def written() -> Iterator[Format]:
-    """All formats that are written."""
+    """All formats in which an image is written."""
     return (each for each in FORMATS if each.create is not None)
 
 
@@ -96,4 +133,14 @@ def default_output(source: Path) -> Path:
     """``photo-denoised.jpg`` for ``photo.jpg``; AVIF for HEIC, which is read but not written."""
     if not source.name:  # a folder, which is refused when it is opened
         return source
-    return writable(source.with_name(f"{source.stem}-denoised{source.suffix}"))
+    stem, suffix = split_name(source)
+    return writable(source.with_name(f"{stem}-denoised{suffix}"))
+
+
+def split_name(path: Path) -> tuple[str, str]:
+    """The name without and with its suffix, which may have two parts: ``brain`` and ``.nii.gz``."""
+    name = path.name
+    ome = path.stem[-4:].lower() == ".ome"
+    known = [suffix for suffix in suffixes() if name.lower().endswith(suffix) and name.lower() != suffix]
+    length = max([len(path.suffix) + 4 * ome, *map(len, known)])
+    return name[: len(name) - length], name[len(name) - length :]

@@ -23,7 +23,8 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _DECODING = {258, 259, 262, 266, 277, 284, 292, 293, 317, 320, 338, 339, 347, 34675}
 _DECODING |= {*range(512, 515), *range(519, 522), *range(529, 533)}  # of JPEG and YCbCr
 _LARGEST_TILE = 1 << 28  # pixels
-_CACHED = 1 << 26  # bytes of decoded tiles that are kept, besides those of one row
+_CACHED = 1 << 24  # bytes of decoded tiles that are kept, or those of a row if they are more
+_TOGETHER = 1 << 20  # pixels of tiles that are decoded at a time
 
 
 @dataclass(frozen=True)
@@ -89,26 +90,30 @@ class TileReader:
 
     def read(self, rows: slice, columns: slice) -> Samples:
         """Decode a region (height, width, bands)."""
-        top, left = rows.start // self._height, columns.start // self._width
-        lines = []
-        for y in range(top, -(-rows.stop // self._height)):
-            wanted = range(left, -(-columns.stop // self._width))
-            line = self._row(y, wanted)
-            lines.append(np.concatenate([line[x] for x in wanted], axis=1) if len(wanted) > 1 else line[left])
-        whole = np.concatenate(lines) if len(lines) > 1 else lines[0]
-        y, x = rows.start - top * self._height, columns.start - left * self._width
-        return whole[y : y + rows.stop - rows.start, x : x + columns.stop - columns.start]
+        whole: Samples | None = None
+        for y in range(rows.start // self._height, -(-rows.stop // self._height)):
+            for x in range(columns.start // self._width, -(-columns.stop // self._width)):
+                tile = self._tile(y, x, columns.stop)
+                if whole is None:
+                    shape = rows.stop - rows.start, columns.stop - columns.start, tile.shape[2]
+                    whole = np.empty(shape, tile.dtype)
+                top, left = y * self._height - rows.start, x * self._width - columns.start
+                part = tile[max(0, -top) :, max(0, -left) :]
+                target = whole[max(0, top) :, max(0, left) :][: len(part), : part.shape[1]]
+                target[:] = part[: len(target), : target.shape[1]]
+        assert whole is not None, "an empty region"
+        return whole
 
-    def _row(self, y: int, wanted: range) -> dict[int, Samples]:
-        """Give tiles of one row of tiles, by column."""
-        missing = [x for x in wanted if (y, x) not in self._cache]
-        if missing:
-            self._cache.update(zip(((y, x) for x in missing), self._decode(y, missing), strict=True))
-        found = {x: self._cache[y, x] for x in wanted}
-        room = max(len(wanted), _CACHED // max(next(iter(found.values())).nbytes, 1))
-        while len(self._cache) > room:
-            self._cache.popitem(last=False)
-        return found
+    def _tile(self, y: int, x: int, right: int) -> Samples:
+        """Give one tile; it and some next to it, left of the column `right`, are decoded if need be."""
+        if (y, x) not in self._cache:
+            count = max(1, _TOGETHER // (self._height * self._width))
+            near = range(x, min(x + count, -(-right // self._width)))
+            self._cache.update(zip(((y, each) for each in near), self._decode(y, list(near)), strict=True))
+            row = self._across * self._cache[y, x].nbytes
+            while len(self._cache) * self._cache[y, x].nbytes > max(row, _CACHED):
+                self._cache.popitem(last=False)
+        return self._cache[y, x]
 
     def _decode(self, y: int, columns: list[int]) -> list[Samples]:
         """Decode tiles of one row as one image, in which they are below each other."""

@@ -129,6 +129,45 @@ class ConvLatentSettings(AutoencoderSettings, frozen=True, tag="conv-latent"):
     hidden: Whole = 0  # width of one more dense layer on each side of the code; 0: none
 
 
+class VAESettings(ConvLatentSettings, frozen=True, tag="vae"):
+    """Of a `pellucid.networks.vae.VAE`."""
+
+    beta: Annotated[float, msgspec.Meta(ge=0)] = 1.0  # weight of the KL term
+
+
+class SparseSettings(AutoencoderSettings, frozen=True, tag="sparse"):
+    """Of a `pellucid.networks.sparse.Sparse`, which has no dropout."""
+
+    level: Count = 20  # the code has level x level dimensions ...
+    active: Count = 25  # ... of which an image uses so many
+
+
+class StackedSettings(AutoencoderSettings, frozen=True, tag="stacked"):
+    """Of a `pellucid.networks.stacked.Stacked`, which has no dropout."""
+
+    widths: Widths = (512, 256, 64)  # of the layers down to the code
+    masked: Fraction = 0.25  # share of the values set to 0 while a layer learns alone
+
+
+class DnCNNSettings(Settings, frozen=True, tag="dncnn"):
+    """Of a `pellucid.networks.dncnn.DnCNN`."""
+
+    depth: Annotated[int, msgspec.Meta(ge=3)] = 17  # convolutions; each sees one pixel further
+    width: Count = 64  # channels between them
+
+
+class OwnSettings(Settings, frozen=True, tag="own"):
+    """Of a `pellucid.networks.own.Own`."""
+
+    module: str  # such as networks:Mine, a torch.nn.Module that is made without arguments
+    multiple: Count = 1  # the sides of images must be multiples of it
+    any_size: bool = True  # false where it has dense layers, which are made for one size
+
+    @property
+    def stride(self) -> int:
+        return self.multiple
+
+
 class ConvPoolSettings(AutoencoderSettings, frozen=True, tag="conv-pool"):
     """Of a `pellucid.networks.autoencoder.ConvPool`; dropout comes after each convolution of the encoder."""
 
@@ -153,6 +192,9 @@ class Family:
         None  # its training task on crops
     )
     sets: bool = False  # whether sets of small images can train it
+    own_terms: bool = (
+        False  # whether its loss has terms of its own: it takes a `pellucid.networks.network.Goal`
+    )
     one_thread: bool = False  # whether its layers are so small that a second thread costs more than it saves
 
     @property
@@ -234,6 +276,45 @@ FAMILIES = (
         kind="autoencoder",
         network="autoencoder:ConvPool",
         outputs=CODED,
+        sets=True,
+    ),
+    Family(
+        settings=VAESettings,
+        kind="autoencoder",
+        network="vae:VAE",
+        outputs=CODED,
+        sets=True,
+        own_terms=True,
+    ),
+    Family(
+        settings=SparseSettings,
+        kind="autoencoder",
+        network="sparse:Sparse",
+        outputs=CODED,
+        sets=True,
+        one_thread=True,
+    ),
+    Family(
+        settings=StackedSettings,
+        kind="autoencoder",
+        network="stacked:Stacked",
+        outputs=CODED,
+        sets=True,
+        own_terms=True,
+        one_thread=True,
+    ),
+    Family(
+        settings=DnCNNSettings,
+        kind="autoencoder",
+        network="dncnn:DnCNN",
+        outputs=("denoised",),
+        sets=True,
+    ),
+    Family(
+        settings=OwnSettings,
+        kind="autoencoder",
+        network="own:Own",
+        outputs=("denoised",),
         sets=True,
     ),
 )

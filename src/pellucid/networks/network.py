@@ -1,8 +1,33 @@
 """The base of all networks of images."""
 
-from torch import nn
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
 
 from pellucid.networks.families import Settings
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a network whose loss has terms of its own is given while it trains.
+
+    Parameters
+    ----------
+    clean : tensor (n, c, h, w), 0 to 1
+    loss : function of (denoised, clean) to (n,)
+        The loss of the recipe.
+    progress : float
+        How much of the training is done, 0 to 1.
+    """
+
+    clean: Tensor
+    loss: Callable[[Tensor, Tensor], Tensor]
+    progress: float = 1.0
+
+
+Terms = dict[str, Tensor]
+"""The terms of each image's loss, each (n,), by their names; the loss is their sum."""
 
 
 class Network(nn.Module):

@@ -1,15 +1,17 @@
 """The network for scanned pages: it separates what is printed from paper, stains, light and noise.
 
-    noisy (n, c, h, w) ─ head ─ blocks ───────────────── + ─ blocks ─ tail ─ shuffle 2 ─ + noisy ─ reflectance
+    noisy (n, c, h, w) ─ head ─ blocks ───────────────── + ─ blocks ─ tail ─ shuffle 2 ─ gain, offset
                                   └─ down ─ … 1/32 … ─ up ┘
                                          at 1/8: expected error ─ guard
+    reflectance = (1 + gain) * noisy + offset
     denoised = paper * reflectance, but noisy where the expected error is high
 
 The page is thought of as ink on perfectly white paper, its reflectance, seen through everything that
-happened to it. Five levels, from half the size to a thirty-second, see about 200 pixels around each place:
-stains and shadows are wider than letters. Unlike the networks for noise these layers have biases, since white
-paper is an absolute value. `paper` is the tone that the paper has in the result: 1 makes it white, the
-page's own tone keeps it, even.
+happened to it. Light, stains and the tone of the paper are factors, which a gain for each pixel undoes. Five
+levels, from half the size to a thirty-second, see about 200 pixels around each place: stains and shadows are
+wider than letters. Unlike the networks for noise these layers have biases, since white paper is an absolute
+value. `paper` is the tone that the paper has in the result: 1 makes it white, the page's own tone keeps it,
+even.
 
 A second output is the error that the network expects of itself; where it is high the page stays unchanged.
 
@@ -29,9 +31,12 @@ from pellucid.networks.network import Network
 FOLD = 8
 """The expected error is given at an eighth of the page's size."""
 
+LEAK = 0.1
+"""Slope of the rectifiers below zero: without it, half of those in the deep levels fell silent for good."""
+
 
 class Block(nn.Module):
-    """x + conv(relu(conv(x)))."""
+    """x + conv(leaky relu(conv(x)))."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -42,7 +47,7 @@ class Block(nn.Module):
             self.second.weight.mul_(0.3)  # blocks that begin near the identity train faster
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.second(F.relu(self.first(x)))
+        out: Tensor = x + self.second(F.leaky_relu(self.first(x), LEAK))
         return out
 
 
@@ -78,7 +83,7 @@ class PageUNet(Network):
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairs)
         self.decoder = nn.ModuleList(map(blocks, settings.decoder, widths))
         self.estimator = nn.Conv2d(widths[2], 1, 3, padding=1)
-        self.tail = nn.Conv2d(widths[0], 4 * channels, 3, padding=1)
+        self.tail = nn.Conv2d(widths[0], 8 * channels, 3, padding=1)  # gains, then offsets
         with torch.no_grad():
             self.tail.weight.mul_(0.1)  # begin near the page as it is
 
@@ -113,8 +118,10 @@ class PageUNet(Network):
             if level == 2:  # an eighth of the size
                 # Softplus, since a rectifier may fall to zero everywhere and stay there; it begins near 0.02.
                 doubt = F.softplus(self.estimator(x).float() - 4)
-        change = F.pixel_shuffle(self.tail(x).float(), 2)  # (n, 4c, h/2, w/2) -> (n, c, h, w)
-        reflectance = noisy + change
+        gain, offset = F.pixel_shuffle(self.tail(x).float(), 2).chunk(
+            2, 1
+        )  # (n, 8c, h/2, w/2) -> 2 (n, c, h, w)
+        reflectance = (1 + gain) * noisy + offset
         bounded = reflectance.clip(0, 1)
         if self.training:
             return paper * (bounded + 0.05 * (reflectance - bounded)), doubt

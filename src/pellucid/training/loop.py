@@ -18,7 +18,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,10 +34,12 @@ from pellucid.inference.card import input_figure
 from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.families import Family
 from pellucid.networks.network import Network
+from pellucid.training.adapting import Adapting
 from pellucid.training.checkpoint import State, begin_log, resume, save, write_log
 from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
+from pellucid.training.live import Check, Watch
 from pellucid.training.pages import Pages
 from pellucid.training.pairs import Pairs
 from pellucid.training.photographs import Photographs
@@ -81,6 +83,7 @@ TASKS: Mapping[str, Callable[..., Task]] = {
     "estimating": Estimating,
     "pages": Pages,
     "pairs": Pairs,
+    "adapting": Adapting,
 }
 
 
@@ -93,6 +96,8 @@ def train(
     minutes: float | None = None,
     save_every_s: float = 120.0,
     show: Callable[[float, float | None], None] = lambda share, loss: None,
+    announce: Callable[[str], None] = log.info,
+    watches: Sequence[Watch] = (),
 ) -> Path:
     """Train a network, or go on with a run that was stopped.
 
@@ -112,6 +117,11 @@ def train(
         Seconds between two checkpoints.
     show : function of (share, loss)
         Called after each step with the share that is done and, every twentieth time, the loss.
+
+    announce : function of (text)
+        Called before the first step with the images and the plan of steps.
+    watches : sequence of function of (Check)
+        Called after each measurement, when its line is in the log.
 
     Returns
     -------
@@ -150,19 +160,23 @@ def train(
     done = gave_up(state, schedule) or share_done(state, steps, minutes, where, processes) >= 1
     if done and processes == 1 and is_exported(target, state):
         return target
-    if rank == 0 and minutes is None and steps < FEW_STEPS:
+    if rank == 0 and minutes is None and steps < FEW_STEPS and recipe.start is None:
         log.warning(
             "only %d steps: most networks learn little in fewer than %d. Set more steps or epochs, or add"
             " images or, of a folder, random squares of them (data.crops)",
             steps,
             FEW_STEPS,
         )
-    if 0 < state.step < steps:
-        log.info("going on from step %d of %d", state.step, steps)
+    if rank == 0:
+        announce(f"{task.note}\n{plan_of_steps(recipe, state.step, steps, task.epoch, minutes)}")
     folder.mkdir(parents=True, exist_ok=True)
     if rank == 0:
         begin_log(folder, state.step, task.note)
-    network = DistributedDataParallel(state.network) if processes > 1 else state.network
+    network = (
+        DistributedDataParallel(state.network, find_unused_parameters=recipe.family.own_terms)
+        if processes > 1
+        else state.network
+    )
 
     def forward(*inputs: Tensor) -> Any:
         with autocast(schedule, where):
@@ -194,11 +208,12 @@ def train(
             if schedule.average:
                 update_average(state, schedule.average)
 
-            if state.step % check_every == 0 and (rank == 0 or watches(schedule)):
+            if state.step % check_every == 0 and (rank == 0 or decides(schedule)):
                 figures = task.validate(state.average)
                 if rank == 0:
                     write_log(folder, state, loss, figures, epoch=task.epoch)
-                if watches(schedule):
+                    tell(watches, state, task, figures)
+                if decides(schedule):
                     watch(state, schedule, figures["validation_mse"])
             if rank == 0:
                 show(progress, float(loss.detach()) if state.step % 20 == 0 else None)
@@ -216,11 +231,24 @@ def train(
         figures = task.validate(state.average) | input_figures(task, state.average, recipe)
         save(state, recipe, folder)
         write_log(folder, state, None, figures, epoch=task.epoch)
+        tell(watches, state, task, figures)
         export_network(state.average, recipe, target, steps=state.step, figures=figures)
     if processes > 1:
         dist.barrier()
         dist.destroy_process_group()
     return target
+
+
+def plan_of_steps(recipe: Recipe, step: int, steps: int, epoch: int | None, minutes: float | None) -> str:
+    """Say how long the training is, and where it begins."""
+    schedule = recipe.schedule
+    length = f"{steps:,} steps" if minutes is None else f"{minutes:g} minutes of steps"
+    if epoch:
+        length += f" ({schedule.epochs or steps / epoch:.3g} epochs of {epoch:,})" if minutes is None else ""
+    words = f"{length} of {schedule.batch} images; learning rate {schedule.learning_rate:g}, {schedule.rates}"
+    if not step:
+        return words
+    return f"{words}; going on from step {step:,}, at the learning rate of this longer schedule"
 
 
 def is_exported(path: Path, state: State) -> bool:
@@ -355,7 +383,16 @@ def set_learning_rate(state: State, schedule: Schedule, progress: float) -> None
             group["lr"] = rate
 
 
-def watches(schedule: Schedule) -> bool:
+def tell(watches: Sequence[Watch], state: State, task: Task, figures: dict[str, float]) -> None:
+    """Show a measurement to whoever watches."""
+    if watches:
+        rate = {"learning_rate": state.optimizers[0].param_groups[0]["lr"]}
+        examples = task.examples(state.average) if isinstance(task, Reconstruction) else None
+        for watch in watches:
+            watch(Check(state.step, figures | rate, examples))
+
+
+def decides(schedule: Schedule) -> bool:
     """Whether the validation figure decides something."""
     return schedule.rates == "plateau" or schedule.stop_after is not None
 
@@ -383,6 +420,8 @@ def update_average(state: State, decay: float) -> None:
     decay = min(decay, state.step / (state.step + 10))
     for mean, now in zip(state.average.parameters(), state.network.parameters(), strict=True):
         mean.lerp_(now, 1 - decay)
+    for mean, now in zip(state.average.buffers(), state.network.buffers(), strict=True):
+        mean.copy_(now)  # the running statistics of batch normalisation
 
 
 @contextmanager

@@ -156,7 +156,9 @@ def page_losses(cleaned: Tensor, doubt: Tensor, clean: Tensor) -> Tensor:
     tensor (n,)
     """
     error = (cleaned - clean).float()
-    stroke = (clean - mean_around(clean, 15)).abs()
+    # Ink that is made weighs as much as ink that is lost: specks of dust are as dark as the dots of letters.
+    strokes = torch.stack([clean, cleaned.detach().float()])
+    stroke = (strokes - mean_around(strokes.flatten(0, 1), 15).view_as(strokes)).abs().amax(0)
     false = F.relu(error.abs() - 0.25)
     weight = 1 + STROKE * stroke
     pixels = weight * (torch.sqrt(error.square() + 1e-4) + 2 * error.square()) + MADE * false

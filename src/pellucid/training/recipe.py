@@ -11,6 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from pellucid.errors import UsageError
+from pellucid.inference.card import SensorNoise
+from pellucid.inference.html import table_html
 from pellucid.networks.families import (
     AnySettings,
     Count,
@@ -26,7 +28,7 @@ from pellucid.noise.registry import parse_noise
 from pellucid.noise.scan import Scan
 from pellucid.noise.sensor import Gaussian
 
-KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3)}
+KNOWN_SETS = {"mnist": (28, 1), "fashion-mnist": (28, 1), "cifar10": (32, 3), "small-digits": (28, 1)}
 """Pixels a side and channels of the sets that have a name."""
 
 IDLE_FOR_SETS = (
@@ -95,7 +97,7 @@ class Data(DataTable, frozen=True, tag="crops"):
 class SetData(DataTable, frozen=True, tag="set"):
     """A set of small images of one size: MNIST, Fashion-MNIST, CIFAR-10, or one's own folder."""
 
-    name: str  # mnist, fashion-mnist or cifar10; else a folder below the data folder
+    name: str  # mnist, fashion-mnist, cifar10 or small-digits; else a folder below the data folder
     channels: Literal[1, 3] = 1
     size: Annotated[int, msgspec.Meta(ge=4)] = 64  # of a folder: pixels a side that every image gets ...
     fit: Literal["crop", "resize", "cut"] = "crop"  # ... by shrinking its middle, or all of it, or by cutting
@@ -142,6 +144,21 @@ class PairsData(DataTable, frozen=True, tag="pairs"):
 
     def check(self, recipe: "Recipe") -> None:
         _check_pairs(recipe)
+
+
+class NoisyData(DataTable, frozen=True, tag="noisy"):
+    """Noisy images alone, all of one sensor; `Recipe.target` says how a network learns from them."""
+
+    images: tuple[str, ...]  # files below the data folder
+    noise: SensorNoise  # as it was found in them
+    channels: Literal[1, 3] = 1
+    axes: str | None = None  # of stacks in formats that do not name them, such as ZYX
+    channel: str | None = None  # of stacks: the name or number of the channel that is meant
+
+    task: ClassVar = "adapting"
+
+    def check(self, recipe: "Recipe") -> None:
+        _check_noisy(recipe)
 
 
 class Degrade(Table, frozen=True):
@@ -194,11 +211,14 @@ class Recipe(Table, frozen=True):
     purpose: str  # one sentence: what the network is for
     licence: str
     trained_on: str  # the images, and their terms
-    data: Data | SetData | PageData | PairsData
+    data: Data | SetData | PageData | PairsData | NoisyData
     degrade: Degrade
     network: AnySettings
     schedule: Schedule
     loss: Literal["charbonnier", "l1", "mse", "rmse", "bce"] = "charbonnier"
+    target: Literal["clean", "noise2noise", "noise2void", "neighbor2neighbor"] = (
+        "clean"  # what it learns from
+    )
     loss_floor: NotNegative | None = None  # divide each image's loss by its noise level plus this
     variants: tuple[str, ...] = ()  # changes as in network.code=32: each is trained, and all are compared
     limits: str = ""  # where the network fails, in words
@@ -210,12 +230,23 @@ class Recipe(Table, frozen=True):
         if (self.schedule.steps is None) == (self.schedule.epochs is None):
             raise UsageError("[schedule] needs either steps or epochs", "Set one of them")
         for each in self.variants:
-            if each.split("=")[0].split(".")[0] not in ("network", "schedule", "loss", "seed"):
+            if each.split("=")[0].split(".")[0] not in ("network", "schedule", "loss", "target", "seed"):
                 raise UsageError(
                     f"The variant {each} has other images, noise or names than the rest",
-                    "Vary keys of network or schedule, loss or seed, so that all can be compared",
+                    "Vary keys of network or schedule, loss, target or seed, so that all can be compared",
                 )
+        own_noise = isinstance(self.data, SetData) and self.degrade.noise
+        if self.target != "clean" and not (own_noise or isinstance(self.data, NoisyData)):
+            raise UsageError(
+                f"{self.target} learns from the noise of a set of images, and these are clean or no set",
+                'Set kind = "set" in [data] and a noise in [degrade], or leave out target',
+            )
+        if self.target != "clean" and self.family.own_terms:
+            raise UsageError(f"This network cannot learn by {self.target}", "Choose another, such as dncnn")
         self.data.check(self)
+
+    def _repr_html_(self) -> str:
+        return table_html([*_flat(msgspec.to_builtins(self)).items()])
 
     @property
     def family(self) -> Family:
@@ -286,6 +317,19 @@ def _check_pairs(recipe: Recipe) -> None:
         raise UsageError(
             "Pairs have no epochs, and patches of the network's stride",
             f"Set steps, and multiples of {stride}",
+        )
+
+
+def _check_noisy(recipe: Recipe) -> None:
+    if recipe.family.kind != "white-noise" or recipe.start is None:
+        raise UsageError(
+            "Only a network for white noise is adapted to noisy images",
+            "Set start to one, such as gaussian-best-grey, and its [network]",
+        )
+    if recipe.target == "clean" or recipe.schedule.steps is None:
+        raise UsageError(
+            "Noisy images have no clean target and no epochs",
+            "Set target to neighbor2neighbor, noise2void or noise2noise, and steps",
         )
 
 

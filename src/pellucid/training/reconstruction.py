@@ -9,26 +9,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.datasets.dataset import Dataset
 from pellucid.datasets.folder import image_files
 from pellucid.datasets.images import folder_dataset
 from pellucid.datasets.named import SETS, load_dataset
+from pellucid.networks.network import Goal
 from pellucid.noise.base import Noise
 from pellucid.noise.registry import parse_noise
 from pellucid.noise.sensor import Gaussian
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, SetData
+from pellucid.training.self_supervised import WAYS
 
 log = logging.getLogger("pellucid")
 
-VALIDATED = 1000  # images at a time
+VALIDATED = 1000  # images at a time; of the training images as many are measured
+FEW_IMAGES = 20
+EXAMPLES = 8  # images that can be watched while the network learns
 LOOK_EVERY = 100  # steps between two checks whether the network has collapsed
+DEAD = 1e-3  # range of a code's dimension over the validation images, of the widest, below which it is dead
 
 
 class Reconstruction:
@@ -49,6 +56,8 @@ class Reconstruction:
             image_files([(data_dir or Path()) / self.data.test])
         dataset = load_set(self.data, data_dir, recipe.seed)
         self.note = dataset.note
+        if len(dataset.train) < FEW_IMAGES:
+            log.warning(FEW, len(dataset.train))
         self.train, self.validation = (
             torch.from_numpy(part).permute(0, 3, 1, 2).contiguous().to(device)  # (n, h, w, c) -> (n, c, h, w)
             for part in (dataset.train, dataset.validation)
@@ -68,10 +77,24 @@ class Reconstruction:
     ) -> Tensor:
         """The loss of each of `count` images."""
         clean = move(self.train[self.chosen(step, count)].float() / 255, self.data, random)
-        denoised = self.run(network, *self.degrade(clean, random))
+        if self.recipe.family.own_terms:
+            return self.terms(network, clean, random, progress)
+        noisy, noise = self.degrade(clean, random)
+        if self.recipe.target != "clean":
+            way, (second, _) = WAYS[self.recipe.target], self.degrade(clean, random)
+            return way(lambda given: self.run(network, given, noise)[0], noisy, second, self.loss, random)
+        denoised, _ = self.run(network, noisy, noise)
         if step >= self.warm_up and step % LOOK_EVERY == LOOK_EVERY - 1:  # before, it may not yet learn
             self.look(denoised, clean)
         return self.loss(denoised, clean)
+
+    def terms(
+        self, network: Callable[..., Any], clean: Tensor, random: TorchRandom, progress: float
+    ) -> Tensor:
+        """The sum of the terms that the network itself gives."""
+        noisy, _ = self.degrade(clean, random)
+        found = network(noisy, Goal(clean, self.loss, progress))
+        return torch.stack(list(found.values())).sum(0)
 
     def chosen(self, step: int, count: int) -> Tensor:
         """The numbers of this step's images; every epoch has an order of its own."""
@@ -90,8 +113,10 @@ class Reconstruction:
         noisy = drawn.formula(clean, random).clip(0, 1) if drawn else clean
         return noisy.contiguous(memory_format=torch.channels_last), drawn
 
-    def run(self, network: Callable[..., Any], noisy: Tensor, noise: Noise | None) -> Tensor:
-        """The network's images: it may give its code too, and may be given the noise level.
+    def run(
+        self, network: Callable[..., Any], noisy: Tensor, noise: Noise | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The network's images and, if it has one, its code; it may be given the noise level.
 
         Sides that do not fit are padded with their reflection, as `evaluation` does.
         """
@@ -103,8 +128,8 @@ class Reconstruction:
             outputs = network(padded, sigma.reshape(-1, 1, 1, 1))  # one level for all, or for each image
         else:
             outputs = network(padded)
-        denoised: Tensor = outputs if torch.is_tensor(outputs) else outputs[0]  # its code follows
-        return denoised[..., :height, :width]
+        denoised, code = (outputs, None) if torch.is_tensor(outputs) else outputs
+        return denoised[..., :height, :width], code
 
     def look(self, denoised: Tensor, clean: Tensor) -> None:
         """Warn once when the network gives nearly the same colour everywhere, whatever it sees."""
@@ -127,21 +152,73 @@ class Reconstruction:
 
     @torch.no_grad()
     def validate(self, network: Any) -> dict[str, float]:
-        """Mean squared error and PSNR in dB over the validation images, with noise of seed 0."""
-        random = TorchRandom(torch.Generator(self.train.device).manual_seed(0))
-        errors = []
+        """Mean squared error and PSNR in dB, and what the loss is made of, with noise of seed 0.
+
+        Over the validation images, and as many of the training images, of which 1,000 at most, as they are
+        before they are moved; the number of dead dimensions, which are the same for every image, is that of a
+        code of the validation images.
+        """
         network.eval()
-        for samples in self.validation.split(VALIDATED):
-            clean = samples.float() / 255
-            denoised = self.run(network, *self.degrade(clean, random))
-            errors.append((denoised - clean).square().mean((1, 2, 3)))
+        some = self.train[:: max(1, len(self.train) // VALIDATED)][:VALIDATED]
+        figures = self.measure(network, "training", some) | self.measure(
+            network, "validation", self.validation
+        )
         network.train()
+        return figures
+
+    @torch.no_grad()
+    def examples(self, network: Any) -> NDArray[np.float32]:
+        """Some validation images, noisy, denoised and clean, (3, n, h, w, c)."""
+        random = TorchRandom(torch.Generator(self.train.device).manual_seed(0))
+        clean = self.validation[:EXAMPLES].float() / 255
+        network.eval()
+        noisy, noise = self.degrade(clean, random)
+        denoised, _ = self.run(network, noisy, noise)
+        network.train()
+        rows = torch.stack([noisy, denoised.clip(0, 1), clean])
+        return rows.movedim(2, -1).float().cpu().numpy()
+
+    def measure(self, network: Any, part: str, images: Tensor) -> dict[str, float]:
+        """The figures of one part of the set."""
+        random = TorchRandom(torch.Generator(self.train.device).manual_seed(0))
+        errors, losses, spans = [], [], []
+        for samples in images.split(VALIDATED):
+            clean = samples.float() / 255
+            noisy, noise = self.degrade(clean, random)
+            denoised, code = self.run(network, noisy, noise)
+            errors.append((denoised - clean).square().mean((1, 2, 3)))
+            if code is not None and self.recipe.family.own_terms:
+                terms = network(noisy, Goal(clean, self.loss)).items()
+                losses.append({name: float(each.mean()) for name, each in terms})
+            elif self.recipe.family.denoises:
+                losses.append({"loss": float(self.loss(denoised.clip(0, 1), clean).mean())})
+            if code is not None:
+                spans.append(extremes(code))
+            if part == "validation":
+                self.look(denoised, clean)
         mse = torch.cat(errors)
         psnr = -10 * mse.clip(min=1e-10).log10()  # at most 100 dB, as everywhere
-        return {
-            "validation_mse": round(float(mse.mean()), 6),
-            "validation_psnr": round(float(psnr.mean()), 3),
-        }
+        figures = {"mse": round(float(mse.mean()), 6), "psnr": round(float(psnr.mean()), 3)}
+        for name in losses[0] if losses else ():
+            figures[name] = round(sum(each[name] for each in losses) / len(losses), 6)
+        figures = {f"{part}_{name}": value for name, value in figures.items()}
+        if part == "validation" and spans:
+            low, high = (torch.stack(each) for each in zip(*spans, strict=True))
+            span = high.amax(0) - low.amin(0)
+            figures["dead_dimensions"] = int((span <= DEAD * span.max()).sum())
+        return figures
+
+
+FEW = (
+    "only %d images to train: a network learns such few by heart. Add images or, of a folder, random squares"
+    ' of them (data.fit = "cut", data.crops), and turn on data.flips and data.rotation'
+)
+
+
+def extremes(code: Tensor) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest value of each dimension of codes (n, *code); of images, of each channel."""
+    values = code.transpose(0, 1).flatten(1).T if code.ndim == 4 else code.flatten(1)
+    return values.amin(0), values.amax(0)
 
 
 def load_set(data: SetData, data_dir: Path | None, seed: int) -> Dataset:

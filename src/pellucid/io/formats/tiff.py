@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pellucid.errors import InputError, PellucidError, require
+from pellucid.errors import InputError, PellucidError, UsageError, require
 from pellucid.io.exif import IPTC, exif_of_tiff
 from pellucid.io.format import Data, Format, name_of, stream_of
 from pellucid.io.image import Encoding, Metadata, Samples, known_resolution
@@ -21,8 +21,10 @@ from pellucid.io.orientation import is_turned, upright_pixels
 from pellucid.io.photoshop import PhotoshopResources
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
+from pellucid.io.tiff_pages import nodata_of
 from pellucid.io.tiff_segments import CODECS, TileReader
 from pellucid.io.tiff_sink import ICC, RESOURCES, XMP, TiffSink
+from pellucid.io.tiff_stack import TiffStack, TiffStackSink, factor_of
 from pellucid.io.upright import upright_metadata
 from pellucid.io.vips import usable_profile
 from pellucid.io.vips_sink import FewBitsSink
@@ -32,7 +34,7 @@ from pellucid.io.whole import WholeSource
 log = logging.getLogger("pellucid")
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters in its messages is found here
 
-_LAYERS, _SUBIFDS, _DNG, _NODATA = 37724, 330, 50706, 42113
+_LAYERS, _SUBIFDS, _DNG = 37724, 330, 50706
 
 # How many samples a pixel has, without further channels, by the photometric interpretation.
 _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
@@ -92,7 +94,7 @@ def _source(data: Data, name: str, tiff: Any, file: BinaryIO) -> Source:
         xmp=_bytes(tags, XMP, file),
         iptc=_bytes(tags, IPTC, file),
         resolution=_resolution(tags),
-        nodata=_nodata(page),
+        nodata=nodata_of(page),
         extra_samples=meanings[1:] if has_alpha else meanings,
         extra=(PhotoshopResources(resources, "Photoshop's image resources"),) if resources else (),
     )
@@ -172,6 +174,57 @@ def _name(compression: Any) -> str:
     return str(getattr(compression, "name", compression))
 
 
+def _open_stack(path: Path, axes: str | None) -> TiffStack | None:
+    """Open what is more than one plain image, so that all its planes are read and kept."""
+    import tifffile
+
+    name = str(path)
+    try:
+        tiff = tifffile.TiffFile(path, _multifile=False)
+        try:
+            stack = None if _is_plain(tiff) else TiffStack(path, tiff)
+            if stack is not None and axes is not None:
+                raise UsageError(
+                    f"{name} says itself that its axes are {stack.parts[0].axes}", "Leave axes out"
+                )
+        except BaseException:
+            tiff.close()
+            raise
+    except (PellucidError, MemoryError):
+        raise
+    except Exception as exc:  # what is broken in a file may fail anywhere in its parser
+        raise InputError(
+            f"{name} is a broken TIFF file: {' '.join(str(exc).split())}", "Use an intact copy"
+        ) from exc
+    if stack is None:
+        tiff.close()
+    return stack
+
+
+def _is_plain(tiff: Any) -> bool:
+    """Whether a file is one image, as `open` reads it, or something that `open` refuses in words."""
+    page = tiff.pages[0]
+    if _DNG in page.tags or int(page.photometric) in _RAW or _reduced(page):
+        return True
+    kind, bits = _FORMATS.get(page.sampleformat, "unknown"), page.bitspersample
+    if kind not in ("uint", "int", "float"):
+        return True
+    usual = bits in _DEPTHS.get(kind, ()) and int(page.imagedepth) == 1
+    alone = all(_reduced(each) for number, each in enumerate(tiff.pages) if number)
+    if not (usual and alone) or tiff.is_ome or tiff.is_imagej:
+        return False
+    series = tiff.series
+    many = any(math.prod(each.shape) > each.keyframe.size for each in series)
+    return not many and not any(_has_levels(each) for each in series)
+
+
+def _has_levels(series: Any) -> bool:
+    """Whether a series is a pyramid whose smaller levels can be made anew."""
+    size = series.keyframe.imagelength, series.keyframe.imagewidth
+    smaller = [(level.keyframe.imagelength, level.keyframe.imagewidth) for level in series.levels[1:]]
+    return bool(smaller) and all(factor_of(size, each) for each in smaller)
+
+
 # ---- what would be lost --------------------------------------------------------------------------
 
 
@@ -200,7 +253,8 @@ def _reduced(page: Any) -> bool:
 
 def _more_than_one(name: str, what: str) -> InputError:
     return InputError(
-        f"{name} has {what}, and only the first would be read", "Save each page as a file of its own"
+        f"{name} has {what}, and an image has one",
+        "Denoise the file as a whole: pellucid denoise, or denoise_file in Python",
     )
 
 
@@ -281,15 +335,6 @@ def _resolution(tags: Any) -> tuple[float, float] | None:
     return None
 
 
-def _nodata(page: Any) -> float | None:
-    """The value that means "no data"; None where samples are not stored as they are read, as in a palette."""
-    if _NODATA not in page.tags or int(page.photometric) not in (1, 2) or page.bitspersample < 8:
-        return None
-    with suppress(ValueError, AttributeError):
-        return float(page.tags[_NODATA].value.split("\0")[0])
-    return None
-
-
 def _create(path: Path, like: Source) -> Sink:
     bits = like.encoding.bits
     if bits in TIFF.few_bits and not like.alpha and not like.extra and like.channels == 1:
@@ -304,6 +349,8 @@ TIFF = Format(
     matches=lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     open=_open,
     create=_create,
+    open_stack=_open_stack,
+    create_stack=TiffStackSink,
     depths=(8, 16, 32),
     few_bits=(1, 2, 4),
     alpha=True,

@@ -1,0 +1,92 @@
+"""What an image shows, by its tiles: a document, graphics, or a photograph (and all else with shades).
+
+A document is ink on paper: nearly every tile is mostly paper of one colour, however uneven its light, some
+are crossed by dark strokes, and next to nearly every stroke there is paper. Whether it was scanned or drawn
+is a second question: the paper of a drawn one has exactly one tone.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pellucid.inference.survey import BLOCK, Array, near, over_blocks
+
+DOCUMENT, GRAPHICS, PHOTOGRAPH = "document", "graphics", "photograph"
+
+PAPER, STROKE, TINT = 0.12, 0.4, 0.15
+"""Shares by which blocks of paper differ from most of their tile, by which ink is darker, and by which the
+colour of the paper may change from tile to tile."""
+
+MOSTLY, PAGE_TILES = 0.4, 0.75
+"""Tiles are paper from this share of their blocks on, and so many tiles of a document are."""
+
+INK, BESIDE = (0.005, 0.55), 0.7
+"""Shares of the blocks that strokes cross, and of these that have paper beside them."""
+
+DARK_TILE, DARK_TILES = 0.4, 0.12
+"""Tiles this much darker than the lightest ones are no paper, and no more of them may be."""
+
+DRAWN = 0.35
+"""Share of the blocks without strokes that have exactly one colour, from which on an image was drawn."""
+
+
+def content_of(tiles: Array) -> str:
+    """Recognise what an image shows.
+
+    Parameters
+    ----------
+    tiles : float32 array (n, c, rows, columns), 0 to 1
+        As `pellucid.inference.survey.stack_tiles` gives them.
+
+    Returns
+    -------
+    str
+        ``document``, ``graphics`` or ``photograph``.
+    """
+    if _is_document(tiles):
+        return DOCUMENT
+    return GRAPHICS if is_drawn(tiles) else PHOTOGRAPH
+
+
+def is_drawn(tiles: Array) -> bool:
+    """Whether an image has areas of exactly one colour, as nothing that a sensor saw has.
+
+    Black areas, such as letterboxes, do not count. Images of two values alone were made by a threshold, and
+    are not drawn for that.
+    """
+    high, low = (over_blocks(combine, tiles) for combine in (np.maximum, np.minimum))
+    plain = (high.max(axis=1) > 0.02) & ((high - low).max(axis=1) < STROKE)
+    flat = (high == low).all(axis=1)
+    return bool((plain & flat).sum() > DRAWN * plain.sum()) and not _is_two_valued(tiles)
+
+
+def _is_document(tiles: Array) -> bool:
+    luma = tiles.mean(axis=1, keepdims=True)
+    mean = over_blocks(np.add, luma)[:, 0] / BLOCK**2
+    tone = np.quantile(mean, 0.8, axis=(1, 2), keepdims=True)  # of the paper in each tile
+    paper = abs(mean / np.maximum(tone, 1 / 64) - 1) < PAPER
+    ink = over_blocks(np.minimum, luma)[:, 0] < (1 - STROKE) * tone
+    beside = ink & near(paper, 2)
+    return bool(
+        (paper.mean(axis=(1, 2)) > MOSTLY).mean() >= PAGE_TILES
+        and paper.mean() > 0.5
+        and INK[0] < ink.mean() < INK[1]
+        and beside.sum() >= BESIDE * ink.sum()
+        and (tone < DARK_TILE * np.quantile(tone, 0.9)).mean() <= DARK_TILES
+        and (_tints(tiles, paper) > TINT).mean() <= TINT
+    )
+
+
+def _tints(tiles: Array, paper: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """By how much the colour of the paper in each tile (n,) differs from that in most; 0 for grey."""
+    colours = over_blocks(np.add, tiles) / BLOCK**2
+    count = np.maximum(paper.sum(axis=(1, 2)), 1)[:, None]
+    tint = (colours * paper[:, None]).sum(axis=(2, 3)) / count  # (n, c)
+    tint = tint / np.maximum(tint.mean(axis=1, keepdims=True), 1 / 255)
+    differences: NDArray[np.floating] = abs(tint - np.median(tint, axis=0)).max(axis=1)
+    return differences
+
+
+def _is_two_valued(tiles: Array) -> bool:
+    """Whether each channel has two values alone, as pages have that were made by a threshold."""
+    low, high = (combine(tiles, axis=(0, 2, 3), keepdims=True) for combine in (np.min, np.max))
+    return bool(((tiles == low) | (tiles == high)).all())

@@ -1,0 +1,383 @@
+"""Stacks: level and model are found once for a channel, then each of its planes is denoised like an image."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid import __version__
+from pellucid.errors import UsageError
+from pellucid.inference.analysis import CLEAN, MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units
+from pellucid.inference.auto import Auto
+from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.overview import Layout, Overview, look_over_some
+from pellucid.inference.stream import Array, Progress, Work, round_sum, stream
+from pellucid.io.files import copy_file
+from pellucid.io.image import SAMPLE_TYPES, Samples
+from pellucid.io.sink import Sink
+from pellucid.io.source import Source
+from pellucid.io.stack import (
+    Derivation,
+    Plane,
+    PlaneSink,
+    PlaneSource,
+    Stack,
+    channel_of,
+    parse_numbers,
+    planes_of,
+)
+from pellucid.io.stack_files import check_stack_target, create_stack
+from pellucid.options import DenoiseOptions
+
+WHITE = {"uint8": 255, "uint16": 65535, "int8": 127, "int16": 32767}
+"""The sample that is white, 1.0 as a pixel. Other integers are pixels as they are, like floats."""
+
+
+EXACT = 2**53
+"""Integers up to this are exact as float64."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What was done to planes that share their noise: to an image, or to a channel of a stack.
+
+    Parameters
+    ----------
+    name : str
+        The channel's own name where it has one.
+    planes : int
+    sigma, changed, model, why, analysis
+        As in `pellucid.FileResult`.
+    white : float
+        The sample that is 1.0 in the analysis.
+    """
+
+    name: str
+    planes: int
+    sigma: float
+    changed: bool
+    model: str
+    why: str
+    analysis: Analysis | None
+    white: float
+
+    @classmethod
+    def of(cls, name: str, planes: int, decision: Decision, dtype: np.dtype[Any]) -> "Channel":
+        """What a decision says, for samples of a dtype."""
+        made = decision
+        white = float(WHITE.get(dtype.name, 1))
+        return cls(name, planes, made.sigma, made.changed, made.model, made.why, made.analysis, white)
+
+    def document(self) -> dict[str, Any]:
+        """Give it as values that JSON has; gain, offset and range are in the units of the file's samples."""
+        row: dict[str, Any] = {
+            "name": self.name,
+            "planes": self.planes,
+            "changed": self.changed,
+            "model": self.model,
+            "why": self.why,
+            "sigma": self.sigma,
+        }
+        if self.analysis is not None:
+            found = in_units(self.analysis, self.white)
+            row |= {"gain": found.gain, "offset": found.offset}
+            row["range"] = (found.black, found.black + found.white)
+        return row
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What was done to a file.
+
+    Parameters
+    ----------
+    source, output : Path
+    sigma : float
+        The noise level that was given or found, 0 to 1.
+    changed : bool
+        False when there was no noise to remove, and the output shows the very same image.
+    model, why : str
+        The network, and why it was chosen, in words; empty where the user named it.
+    width, height : int
+        In pixels.
+    analysis : Analysis, optional
+        The noise analysis that the choice was taken on; None where there was none, and for a stack of several
+        channels.
+    channels : tuple of Channel
+        What was done to the planes that share their noise: one for an image, one for each channel of a stack.
+    """
+
+    source: Path
+    output: Path
+    sigma: float
+    changed: bool
+    model: str
+    why: str
+    width: int
+    height: int
+    analysis: Analysis | None = None
+    channels: tuple[Channel, ...] = ()
+
+
+def denoise_stack(
+    stack: Stack,
+    target: Path,
+    denoiser: Denoiser,
+    options: DenoiseOptions,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> list[Channel]:
+    """Denoise a stack into a file of the same kind.
+
+    Parameters
+    ----------
+    stack : Stack
+    target : Path
+    denoiser : Denoiser
+    options : DenoiseOptions
+    overwrite : bool
+        Replace a target that exists.
+    progress : function of (done, total), optional
+        Called after each tile.
+
+    Returns
+    -------
+    list of Channel
+        What was done to each channel; to each plane with `DenoiseOptions.per_plane`.
+
+    Raises
+    ------
+    UsageError, InputError, LimitError
+        As `pellucid.denoise_file`. Nothing has been written then.
+    """
+    check_stack_target(target, stack, overwrite=overwrite)
+    denoiser.check(options)
+    planes, works, channels = selected(stack, options), dict[Plane, tuple[Layout, Work]](), list[Channel]()
+    decisions = list[Decision]()
+    for name, group in grouped(stack, planes, per_plane=options.per_plane):
+        image = look_over_planes(stack, group, options.nodata)
+        decision = decide(stack, image, denoiser, options)
+        decisions.append(decision)
+        channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
+        if decision.work is not None:
+            work = replace(decision.work, run=_unless_constant(decision.work.run))
+            works |= dict.fromkeys(group, (image.layout, work))
+    if not works:
+        copy_file(stack.path, target, overwrite=overwrite)
+        return channels
+    changed = [plane for plane in planes if plane in works]
+    sink = create_stack(target, stack, derivation_of(decisions, options), overwrite=overwrite)
+    try:
+        for number, plane in enumerate(changed):
+            source = PlaneSource(stack, plane)
+            pixels = as_pixels(source, options.nodata)
+            rows = from_pixels(PlaneSink(sink, plane), source, keep_counts=options.keep_counts)
+            stream(pixels, rows, *works[plane], _share(progress, number, len(changed)))
+        sink.commit()
+    except BaseException:
+        sink.abort()
+        raise
+    return channels
+
+
+def decide(stack: Stack, image: Overview, denoiser: Denoiser, options: DenoiseOptions) -> Decision:
+    """Decide what to do with a channel, by the noise that the file's own words imply where they do."""
+    if stack.noise == RECONSTRUCTED:
+        return _of_reconstruction(image, denoiser, options)
+    plain = stack.noise is None or options.noise is not None or options.sigma is not None
+    if plain or not denoiser.takes_sigma or image.channels != 1 or image.ends.min() < 0:
+        return denoiser.decide(image, options)
+    decision = denoiser.decide(image, replace(options, noise=stack.noise))
+    if decision.sigma < MIN_WHITE_SIGMA * float(image.ends.max()):
+        return Decision("none", decision.sigma, NO_NOISE)
+    return replace(decision, why="its noise is Rician, since the file says that it shows magnitudes")
+
+
+RECONSTRUCTED = "gaussian:auto"
+"""`Stack.noise` of slices that were computed from projections."""
+
+_NO_MATTER = "model", "axes", "channel_axis", "device", "threads", "memory", "max_pixels"
+"""Options that do not change what is made; networks are known by their files."""
+
+
+def _of_reconstruction(image: Overview, denoiser: Denoiser, options: DenoiseOptions) -> Decision:
+    """Decide what to do with a slice of CT, whose noise is correlated.
+
+    A network for photographs removes more of it, and blurs: its edges fall below nine tenths of their
+    resolution (docs/ct.md). A network for white noise, given the level that is found, keeps them.
+    """
+    free = options.noise is None and options.sigma is None
+    if not free or not isinstance(denoiser, Auto) or image.channels != 1:
+        return denoiser.decide(image, options)
+    found = denoiser.analyse(image)
+    if found.kind == CLEAN:
+        return Decision("none", found.level, found.why, found)
+    decision = denoiser.decide(image, replace(options, sigma=min(found.level, 1.0)))
+    why = f"noise of a reconstruction, {255 * found.visible:.1f} of 255"
+    return replace(decision, why=why, analysis=found)
+
+
+def derivation_of(decisions: Sequence[Decision], options: DenoiseOptions) -> Derivation:
+    """What made the planes: equal for equal versions, networks, options and levels."""
+    asked = [
+        f"{each.name}={getattr(options, each.name)}"
+        for each in fields(options)
+        if each.name not in _NO_MATTER and getattr(options, each.name) != each.default
+    ]
+    return Derivation(
+        f"Pellucid {__version__}",
+        tuple(dict.fromkeys((each.network, each.digest) for each in decisions if each.changed)),
+        ", ".join(asked),
+        ", ".join(f"{each.network} {each.sigma:.6g}" for each in decisions),
+    )
+
+
+def analyse_stack(
+    stack: Stack, analyse: Callable[[Overview], Analysis], options: DenoiseOptions
+) -> list[Channel]:
+    """Analyse the noise of each channel of a stack, or of those that are selected."""
+    channels = []
+    for name, group in grouped(stack, selected(stack, options), per_plane=options.per_plane):
+        found = analyse(look_over_planes(stack, group, options.nodata))
+        decision = Decision("", found.level, found.why, found)
+        channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
+    return channels
+
+
+def selected(stack: Stack, options: DenoiseOptions) -> list[Plane]:
+    """The planes that are to be denoised, in the order of the file.
+
+    Raises
+    ------
+    UsageError
+        When the options name planes or a channel that the stack has not.
+    """
+    planes = planes_of(stack)
+    if options.pages is not None:
+        numbers = set(parse_numbers(options.pages, len(planes)))
+        planes = [plane for number, plane in enumerate(planes) if number in numbers]
+    if options.channel is None:
+        return planes
+    names = list(dict.fromkeys(channel_of(stack, plane) for plane in planes))
+    wanted = options.channel
+    if wanted not in names and wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+        wanted = names[int(wanted) - 1]
+    if wanted not in names:
+        raise UsageError(
+            f"{stack.name} has no channel {options.channel!r}", f"Give a number or one of {', '.join(names)}"
+        )
+    return [plane for plane in planes if channel_of(stack, plane) == wanted]
+
+
+def grouped(stack: Stack, planes: Sequence[Plane], *, per_plane: bool) -> list[tuple[str, list[Plane]]]:
+    """Planes that share their noise, by the name of their channel; or each plane alone."""
+    if per_plane:
+        return [(PlaneSource(stack, plane).name, [plane]) for plane in planes]
+    groups: dict[str, list[Plane]] = {}
+    for plane in planes:
+        groups.setdefault(channel_of(stack, plane), []).append(plane)
+    return list(groups.items())
+
+
+def look_over_planes(stack: Stack, planes: Sequence[Plane], nodata: float | None = None) -> Overview:
+    """Read a few planes across a channel, and describe all of it as one image.
+
+    Raises
+    ------
+    InputError
+        For infinite values, or where no pixel has data.
+    """
+    return look_over_some([as_pixels(PlaneSource(stack, plane), nodata) for plane in planes], nodata)
+
+
+def _unless_constant(run: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A network that leaves tiles of one value unchanged: there is no noise in what was masked out."""
+    return lambda tile: tile if tile.min() == tile.max() else run(tile)
+
+
+def _share(progress: Progress | None, number: int, count: int) -> Progress | None:
+    """The progress of one plane of several, as that of all."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, count * total)
+
+
+# ---- other types of samples ----------------------------------------------------------------------
+
+
+def as_pixels(source: PlaneSource, nodata: float | None = None) -> Source:
+    """Give a source of any type of samples as one of uint8, uint16 or float32; no data become NaN."""
+    return _Pixels(source, nodata) if _is_other(source) else source
+
+
+def from_pixels(sink: Sink, source: PlaneSource, *, keep_counts: bool = False) -> Sink:
+    """Give the sink that takes what `as_pixels` gives, and passes on samples of the source's own type."""
+    return _FromPixels(sink, source, keep_counts) if _is_other(source) else sink
+
+
+def _is_other(source: PlaneSource) -> bool:
+    return source.dtype.name not in SAMPLE_TYPES[:3] or source.missing is not None
+
+
+class _Pixels:
+    """Samples of another type as float32."""
+
+    def __init__(self, source: PlaneSource, nodata: float | None) -> None:
+        single = source.nodata if nodata is None else nodata
+        self._source = source
+        self._missing = source.missing if single is None else (single, single)
+        self._white = WHITE.get(source.dtype.name, 1)
+        self.name, self.height, self.width = source.name, source.height, source.width
+        self.channels, self.alpha, self.extra = source.channels, source.alpha, source.extra
+        self.dtype = np.dtype(np.float32)
+        self.nodata: float | None = None  # it is NaN
+        self.metadata, self.encoding = source.metadata, source.encoding
+
+    def read(self, rows: slice, columns: slice) -> Samples:
+        """Read a region as float32."""
+        samples = self._source.read(rows, columns)
+        pixels: Samples = (samples / np.float64(self._white)).astype(np.float32)
+        if self._missing is not None:
+            pixels[(samples >= self._missing[0]) & (samples <= self._missing[1])] = np.nan
+        return pixels
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._source.close()
+
+
+class _FromPixels:
+    """Float32 as samples of the source's type; where they are NaN, the source's own samples stay."""
+
+    def __init__(self, sink: Sink, source: PlaneSource, keep_counts: bool) -> None:
+        self._sink, self._source, self._top, self._keep_counts = sink, source, 0, keep_counts
+        self._white = WHITE.get(source.dtype.name, 1)
+
+    def write(self, rows: Samples) -> None:
+        """Pass rows on; integers are rounded, and limited to their range."""
+        dtype, bottom = self._source.dtype, self._top + len(rows)
+        values = rows.astype(np.float64) * self._white
+        missing = np.isnan(values)
+        if dtype.kind == "f":
+            made = values.clip(-np.finfo(dtype).max, np.finfo(dtype).max).astype(dtype)
+        else:
+            limits = np.iinfo(dtype)
+            low, high = max(limits.min, -EXACT), min(limits.max, EXACT)
+            values = np.where(missing, 0, values).clip(low, high)
+            made = round_sum(values, dtype) if self._keep_counts else np.rint(values).astype(dtype)
+        if missing.any():
+            before = self._source.read(slice(self._top, bottom), slice(0, self._source.width))
+            made = np.where(missing, before, made)
+        self._sink.write(made)
+        self._top = bottom
+
+    def commit(self) -> None:
+        """Commit the sink."""
+        self._sink.commit()
+
+    def abort(self) -> None:
+        """Abort the sink."""
+        self._sink.abort()
