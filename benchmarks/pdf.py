@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.common import Desk, arguments, facts, table, timed
-from benchmarks.pages_ocr import DEGRADATIONS, DPI, character_error, test_page
+from benchmarks.pages_ocr import DEGRADATIONS, DPI, character_error, shelf_of, test_page
 from pellucid.errors import require
 from pellucid.inference.denoise import denoise_file
 from pellucid.inference.denoiser import FileResult
@@ -64,9 +64,9 @@ def files(desk: Desk, options: Any) -> list[dict[str, Any]]:
 
 def generated(desk: Desk, options: Any) -> list[dict[str, Any]]:
     """One page a PDF: all degradations in turn, as JPEG, Flate, or CCITT G4 where they have one bit."""
-    rows = []
+    rows, shelf = [], shelf_of(options.fonts, tiny=desk.tiny)
     for number in range(2 if desk.tiny else options.pages):
-        page = test_page(number, options.fonts)
+        page = test_page(number, shelf)
         codec = "CCITT" if page.kind == "one bit" else ("JPEG", "Flate")[number // len(DEGRADATIONS) % 2]
         path = _as_pdf(page.noisy, codec, desk.scratch / f"{number}.pdf")
         row, result = _cleaned(path, desk.scratch / f"{number}-clean.pdf")

@@ -497,6 +497,20 @@ def test_a_pdf_is_cleaned_in_place(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [source]
 
 
+def test_a_page_is_recognised_and_a_photograph_stays(tmp_path: Path) -> None:
+    from skimage import data
+
+    photo = np.kron(data.camera()[:424:2, :404:2], np.ones((2, 2), np.uint8))[:HEIGHT, :WIDTH]
+    one = flate_pdf(tmp_path / "photo.pdf", np.ascontiguousarray(photo))
+    with pikepdf.open(one) as pdf, pikepdf.open(flate_pdf(tmp_path / "page.pdf")) as other:
+        pdf.pages.extend(other.pages)
+        pdf.save(tmp_path / "both.pdf")
+    result = denoise_file(tmp_path / "both.pdf")
+    assert result.model == "page-fast"
+    assert result.why.startswith("1 scan cleaned; page 1 unchanged: it shows no page of ink on paper")
+    assert np.array_equal(rendered(result.output, 0), rendered(result.source, 0))
+
+
 def test_small_images_next_to_a_scan_stay(tmp_path: Path) -> None:
     logo = np.full((50, 50), 99, np.uint8)
     with pikepdf.open(flate_pdf(tmp_path / "plain.pdf")) as pdf:

@@ -12,7 +12,10 @@ from pellucid.atomic import atomic_write, refuse_existing
 from pellucid.errors import UsageError
 from pellucid.inference.auto import Auto
 from pellucid.inference.bilevel import keep_bilevel
-from pellucid.inference.denoiser import Denoiser, denoise_array
+from pellucid.inference.card import Card
+from pellucid.inference.denoiser import Decision, Denoiser, denoise_array
+from pellucid.inference.overview import Overview
+from pellucid.inference.pages import PageModel
 from pellucid.inference.registry import denoiser_for
 from pellucid.inference.stacks import FileResult
 from pellucid.inference.stream import Progress
@@ -25,6 +28,8 @@ log = logging.getLogger("pellucid")
 
 UNCHANGED = "unchanged"
 NO_SCAN = f"{UNCHANGED}: no scan covers it"
+
+NO_PAGE = "it shows no page of ink on paper (--model page-fast cleans it all the same)"
 
 PARTS = 100
 """Of a page, for the progress."""
@@ -46,7 +51,7 @@ def denoise_document(
     source, target : Path
         They may be the same file.
     model : str, Path or Denoiser
-        ``auto`` takes the network for pages, unless the noise is given.
+        ``auto`` takes the network for pages where a scan is one, unless the noise is given.
     options : DenoiseOptions
     overwrite : bool
         Replace a target that exists.
@@ -75,7 +80,7 @@ def denoise_document(
     refuse_existing(target, overwrite)
     denoiser = denoiser_for(model, options)
     if isinstance(denoiser, Auto) and options.sigma is None and options.noise is None:
-        denoiser = denoiser.pages
+        denoiser = _Scans(denoiser.pages)
     denoiser.check(options)
     notes: dict[str, list[int]] = {}
     done: dict[object, _Done] = {}
@@ -113,6 +118,24 @@ def denoise_document(
     )
 
 
+class _Scans(Denoiser):
+    """The network for pages, which leaves images unchanged that are none, such as photographs."""
+
+    takes_sigma = False
+
+    def __init__(self, pages: PageModel) -> None:
+        self.pages, self.name, self.channels = pages, pages.name, pages.channels
+
+    def card(self, channels: int) -> Card:
+        return self.pages.card(channels)
+
+    def check(self, options: DenoiseOptions) -> None:
+        self.pages.check(options)
+
+    def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
+        return self.pages.recognise(image, options) or Decision("none", why=NO_PAGE)
+
+
 class _Done(NamedTuple):
     """What was done to a scan."""
 
@@ -130,10 +153,10 @@ def _clean(
     try:
         parts = document.read(scan)
         pixels = parts[0].pixels if len(parts) == 1 else np.concatenate([part.pixels for part in parts])
-        result = denoise_array(denoiser, pixels, options, progress)
-        clean = result.image
-        if parts[0].kind == "bilevel":
-            clean = keep_bilevel(pixels, clean)
+        bilevel = parts[0].kind == "bilevel"
+        chosen = denoiser.pages if bilevel and isinstance(denoiser, _Scans) else denoiser
+        result = denoise_array(chosen, pixels, options, progress)
+        clean = keep_bilevel(pixels, result.image) if bilevel else result.image
         if not result.changed or np.array_equal(clean, pixels):
             return _Done(scan.size, False, [result.why or "there is nothing to remove"], result.sigma)
         lost = document.replace(scan, parts, clean)
