@@ -272,7 +272,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         widths = (rows.shape[1], *self.hidden, self.code)
         self.encoder_ = layers(widths, self.activation)
         self.decoder_ = layers(widths[::-1], self.activation)
-        self.loss_curve_: list[float] = []
+        self.loss_curve_ = []
         self.validation_curve_: list[float] = []
 
     def _train(self, rows: Tensor, targets: Tensor) -> list[float]:

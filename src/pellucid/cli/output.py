@@ -115,3 +115,17 @@ def progress_bar(total: int, *, quiet: bool) -> Iterator[Step]:
             show(done, shown, f"{min(int(done) + 1, total)} of {total}")
 
         yield step
+
+
+@contextlib.contextmanager
+def training_bar(*, quiet: bool) -> Iterator[Callable[[float, float | None], None]]:
+    """Show a bar while a network is trained, with its loss."""
+    words = ""
+    with bar(1.0, words, quiet=quiet) as show:
+
+        def step(share: float, loss: float | None) -> None:
+            nonlocal words
+            words = words if loss is None else f"loss {loss:.5f}"
+            show(share, "training", words)
+
+        yield step

@@ -166,10 +166,11 @@ def _sharpness(points: tuple[Page, Page], degrees: float) -> float:
 def _box_mean(plane: Page, radius: int, *, of: NDArray[np.bool_] | None = None) -> NDArray[Any]:
     """The mean within so many pixels around (h, w), fewer at the border; of some pixels alone, if given."""
     weight = np.ones_like(plane) if of is None else of.astype(np.float32)
-    return _box_sum(plane * weight, radius) / np.maximum(_box_sum(weight, radius), 1e-6)
+    mean: NDArray[Any] = _box_sum(plane * weight, radius) / np.maximum(_box_sum(weight, radius), 1e-6)
+    return mean
 
 
-def _box_sum(plane: Page, radius: int) -> NDArray[Any]:
+def _box_sum(plane: NDArray[Any], radius: int) -> NDArray[Any]:
     for axis in (0, 1):
         total = np.cumsum(plane, axis=axis, dtype=np.float64)
         total = np.concatenate([np.zeros_like(total.take([0], axis)), total], axis)
