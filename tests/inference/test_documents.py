@@ -597,6 +597,14 @@ def test_a_wrong_dictionary_is_no_traceback(tmp_path: Path, name: str) -> None:
         assert result.output.exists()
 
 
+def test_a_damaged_file_is_repaired_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = flate_pdf(tmp_path / "scan.pdf")
+    data = source.read_bytes()
+    source.write_bytes(data[: data.rindex(b"startxref") - 60])
+    assert clean(source).changed
+    assert any("is damaged" in record.getMessage() for record in caplog.records)
+
+
 def test_a_pdf_after_other_bytes_is_one(tmp_path: Path) -> None:
     source = flate_pdf(tmp_path / "scan.pdf")
     source.write_bytes(b"HTTP/1.1 200 OK\r\n\r\n" + source.read_bytes())

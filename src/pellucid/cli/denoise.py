@@ -118,8 +118,9 @@ def denoise(
     """Remove the noise from images.
 
     Each INPUT is an image, a PDF with scanned pages, a folder of them, or - for standard input. The output
-    keeps size, bit depth, transparency, colour profile and metadata. Its suffix decides the format: PNG, JPEG, TIFF, WebP or AVIF.
-    An image without noise stays unchanged. A second run on a folder denoises only images that are new.
+    keeps size, bit depth, transparency, colour profile and metadata. Its suffix decides the format: PNG,
+    JPEG, TIFF, WebP or AVIF. An image without noise stays unchanged. A second run on a folder denoises only
+    images that are new.
     """
     from pellucid.batch.plan import make_plan
     from pellucid.batch.run import Outcome, failure, run

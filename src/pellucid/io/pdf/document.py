@@ -4,6 +4,7 @@ A scan is an image, or a column of strips, that covers most of a page. It is fou
 also inside form XObjects and as an inline image, wherever it lies on the page and however it is turned.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ DEEPEST = 8
 """Form XObjects inside each other are searched down to this level."""
 
 Matrix = NDArray[np.float64]
+
+
+log = logging.getLogger("pellucid")
 
 
 class Placed(NamedTuple):
@@ -81,6 +85,8 @@ class Document:
         if not self.pages:
             self.close()
             raise InputError(f"{path} has no pages", "Use an intact copy")
+        if self._pdf.get_warnings():
+            log.warning("%s is damaged: what could be read of it is kept", path)
 
     def scans(self, number: int, *, max_pixels: int) -> list[Scan]:
         """Find the scans of a page, numbered from 0: usually one, or none.
