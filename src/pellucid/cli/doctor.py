@@ -32,6 +32,7 @@ EXTRAS = {
     ),
     "heic": ("pi-heif",),
     "codecs": ("imagecodecs",),
+    "pdf": ("pikepdf", "pypdfium2"),
 }
 
 

@@ -184,7 +184,8 @@ def _part_of(progress: Progress | None, page: int, pages: int) -> Progress:
 
 def _pages(numbers: Sequence[int]) -> str:
     """``pages 1-3, 5`` for 1, 2, 3 and 5."""
-    starts = [each for each in numbers if each - 1 not in numbers]
-    ends = [each for each in numbers if each + 1 not in numbers]
+    known = set(numbers)
+    starts = [each for each in numbers if each - 1 not in known]
+    ends = [each for each in numbers if each + 1 not in known]
     spans = [f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True)]
     return f"page{'s' * (len(numbers) > 1)} {', '.join(spans)}"

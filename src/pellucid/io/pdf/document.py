@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError
 from pellucid.io.pdf.samples import Decoded, NotDecodedError, decode, library
-from pellucid.io.pdf.writing import replace_samples
+from pellucid.io.pdf.writing import encode_samples
 
 SMALLEST = 400
 """Pixels: images with a shorter side are logos and the like, no pages."""
@@ -123,13 +123,19 @@ class Document:
         return parts
 
     def replace(self, scan: Scan, parts: Sequence[Decoded], clean: NDArray[Any]) -> list[str]:
-        """Write cleaned samples (h, w) or (h, w, 3) of all parts; gives what could not be kept."""
+        """Write cleaned samples (h, w) or (h, w, 3) of all parts; gives what could not be kept.
+
+        Raises
+        ------
+        NotDecodedError
+            When an image would grow too much; all stay unchanged then.
+        """
         tops = np.cumsum([0, *(len(part.pixels) for part in parts)])
-        return [
-            note
+        writes = [
+            encode_samples(self._pdf, image, part, clean[top : top + len(part.pixels)])
             for image, part, top in zip(scan.images, parts, tops[:-1], strict=True)
-            if (note := replace_samples(self._pdf, image, part, clean[top : top + len(part.pixels)]))
         ]
+        return [note for write in writes if (note := write())]
 
     def _placed(self, page: Any) -> list[Placed]:
         """The images of a page; large inline images become objects first, so that they can be replaced."""

@@ -6,6 +6,7 @@ Flate, and colours that no network can clean, such as CMYK, become sRGB.
 
 import io
 import zlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,8 +39,8 @@ class _Encoded(NamedTuple):
     parameters: dict[str, Any] | None = None
 
 
-def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str:
-    """Write cleaned samples into an image object.
+def encode_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> Callable[[], str]:
+    """Encode cleaned samples for an image object, and change nothing yet.
 
     Parameters
     ----------
@@ -53,13 +54,13 @@ def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str
 
     Returns
     -------
-    str
-        What could not be kept, to follow "page 3"; empty where all was.
+    function
+        Writes them into the object. It gives what could not be kept, to follow "page 3"; empty where all was.
 
     Raises
     ------
     NotDecodedError
-        When it would grow too much; it stays unchanged then.
+        When it would grow too much.
     """
     pikepdf, old = library(), len(image.read_raw_bytes())
     space, bits = image.get("/ColorSpace"), before.bits
@@ -80,12 +81,16 @@ def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str
         space = pikepdf.Name.DeviceGray if clean.ndim == 2 else _srgb(pdf)
     if before.kind != "bilevel" and len(made.data) > GROWTH * old:
         raise NotDecodedError(f"would become {len(made.data) / old:.1f} times as large")
-    _replace(pikepdf, pdf, image, made, None if before.clear is None else _bits(before.clear, 1))
-    if before.kind != "bilevel":
-        image.BitsPerComponent, image.ColorSpace = bits, space
-        if "/Decode" in image:  # of the old samples
-            del image.Decode
-    return _difference(before, made)
+
+    def write() -> str:
+        _replace(pikepdf, pdf, image, made, None if before.clear is None else _bits(before.clear, 1))
+        if before.kind != "bilevel":
+            image.BitsPerComponent, image.ColorSpace = bits, space
+            if "/Decode" in image:  # of the old samples
+                del image.Decode
+        return _difference(before, made)
+
+    return write
 
 
 def _replace(pikepdf: Any, pdf: Any, image: Any, made: _Encoded, clear: _Encoded | None) -> None:
