@@ -36,6 +36,7 @@ EXTRAS = {
         *("nibabel", "pydicom", "pylibjpeg", "pylibjpeg-openjpeg", "pyjpegls", "python-gdcm"),
         *("zarr", "yaozarrs", "astropy"),
     ),
+    "pdf": ("pikepdf", "pypdfium2"),
 }
 
 
