@@ -60,7 +60,7 @@ def is_drawn(tiles: Array) -> bool:
     high, low = (over_blocks(combine, tiles) for combine in (np.maximum, np.minimum))
     plain = (high.max(axis=1) > 0.02) & ((high - low).max(axis=1) < STROKE)
     flat = (high == low).all(axis=1)
-    return bool((plain & flat).sum() > DRAWN * plain.sum()) and not _is_two_valued(tiles)
+    return bool((plain & flat).sum() > DRAWN * plain.sum()) and not is_two_valued(tiles)
 
 
 def _is_document(tiles: Array) -> bool:
@@ -90,7 +90,7 @@ def _tints(tiles: Array, paper: NDArray[np.bool_]) -> NDArray[np.floating]:
     return differences
 
 
-def _is_two_valued(tiles: Array) -> bool:
+def is_two_valued(tiles: Array) -> bool:
     """Whether each channel has two values alone, as pages have that were made by a threshold."""
     low, high = (combine(tiles, axis=(0, 2, 3), keepdims=True) for combine in (np.min, np.max))
     return bool(((tiles == low) | (tiles == high)).all())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.content import is_drawn, line_regularity
+from pellucid.inference.content import is_drawn, is_two_valued, line_regularity
 from pellucid.inference.denoiser import Decision
 from pellucid.inference.model import Model
 from pellucid.inference.overview import Overview
@@ -24,6 +24,9 @@ Page = NDArray[np.float32]
 
 UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
+
+SPECKS = 0.003
+"""Of a page of two values, less ink than this that changes sides is no noise: its edges alone become grey."""
 
 CLEAN = "the page is clean"
 DRAWN = "its paper has exactly one tone: the page was drawn, or its scanner made the paper white"
@@ -87,7 +90,9 @@ class PageModel(Model):
             return Decision(self.name, why=NO_PAPER), reflectance
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image, 0), run, options.strengths)
-        if removed < UNCHANGED or max(options.strengths) == 0:
+        ink = centre.mean(axis=2) < 0.5 * tone.mean()
+        few = is_two_valued(image.tiles) and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()
+        if removed < UNCHANGED or few or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)
         else:
             session = self._open(1)
