@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -105,7 +105,8 @@ KINDS: tuple[Kind, ...] = (
           metadata={"axes": "ZYX", "spacing": 0.7, "unit": "um", "finterval": 2.5}),
     _tiff("one-directory", imagej=True, truncate=True, dtypes=("uint16", "float32"),
           metadata={"axes": "ZYX"}),
-    _tiff("one-directory-shaped", truncate=True, photometric="minisblack", dtypes=("int16", "float64"), metadata={"axes": "ZYX"}),
+    _tiff("one-directory-shaped", truncate=True, photometric="minisblack", dtypes=("int16", "float64"),
+          metadata={"axes": "ZYX"}),
     _tiff("ome", ".ome.tif", dtypes=("uint16", "int16", "float32"), metadata=OME),
     _tiff("tiled", tile=(32, 48), photometric="minisblack", dtypes=("uint16", "float32")),
     _tiff("deflate", compression="zlib", photometric="minisblack", rowsperstrip=7),
@@ -121,6 +122,115 @@ KINDS: tuple[Kind, ...] = (
     Kind("white-is-zero", ".tif", ("uint8", "uint16"),
          lambda path, array: tifffile.imwrite(path, ~array, photometric="miniswhite"),
          lambda path: np.asarray(~tifffile.imread(path)), tiff_facts),
+)  # fmt: skip
+
+
+# ---- arrays --------------------------------------------------------------------------------------
+
+
+def _npz(path: Path, array: Array) -> None:
+    np.savez_compressed(path, volume=array, affine=np.eye(4), names=np.array(["a", "b"]))
+
+
+def _npz_facts(path: Path) -> Any:
+    with np.load(path) as found:
+        return sorted(found), found["affine"].tolist(), found["names"].tolist()
+
+
+def _nifti(path: Path, array: Array, kind: str = "Nifti1", order: Literal["<", ">"] = "<") -> None:
+    """With everything that a header can hold; the array is (z, y, x), and a NIfTI (x, y, z)."""
+    import nibabel
+
+    affine = np.array([[-0.7, 0.02, 0, 90], [0.01, 0.8, 0.1, -120], [0, 0, 3.3, -70], [0, 0, 0, 1]])
+    header = getattr(nibabel, f"{kind}Header")(endianness=order)
+    header.set_data_dtype(array.dtype.newbyteorder(order))
+    image = getattr(nibabel, f"{kind}Image")(array.T, affine, header)
+    image.header.set_xyzt_units("mm", "sec")
+    image.header["descrip"], image.header["aux_file"] = b"a scan", b"none"
+    image.header["cal_max"], image.header["toffset"] = 99, 2.5
+    image.header.set_intent("t test", (9,), name="here")
+    if array.dtype.kind in "iu":
+        image.header.set_slope_inter(0.37, -12.0)
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"kept"))
+    nibabel.save(image, path)
+
+
+def _nifti_values(path: Path) -> Array:
+    return np.asarray(_loaded(path).dataobj.get_unscaled()).T
+
+
+def _loaded(path: Path) -> Any:
+    import nibabel
+
+    if path.suffix == ".mgh":  # whose file nibabel would leave open
+        return nibabel.MGHImage.from_bytes(path.read_bytes())
+    return nibabel.load(path)
+
+
+def _nifti_facts(path: Path) -> Any:
+    image = _loaded(path)
+    extensions = [(each.get_code(), each.get_content()) for each in image.header.extensions]
+    return image.header.binaryblock, extensions, image.affine.tolist()
+
+
+def _mgh(path: Path, array: Array) -> None:
+    import nibabel
+
+    affine = np.array([[-1, 0, 0, 90], [0, 0, 1, -120], [0, -1, 0, 70], [0, 0, 0, 1.0]])
+    image: Any = nibabel.MGHImage  # which is not typed
+    nibabel.save(image(array.T, affine), path)
+
+
+def _mgh_facts(path: Path) -> Any:
+    image = _loaded(path)
+    return image.header.binaryblock, image.affine.tolist()
+
+
+def _fits(path: Path, array: Array) -> None:
+    """A primary image with sums of control and a world, a mask, and a table behind it."""
+    from astropy.io import fits
+
+    units = fits.HDUList([fits.PrimaryHDU(array), fits.ImageHDU(np.eye(40, dtype=np.int16), name="DQ")])
+    units.append(fits.BinTableHDU.from_columns([fits.Column("x", "E", array=np.arange(5.0))], name="STARS"))
+    units[0].header["CTYPE1"], units[0].header["CDELT1"], units[0].header["BUNIT"] = "RA---TAN", 0.01, "adu"
+    units.writeto(path, checksum=True)
+
+
+def _fits_values(path: Path) -> Array:
+    from astropy.io import fits
+
+    with fits.open(path, checksum=True, memmap=False) as units:  # wrong sums are warnings, which are errors
+        return np.array(units[0].data)
+
+
+def _fits_facts(path: Path) -> Any:
+    from astropy.io import fits
+
+    renewed = ("CHECKSUM", "DATASUM")
+    with fits.open(path) as units:
+        headers = [[card for card in unit.header.cards if card.keyword not in renewed] for unit in units]
+        return repr(headers), units[1].data.tolist(), units[2].data.tolist()
+
+
+KINDS += (
+    Kind("npy", ".npy", (*INTEGERS, *FLOATS, "float16", "int64"), np.save, np.load, lambda path: None,
+         axes="ZYX"),
+    Kind("npy-fortran", ".npy", ("uint16",), lambda path, array: np.save(path, np.asfortranarray(array)),
+         np.load, lambda path: np.load(path).flags.f_contiguous, axes="ZYX"),
+    Kind("npy-big-endian", ".npy", ("uint16",), lambda path, array: np.save(path, array.astype(">u2")),
+         np.load, lambda path: np.load(path).dtype.str, axes="ZYX"),
+    Kind("npz", ".npz", ("uint16", "float32"), _npz, lambda path: np.load(path)["volume"], _npz_facts,
+         axes="ZYX"),
+    Kind("nifti", ".nii", (*INTEGERS, *FLOATS), _nifti, _nifti_values, _nifti_facts, "nibabel"),
+    Kind("nifti-2", ".nii", ("int16", "float32"), lambda path, array: _nifti(path, array, "Nifti2"),
+         _nifti_values, _nifti_facts, "nibabel"),
+    Kind("nifti-big-endian", ".nii", ("int16", "float32"), lambda path, array: _nifti(path, array, order=">"),
+         _nifti_values, _nifti_facts, "nibabel"),
+    Kind("nifti-gz", ".nii.gz", ("int16",), _nifti, _nifti_values, _nifti_facts, "nibabel"),
+    Kind("mgh", ".mgh", ("uint8", "int16", "int32", "float32"), _mgh, _nifti_values, _mgh_facts, "nibabel"),
+    Kind("mgz", ".mgz", ("int16",), _mgh, _nifti_values, _mgh_facts, "nibabel"),
+    Kind("fits", ".fits", (*INTEGERS, *FLOATS, "int64"), _fits, _fits_values, _fits_facts, "astropy"),
+    Kind("fits-gz", ".fits.gz", ("uint16",), _fits, _fits_values, _fits_facts, "astropy"),
 )  # fmt: skip
 
 

@@ -143,3 +143,15 @@ def test_nothing_is_done_where_outputs_may_be_replaced_or_one_file_was_named(tmp
     assert names(make_plan([folder], None, in_place=True)) == ["a.png"]
     assert names(make_plan([str(source)], out)) == ["a.png"]
     assert make_plan([str(source), str(touch(tmp_path / "b.png"))], out).done == 1
+
+
+def test_the_pdfs_of_a_folder_are_planned_and_no_name_of_one_is_taken_for_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path / "in/photo.png")
+    touch(tmp_path / "in/letters/SCAN.PDF")
+    touch(tmp_path / "in/notes.txt")
+    plan = make_plan([str(tmp_path / "in")], str(tmp_path / "out"))
+    outputs = {job.source.name: job.output for job in plan.jobs}
+    assert outputs == {"photo.png": tmp_path / "out/photo.png", "SCAN.PDF": tmp_path / "out/letters/SCAN.PDF"}
+    assert plan.skipped == 1
+    with pytest.raises(UsageError, match="need a folder"):
+        make_plan([str(tmp_path / "in")], str(tmp_path / "out.pdf"))

@@ -7,7 +7,7 @@ import pytest
 from pellucid.batch.plan import Job, Plan
 from pellucid.batch.run import Outcome, Progress, failure, run
 from pellucid.errors import BatchError, InputError, LimitError, PellucidError
-from pellucid.inference.denoiser import FileResult
+from pellucid.inference.stacks import FileResult
 
 
 def jobs(folder: Path, *names: str) -> Plan:

@@ -37,6 +37,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
     *(DOCS / f"{name}.md" for name in ("index", "quick-start", "many-images", "noise", "gallery", "limits")),
     *sorted((DOCS / "lessons").glob("*.md")),
+    *sorted((DOCS / "tutorials").glob("*.md")),
+    DOCS / "course" / "index.md",
 ]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 HELP = PAGE.read_text(encoding="utf-8")
@@ -44,7 +46,10 @@ NUMBER = re.compile(r"-?\b\d+(?:\.\d+)?(?:e-\d+)?")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 # Each trains for a quarter of a minute: `make test` follows the first of them.
-LONG = {"capacity", "codes", "fitting", "losses", "your-images"}
+LONG = {
+    *("capacity", "codes", "fitting", "losses", "your-images", "variational", "sparse", "stacked", "frameworks"),
+    *("self-supervised", "own-images", "dense", "strided", "sixteen", "lab-sheet"),
+}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 

@@ -40,11 +40,11 @@ from pellucid.io.files import (
     read_image,
 )
 from pellucid.io.image import Image
-from pellucid.io.registry import default_output, named, of_suffix
+from pellucid.io.registry import default_output
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
 from pellucid.io.stack import Stack, planes_of
-from pellucid.io.stack_files import open_stack
+from pellucid.io.stack_files import is_same_kind, open_stack
 from pellucid.options import DenoiseKeywords, DenoiseOptions
 
 if TYPE_CHECKING:
@@ -299,11 +299,7 @@ def denoise_file(
         return denoise_document(file, target, model, choice, overwrite=overwrite, progress=progress)
     denoiser = denoiser_for(model, choice)
     stack = open_stack(file, axes=choice.axes, max_pixels=choice.max_pixels)
-    if (
-        stack is not None
-        and len(planes_of(stack)) == 1
-        and of_suffix(target) is not named(stack.encoding.format)
-    ):
+    if stack is not None and len(planes_of(stack)) == 1 and not is_same_kind(target, stack):
         stack.close()  # an image, which becomes one in another format
         stack = None
     if stack is not None:

@@ -28,12 +28,15 @@ class Raw:
         In the file's byte order.
     order : str
         C, the last axis fastest, or F, the first one.
+    zero : int
+        What is added to stored integers, as for unsigned ones in formats that have signed ones only.
     """
 
     offset: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     order: Literal["C", "F"] = "C"
+    zero: int = 0
 
     def map(self, path: Path, mode: Literal["r", "r+"] = "r") -> NDArray[Any]:
         """Map it into memory. Only what is touched is read, and let go with the array.
@@ -82,7 +85,9 @@ class ArrayStack:
         if self._map is None or self._map[0] != plane:
             self._map = None
             self._map = plane, view_plane(self, plane, self.content, "r")
-        samples: Samples = self._map[1][rows, columns].astype(self.parts[plane.part].dtype)
+        stored, zero = self._map[1][rows, columns], self.raws[plane.part].zero
+        stored = stored.astype(np.int64) + zero if zero else stored
+        samples: Samples = stored.astype(self.parts[plane.part].dtype)
         return samples
 
     def close(self) -> None:
@@ -117,6 +122,8 @@ class ArraySink:
         Which no array can hold.
     pack : function of (content, path), optional
         Called at the end, where `path` is made from the content: compressed, for instance.
+    seal : function of the content, optional
+        Called before that, for what depends on the samples, such as sums of control.
     """
 
     def __init__(
@@ -125,8 +132,9 @@ class ArraySink:
         stack: ArrayStack,
         derivation: Derivation,
         pack: Callable[[Path, Path], None] | None = None,
+        seal: Callable[[Path], None] | None = None,
     ) -> None:
-        self._stack, self._path, self._pack = stack, path, pack
+        self._stack, self._path, self._pack, self._seal = stack, path, pack, seal
         self._content = path if pack is None else path.with_name(path.name + ".unpacked")
         try:
             shutil.copyfile(stack.content, self._content)
@@ -137,10 +145,13 @@ class ArraySink:
     def write(self, plane: Plane, top: int, rows: Samples) -> None:
         """Replace rows."""
         view = view_plane(self._stack, plane, self._content, "r+")
-        view[top : top + len(rows)] = rows
+        zero = self._stack.raws[plane.part].zero
+        view[top : top + len(rows)] = rows.astype(np.int64) - zero if zero else rows
 
     def commit(self) -> None:
         """Make the file from the content."""
+        if self._seal is not None:
+            self._seal(self._content)
         if self._pack is not None:
             self._pack(self._content, self._path)
             self._content.unlink()

@@ -8,20 +8,41 @@ from pellucid.io.format import Format
 from pellucid.io.formats.avif import AVIF
 from pellucid.io.formats.bmp import BMP
 from pellucid.io.formats.dicom import DICOM
+from pellucid.io.formats.fits import FITS
 from pellucid.io.formats.gif import GIF
 from pellucid.io.formats.heic import HEIC
 from pellucid.io.formats.jp2 import JP2
 from pellucid.io.formats.jpeg import JPEG
 from pellucid.io.formats.jxl import JXL
+from pellucid.io.formats.mgh import MGH
 from pellucid.io.formats.nifti import NIFTI
 from pellucid.io.formats.npy import NPY
+from pellucid.io.formats.npz import NPZ
+from pellucid.io.formats.ome_zarr import OME_ZARR
 from pellucid.io.formats.png import PNG
 from pellucid.io.formats.pnm import PNM
 from pellucid.io.formats.tiff import TIFF
 from pellucid.io.formats.webp import WEBP
 
 FORMATS: tuple[Format, ...] = (
-    *(PNG, JPEG, DICOM, TIFF, WEBP, AVIF, HEIC, GIF, BMP, PNM, JP2, JXL, NPY, NIFTI),
+    PNG,
+    JPEG,
+    DICOM,
+    TIFF,
+    WEBP,
+    AVIF,
+    HEIC,
+    GIF,
+    BMP,
+    PNM,
+    JP2,
+    JXL,
+    NPY,
+    NPZ,
+    NIFTI,
+    MGH,
+    FITS,
+    OME_ZARR,
 )
 
 DOCUMENTS = (".pdf",)
@@ -35,8 +56,9 @@ _FOREIGN = {
     b"%PDF": ("a PDF", "PNG, one for each page"),
     b"8BPS": ("a Photoshop file", "TIFF"),
     b"v/1\x01": ("an OpenEXR file", "TIFF with 32-bit floats"),
-    b"SIMPLE  =": ("a FITS file", "TIFF with 32-bit floats"),
-    b"\x89HDF": ("an HDF5 file", "TIFF"),
+    b"\x89HDF": ("an HDF5 file, such as MINC 2 or Imaris", "NIfTI or OME-TIFF"),
+    b"CDF\x01": ("a netCDF file, such as MINC 1", "NIfTI"),
+    b"CDF\x02": ("a netCDF file, such as MINC 1", "NIfTI"),
     b"#?RADIANCE": ("a Radiance HDR file", "TIFF with 32-bit floats"),
     b"DDS ": ("a DDS texture", "PNG"),
     b"qoif": ("a QOI", "PNG"),

@@ -6,6 +6,7 @@ A stack's sink begins as a copy of the file, and the planes that are written tak
 everything else stays without being understood: metadata, order, axes, planes that need no change.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
@@ -131,8 +132,9 @@ class Stack(Protocol):
     parts : tuple of Part
         With at least one plane together.
     noise : str, optional
-        The noise that the file's own words imply, as `DenoiseOptions.noise`: ``rician:auto`` for a magnitude
-        image of MRI. It holds where the caller says nothing.
+        The noise that the file's own words imply: ``rician:auto`` for a magnitude image of MRI, as
+        `DenoiseOptions.noise`, and ``gaussian:auto`` for a slice of CT, which is denoised like white noise at
+        the level that is found. It holds where the caller says nothing.
     """
 
     name: str
@@ -208,6 +210,7 @@ class PlaneSource:
         self.channels = part.size("S") - self.alpha
         self.dtype, self.nodata, self.missing = part.dtype, part.nodata, part.missing
         self.metadata, self.encoding = Metadata(), stack.encoding
+        self._lock = threading.Lock()  # one thread reads ahead, and another what stays unchanged
 
     def read(self, rows: slice, columns: slice) -> Samples:
         """Decode a region (height, width, S).
@@ -217,7 +220,8 @@ class PlaneSource:
         InputError
             For infinite values.
         """
-        samples = self._stack.read(self._plane, rows, columns)
+        with self._lock:
+            samples = self._stack.read(self._plane, rows, columns)
         if samples.dtype.kind != "f":
             return samples
         largest = min(LARGEST_VALUE, float(np.finfo(samples.dtype).max))

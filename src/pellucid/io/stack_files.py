@@ -93,10 +93,7 @@ def check_stack_target(path: str | os.PathLike[str], stack: Stack, *, overwrite:
     """
     file, own = Path(path), registry.named(stack.encoding.format)
     refuse_zero(file)
-    named, free = registry.of_suffix(file), stack.path.is_dir() or registry.of_suffix(stack.path) is None
-    if named is not own and not (
-        named is None and free
-    ):  # a folder needs no suffix, nor the copy of such a file
+    if not is_same_kind(file, stack):
         raise UsageError(
             f"{file}: {stack.name} is a {own.label}, and a stack is written in its own format",
             f"Use the suffix {' or '.join(own.suffixes)}",
@@ -106,6 +103,13 @@ def check_stack_target(path: str | os.PathLike[str], stack: Stack, *, overwrite:
     else:
         refuse_existing(file, overwrite)
     return own
+
+
+def is_same_kind(path: Path, stack: Stack) -> bool:
+    """Whether a name is one of the stack's own format; a folder, or a file without a suffix, needs none."""
+    found = registry.of_suffix(path)
+    free = stack.path.is_dir() or registry.of_suffix(stack.path) is None
+    return found is registry.named(stack.encoding.format) or (found is None and free)
 
 
 class _StackFile:

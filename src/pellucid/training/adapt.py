@@ -232,7 +232,7 @@ def make_recipe(
     if card.kind != "white-noise" or card.channels != data.channels:
         raise UsageError(
             f"{start} is not a network for white noise on {KINDS[data.channels]} images",
-            f"Start from {', '.join(index.names(('white-noise',)))}, or what one of them was adapted to",
+            f"Start from {', '.join(index.names(['white-noise']))}, or what one of them was adapted to",
         )
     made = msgspec.json.decode(card.recipe, type=Made)
     block = 2 * card.stride  # neighbours are taken from an image of half the size

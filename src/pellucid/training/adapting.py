@@ -74,7 +74,8 @@ class Adapting:
 
     def shots(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images (n, c, h, w), or the two of pairs (n, 2c, h, w)."""
-        return images.split(self.recipe.data.channels, 1)
+        parts: tuple[Tensor, ...] = images.split(self.recipe.data.channels, 1)
+        return parts
 
     def draw(self, high: int, random: TorchRandom) -> int:
         """A whole number from 0 and below `high`."""

@@ -4,6 +4,7 @@ What is written is a derived image: a new instance, in a new series of the same 
 """
 
 import functools
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,12 @@ import numpy as np
 from pellucid.errors import InputError, MissingExtraError, require
 from pellucid.io.dicom_derived import DicomFile
 from pellucid.io.dicom_frames import DicomFrames, discreet
-from pellucid.io.format import Format, only_plane
+from pellucid.io.format import Data, Format, only_plane
 from pellucid.io.image import Encoding, Samples
+from pellucid.io.source import Source
 from pellucid.io.stack import Derivation, Part, Plane
+
+log = logging.getLogger("pellucid")
 
 _INDEX = "DICOMDIR"
 
@@ -90,6 +94,8 @@ def _member(frames: DicomFrames) -> tuple[tuple[Any, ...], _Member]:
         series = str(frames.header.get("SeriesInstanceUID") or "")
         axis = "T" if "FrameTime" in frames.header or "FrameTimeVector" in frames.header else "Z"
         place = _place(frames.header)
+        # In PET, the unit of the samples may be another one in each slice, and so is the level of the noise.
+        unit = str(frames.header.get("RescaleSlope")), str(frames.header.get("RescaleIntercept"))
     shape: tuple[int, ...] = (frames.count, frames.height, frames.width)
     part = Part(
         axes=f"{axis}YXS" if frames.channels == 3 else f"{axis}YX",
@@ -98,7 +104,7 @@ def _member(frames: DicomFrames) -> tuple[tuple[Any, ...], _Member]:
         nodata=None if frames.padding is None or frames.padding[0] < frames.padding[1] else frames.padding[0],
         missing=frames.padding if frames.padding and frames.padding[0] < frames.padding[1] else None,
     )
-    key = series, part.axes, part.shape[1:], part.dtype, frames.padding, frames.noise
+    key = series, unit, part.axes, part.shape[1:], part.dtype, frames.padding, frames.noise
     return key, _Member(Path(frames.name), frames.count, place, part, frames.noise)
 
 
@@ -230,8 +236,21 @@ _FIRST = (b"\0\0", b"\1\0", b"\5\0", b"\x08\0", b"\x16\0", b"\x18\0")
 _FIRST_KINDS = (b"UL", b"OB", b"CS", b"UI")
 
 
-def _open(path: Path, axes: str | None) -> DicomStack:
+def _open_stack(path: Path, axes: str | None) -> DicomStack:
     return DicomStack(path)
+
+
+def _open(data: Data) -> Source:
+    """The only frame as an image of another kind, which has no place for the header."""
+    source = only_plane(_open_stack)(data)
+    with discreet(source.name):
+        inverse = DicomFrames(data).photometric == "MONOCHROME1"
+    if inverse:
+        raise InputError(
+            f"{source.name} has its white where values are lowest (MONOCHROME1)", "Write it as DICOM"
+        )
+    log.warning("%s: nothing of its header will be in an image of another kind", source.name)
+    return source
 
 
 DICOM = Format(
@@ -239,8 +258,8 @@ DICOM = Format(
     label="DICOM",
     suffixes=(".dcm", ".dicom", ".ima"),
     matches=_matches,
-    open=only_plane(_open),
-    open_stack=_open,
+    open=_open,
+    open_stack=_open_stack,
     create_stack=_Sink,
     is_folder=is_series,
     depths=(8, 16, 32),

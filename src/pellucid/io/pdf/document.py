@@ -112,7 +112,7 @@ class Document:
             Why it cannot be cleaned, in words.
         """
         parts = [decode(image) for image in scan.images]
-        if len({(part.pixels.dtype, part.pixels.shape[1:]) for part in parts}) > 1:
+        if len({(part.pixels.dtype, part.pixels.shape[1:], part.kind) for part in parts}) > 1:
             raise NotDecodedError("consists of strips with different colours")
         return parts
 
@@ -205,10 +205,17 @@ def _drawn(pikepdf: Any, owner: Any, matrix: Matrix, levels: int) -> Iterator[Pl
         elif name == "INLINE IMAGE":
             yield Placed(None, matrix)
         elif name == "Do" and (drawn := objects.get(str(operands[0]))) is not None:
-            if drawn.get("/Subtype") == "/Image":
+            if drawn.get("/Subtype") == "/Image" and _has_size(drawn):
                 yield Placed(drawn, matrix)
             elif drawn.get("/Subtype") == "/Form" and levels:
                 yield from _drawn(pikepdf, drawn, _matrix(drawn.get("/Matrix")) @ matrix, levels - 1)
+
+
+def _has_size(image: Any) -> bool:
+    try:
+        return bool(int(image.Width) > 0 and int(image.Height) > 0)
+    except (AttributeError, TypeError, ValueError):  # missing, or no number
+        return False
 
 
 def _resources(owner: Any) -> Any:

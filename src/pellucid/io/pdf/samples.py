@@ -74,6 +74,11 @@ def codec_of(image: Any) -> str:
     return str(names[-1]).removeprefix("/") if names else ""
 
 
+def planes_of(space: Any) -> int:
+    """How many samples a pixel has in a colour space; 0 where that is unknown."""
+    return _plain(library(), space)[1]
+
+
 def decode(image: Any) -> Decoded:
     """Decode an image object of pikepdf.
 
@@ -197,7 +202,7 @@ def _refuse_hidden(pikepdf: Any, image: Any, clear: NDArray[np.bool_] | None) ->
     if isinstance(mask, pikepdf.Stream):
         seen = float(_look(pikepdf, mask).pixels.mean()) / 255
     if seen < OPAQUE:
-        raise NotDecodedError("is made of layers: a mask hides most of its image")
+        raise NotDecodedError("is made of layers")
 
 
 def _bilevel(pikepdf: Any, image: Any, shown: NDArray[np.float64], codec: str) -> Decoded:
