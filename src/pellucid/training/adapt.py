@@ -39,7 +39,7 @@ Target = Literal["neighbor2neighbor", "noise2void", "noise2noise"]
 
 START = "gaussian-best"
 SCHEDULE = Schedule(
-    steps=300,
+    steps=200,
     batch=4,
     patch=(64,),
     optimizer="adam",
@@ -128,7 +128,7 @@ def adapt(
     channel : str, optional
         Of stacks with several channels, the name or number of one.
     steps : int, optional
-        By default 300.
+        By default 200.
     minutes : float, optional
         Let the training take this long instead.
     device : str
