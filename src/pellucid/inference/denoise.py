@@ -88,7 +88,8 @@ def denoise(x: Any, *, model: AnyModel = "auto", **options: Unpack[DenoiseKeywor
           value of an integer type is white; floats run from 0 to 1 and are clipped neither on the way in nor
           out. A fourth channel is alpha and stays unchanged. Pixels that are NaN, or masked in a masked
           array, stay unchanged and influence no other. Gives a new array of the same shape and dtype.
-        - An image of Pillow, of mode L, LA, RGB, RGBA, I;16, F or P. Gives one of Pillow.
+        - An image of Pillow, of mode L, LA, RGB, RGBA, I;16, F or P. Gives one of Pillow; a palette or a
+          transparent colour becomes colours or alpha.
         - The bytes of an image file, or a binary stream. Gives the bytes of a file of the same format (AVIF
           for HEIC); the very same bytes where there is no noise.
         - The path of an image file, or a `pellucid.Image`. Gives a `pellucid.Image`.

@@ -103,7 +103,7 @@ def _create(path: Path, like: Source) -> Sink:
         like,
         "jpegsave",
         {"Q": encoding.quality, "subsample_mode": "on" if encoding.subsampled else "off"},
-        inserted=(2, _first_segments(like.metadata)),  # behind the marker of the start
+        start=(2, lambda marker: marker + _first_segments(like.metadata)),
     )
 
 
