@@ -42,6 +42,36 @@ def chunk(name: bytes, data: bytes) -> bytes:
 # ---- JPEG ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("last", [b"\xff\xda", b"\xff\xd9"])
+def test_comments_between_and_behind_the_scans_are_kept(last: bytes, tmp_path: Path) -> None:
+    path = jpeg_with(tmp_path / "in.jpg", progressive=True)
+    content = path.read_bytes()
+    place = content.rindex(last)
+    path.write_bytes(content[:place] + segment(0xFE, b"late") + content[place:])
+    write_image(tmp_path / "out.jpg", read_image(path))
+    with PILImage.open(tmp_path / "out.jpg") as opened:
+        assert opened.info["comment"] == b"late"
+
+
+@pytest.mark.parametrize("head", [b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0", b"http://ns.adobe.com/xap/1.0/\0<x/>"])
+def test_a_second_segment_of_exif_or_xmp_is_named(
+    head: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_image(jpeg_with(tmp_path / "one.jpg", segment(0xE1, head)))
+    assert not caplog.text
+    read_image(jpeg_with(tmp_path / "two.jpg", segment(0xE1, head) * 2))
+    assert "further" in caplog.text
+
+
+def test_a_damaged_chunk_of_a_png_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "in.png"
+    PILImage.fromarray(gradient()).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:33] + chunk(b"tEXt", b"Comment\0hello")[:-1] + b"\0" + content[33:])
+    read_image(path)
+    assert "tEXt (damaged)" in caplog.text
+
+
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("restart", [0, 2])
 def test_the_film_of_a_motion_photo_stays_behind_the_image(

@@ -145,11 +145,12 @@ def array_of(x: Any) -> NDArray[Any]:
     if isinstance(x, np.ndarray) or not hasattr(x, "__array__"):
         return x
     try:
-        return np.asarray(x)
+        array: NDArray[Any] = np.asarray(x)
     except (TypeError, ValueError, RuntimeError) as exc:  # a tensor with gradients, on a GPU, of bfloat16
         raise UsageError(
             f"This {type(x).__name__} gives no NumPy array: {exc}", "Turn it into a NumPy array first"
         ) from exc
+    return array
 
 
 def read_all(stream: Any) -> bytes:

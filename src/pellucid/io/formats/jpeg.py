@@ -55,6 +55,7 @@ class _Facts:
     tables: dict[int, tuple[int, ...]] = field(default_factory=dict)
     components: list[tuple[int, int]] = field(default_factory=list)
     segments: bytes = b""
+    exif: bool = False
     photoshop: bytes = b""
     xmp: bytes = b""
     resolution: tuple[float, float] | None = None
@@ -133,7 +134,11 @@ def _facts(file: BinaryIO) -> _Facts:
             facts.resolution = _density(data)
         elif marker == 0xE0 and data.startswith(b"JFXX\0"):
             facts.lost.append("the thumbnail of JFIF")
+        elif marker == 0xE1 and data.startswith(b"Exif\0\0"):
+            facts.lost += ["further EXIF"] if facts.exif else []
+            facts.exif = True
         elif marker == 0xE1 and data.startswith(_XMP):
+            facts.lost += ["further XMP"] if facts.xmp else []
             facts.xmp = facts.xmp or data[len(_XMP) :]
         elif marker == 0xED and data.startswith(_PHOTOSHOP):
             facts.photoshop += data[len(_PHOTOSHOP) :]
@@ -143,7 +148,8 @@ def _facts(file: BinaryIO) -> _Facts:
             facts.lost.append("content credentials and layers in APP11")  # they hold for the noisy pixels
         elif marker == 0xFE or (0xE0 <= marker <= 0xEF and not _written_by_libvips(marker, data)):
             facts.segments += _segment(marker, data)
-    facts.trailer = _behind(file)
+    later, facts.trailer = _behind(file)
+    facts.segments += later
     return facts
 
 
@@ -166,8 +172,8 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield marker[1], file.read(max(int.from_bytes(length, "big") - 2, 0))
 
 
-def _behind(file: BinaryIO) -> bytes:
-    """Give what follows the image's last marker, from the first scan on; b"" where the marker is missing."""
+def _behind(file: BinaryIO) -> tuple[bytes, bytes]:
+    """Give the comments and makers' segments between and behind the scans, and what follows the last marker."""
     place = file.tell()
     size = file.seek(0, io.SEEK_END)
     if isinstance(file, io.BytesIO):
@@ -176,12 +182,16 @@ def _behind(file: BinaryIO) -> bytes:
         return _after_end(content, place)
 
 
-def _after_end(content: mmap.mmap | memoryview, place: int) -> bytes:
+def _after_end(content: mmap.mmap | memoryview, place: int) -> tuple[bytes, bytes]:
+    segments = b""
     while (found := _MARKER.search(content, place)) is not None:
-        if content[found.start() + 1] == 0xD9:
-            return bytes(content[found.end() :])
+        marker = content[found.start() + 1]
+        if marker == 0xD9:
+            return segments, bytes(content[found.end() :])
         place = found.end() + max(int.from_bytes(content[found.end() : found.end() + 2], "big"), 2)
-    return b""
+        if marker == 0xFE or 0xE0 <= marker <= 0xEF:
+            segments += bytes(content[found.start() : place])
+    return segments, b""
 
 
 def _density(jfif: bytes) -> tuple[float, float] | None:

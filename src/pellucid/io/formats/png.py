@@ -116,6 +116,7 @@ def _facts(file: BinaryIO) -> _Facts:
             continue
         data = file.read(length)
         if zlib.crc32(head[4:] + data) != int.from_bytes(file.read(4), "big"):
+            facts.lost.append(f"{name.decode('latin-1')} (damaged)")
             continue
         _take(facts, name, data)
     facts.trailing = size - file.tell() + len(head) if facts.complete else 0
