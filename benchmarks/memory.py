@@ -1,12 +1,13 @@
 """How much memory an image needs: a gigapixel against 50 megapixels, through the real command.
 
-    python -m benchmarks.memory                       # half an hour and 6 GB of disk
+    python -m benchmarks.memory                       # an hour and 6 GB of disk
     python -m benchmarks.memory --only tiff --model photo-fast
 
-A grey BigTIFF in tiles and a colour PNG, both of 8 bits, are made, denoised with ``--memory 1G``, and
-removed. Peak resident memory and seconds a megapixel must hardly grow with the image.
+A grey BigTIFF in tiles and a colour PNG, both of 8 bits, and a stack of 16 bits are made, denoised with
+``--memory 1G``, and removed. Peak resident memory and seconds a megapixel must hardly grow with the image.
 """
 
+import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -61,33 +62,67 @@ def make_png(path: Path, side: int) -> None:
         chunk(b"IEND", b"")
 
 
-FORMATS: dict[str, tuple[Callable[[Path, int], None], int]] = {
-    "tiff": (make_tiff, 32768),
-    "png": (make_png, 30000),
+def make_stack(path: Path, planes: int) -> None:
+    """A BigTIFF with pages of a megapixel and 16 bits; 1024 of them are 2 GB."""
+    square = np.tile(pattern(1)[..., 0].astype(np.uint16) * 257, (4, 4))
+    pages: Iterator[NDArray[np.uint16]] = (np.roll(square, 37 * number, axis=0) for number in range(planes))
+    tifffile.imwrite(
+        path, pages, shape=(planes, *square.shape), dtype=np.uint16, bigtiff=True, photometric="minisblack"
+    )
+
+
+def make_zarr(path: Path, planes: int) -> None:
+    """An OME-Zarr with planes of a megapixel, floats in chunks, and a smaller level; 1024 planes are 4 GB."""
+    import zarr
+
+    group: Any = zarr.open_group(path, mode="w")
+    square = np.tile(pattern(1)[..., 0].astype(np.float32) / 255, (4, 4))
+    for level, side in (("0", 1024), ("1", 512)):
+        array = group.create_array(
+            level, shape=(planes, side, side), dtype="float32", chunks=(1, side // 2, side // 2)
+        )
+        for number in range(planes):
+            array[number] = np.roll(square, 37 * number, axis=0)[:: 1024 // side, :: 1024 // side]
+    axes = [{"name": name, "type": "space"} for name in "zyx"]
+    datasets = [
+        {"path": level, "coordinateTransformations": [{"type": "scale", "scale": [1, step, step]}]}
+        for level, step in (("0", 1), ("1", 2))
+    ]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+
+
+FORMATS: dict[str, tuple[Callable[[Path, int], None], tuple[int, int, int], str]] = {
+    "tiff": (make_tiff, (600, SMALL, 32768), "{0} x {0}"),
+    "png": (make_png, (600, SMALL, 30000), "{0} x {0}"),
+    "stack": (make_stack, (2, 48, 1024), "{0} planes of 1024 x 1024"),
+    "zarr": (make_zarr, (2, 48, 1024), "{0} planes of 1024 x 1024"),
 }
+"""How a file is made, its sizes (for CI, small, large), and what a size is."""
 
 
 def measure(desk: Desk, name: str, model: str) -> dict[str, Any]:
     """Peak megabytes and seconds a megapixel of the small and the large image, and their ratios."""
-    make, large = FORMATS[name]
+    make, (tiny, small, large), words = FORMATS[name]
     figures: dict[str, Any] = {}
-    for side in (600, 1200) if desk.tiny else (SMALL, large):
-        source, target = desk.scratch / f"noisy.{name}", desk.scratch / f"clean.{name}"
-        make(source, side)
+    for size in (tiny, 2 * tiny) if desk.tiny else (small, large):
+        suffix = "tif" if name == "stack" else name
+        source, target = desk.scratch / f"noisy.{suffix}", desk.scratch / f"clean.{suffix}"
+        make(source, size)
         command = [PROGRAM, "denoise", str(source), "-o", str(target), "--memory", MEMORY, "--quiet"]
         command += ["--model", model, "--sigma", str(SIGMA), "--max-pixels", "2000000000"]
         done = run_command(command)
-        source.unlink()
-        target.unlink()
-        million = side * side / 1e6
-        figures[f"{side} x {side}"] = {
+        for each in (source, target):
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+        million = (size * 2**20 if name in ("stack", "zarr") else size * size) / 1e6
+        key = words.format(size)
+        figures[key] = {
             "megabytes": round(done.megabytes),
             "cpu seconds a megapixel": round(done.cpu / million, 3),
             "wall seconds a megapixel": round(done.wall / million, 3),
         }
-        print(name, side, figures[f"{side} x {side}"], flush=True)
-    small, big = figures.values()
-    figures["ratio"] = {key: round(big[key] / small[key], 3) for key in small}
+        print(name, size, figures[key], flush=True)
+    first, last = figures.values()
+    figures["ratio"] = {key: round(last[key] / first[key], 3) for key in first}
     return figures
 
 
@@ -114,7 +149,9 @@ def tables(figures: dict[str, Any]) -> str:
         for size, each in part.items()
         if size != "facts"
     ]
-    return f"`pellucid denoise --memory {MEMORY}`, 8 bits:\n\n" + table(header, rows)
+    return f"`pellucid denoise --memory {MEMORY}`, 8 bits, the stack 16, the Zarr 32:\n\n" + table(
+        header, rows
+    )
 
 
 if __name__ == "__main__":

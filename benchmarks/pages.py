@@ -2,11 +2,14 @@
 
     python -m benchmarks.pages --fonts FOLDER [--tesseract PATH] [--pages 200] [--model page-fast ...]
 
-Parts are measured one by one (``--only dirty``), and figures of other parts stay.
+Parts are measured one by one (``--only dirty``), and figures of other parts stay. Peers that are not
+installed are left out: doxapy (pip), unpaper and ImageMagick (Debian). A tiny run reads no text where
+Tesseract is missing.
 """
 
 import csv
 import hashlib
+import importlib.util
 import shutil
 import subprocess
 import tempfile
@@ -22,9 +25,17 @@ from PIL import Image
 from scipy import ndimage
 
 from benchmarks.common import Desk, arguments, facts, table, timed
-from benchmarks.pages_ocr import DEGRADATIONS, DPI, PAGES, SIZE, character_error, read_text, test_page
+from benchmarks.pages_ocr import (
+    DEGRADATIONS,
+    DPI,
+    PAGES,
+    SIZE,
+    character_error,
+    read_text,
+    shelf_of,
+    test_page,
+)
 from pellucid.datasets.pages import draw_clean_page
-from pellucid.datasets.sheet import HELD_FONTS, find_fonts
 from pellucid.inference.index import MODELS
 from pellucid.inference.registry import load_model
 from pellucid.metrics.quality import psnr, ssim
@@ -35,10 +46,14 @@ Method = Callable[[Page], Page]
 PARTS = ("dirty", "ocr", "clean", "scans", "time")
 A4 = (3508, 2480)  # 300 dpi
 
+OCRMYPDF_CLEAN = """unpaper --overwrite --layout none --mask-scan-size 100 --no-border-align
+    --no-mask-center --no-grayfilter --no-blackfilter --no-deskew {0} {1}""".split()  # noqa: SIM905
+"""How `ocrmypdf --clean` calls unpaper (its version 16)."""
+
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--fonts", type=Path, required=True, help="folder of the fonts in docs/scans.md")
+    parser.add_argument("--fonts", type=Path, help="folder of the fonts in docs/scans.md")
     parser.add_argument("--tesseract", default="tesseract")
     parser.add_argument("--pages", type=int, default=PAGES)
     parser.add_argument("--peers", type=int, default=40, help="pages on which peers are measured, too")
@@ -47,6 +62,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     desk = Desk("pages", options)
+    if desk.tiny:
+        options.pages = options.peers = 1
+        reads = shutil.which(options.tesseract) is not None
+        options.only = ("ocr", "clean", "time") if reads else ("clean", "time")
     figures = desk.read()
     run = facts()
     figures.setdefault("runs", {})[run["date"]] = run
@@ -76,11 +95,14 @@ def background(page: Page) -> Page:
 
 
 def sauvola(page: Page) -> Page:
-    """The background divided out, then Sauvola's threshold (Sauvola and Pietikainen 2000)."""
-    from skimage.filters import threshold_sauvola
+    """The background divided out, then Sauvola's threshold (Sauvola and Pietikainen 2000), by doxapy."""
+    import doxapy
 
-    flat = background(page)
-    return np.where(flat > threshold_sauvola(flat, 25), 255, 0).astype(np.uint8)
+    binary = np.empty_like(page)
+    method = doxapy.Binarization(doxapy.Binarization.Algorithms.SAUVOLA)
+    method.initialize(background(page))
+    method.to_binary(binary, {"window": 25, "k": 0.2})
+    return binary
 
 
 def non_local_means(page: Page) -> Page:
@@ -99,22 +121,18 @@ def by_command(page: Page, command: list[str], suffix: str) -> Page:
 def methods(models: list[str]) -> dict[str, Method]:
     found: dict[str, Method] = {"unchanged": lambda page: page}
     found |= {Path(model).stem: partial(ours, model=model) for model in models}
-    found |= {
-        "median background": background,
-        "background, Sauvola": sauvola,
-        "NLM (OpenCV)": non_local_means,
+    found |= {"median background": background, "NLM (OpenCV)": non_local_means}
+    if importlib.util.find_spec("doxapy"):
+        found["background, Sauvola (doxapy)"] = sauvola
+    unpaper, convert = ["unpaper", "--overwrite", "{0}", "{1}"], ["convert", "{0}", "-despeckle", "{1}"]
+    programs = {
+        "unpaper": (unpaper, ".pgm"),
+        "unpaper, as OCRmyPDF --clean": (OCRMYPDF_CLEAN, ".pgm"),
+        "ImageMagick -despeckle": (convert, ".png"),
     }
-    if shutil.which("unpaper"):
-        found["unpaper"] = partial(
-            by_command, command=["unpaper", "--overwrite", "{0}", "{1}"], suffix=".pgm"
-        )
-    if (
-        shutil.which("convert")
-        and not subprocess.run(["convert", "-version"], capture_output=True).returncode
-    ):
-        found["ImageMagick -despeckle"] = partial(
-            by_command, command=["convert", "{0}", "-despeckle", "{1}"], suffix=".png"
-        )
+    for name, (command, suffix) in programs.items():
+        if shutil.which(command[0]):
+            found[name] = partial(by_command, command=command, suffix=suffix)
     return found
 
 
@@ -146,8 +164,9 @@ def ocr(desk: Desk, options: Any) -> dict[str, Any]:
     rows: dict[str, list[tuple[str, float]]] = {name: [] for name in names}
     strokes: dict[str, list[tuple[int, int, int, int]]] = {name: [] for name in own}
     digests = {Path(model).stem: _digest(model) for model in options.model}
+    shelf = shelf_of(options.fonts, tiny=desk.tiny)
     for count, number in enumerate(_spread(options.pages)):
-        page = test_page(number, options.fonts)
+        page = test_page(number, shelf)
 
         def read(image: Page, name: str, *extra: str, number: int = number) -> str:
             kept = options.texts and options.texts / f"{number} {name} {digests.get(name, '')}.txt"
@@ -188,24 +207,32 @@ def ocr(desk: Desk, options: Any) -> dict[str, Any]:
             },
         }
         if name in strokes:
-            counts = np.sum(strokes[name], 0)
-            figures[name] |= {
-                "lost": round(float(counts[0] / counts[1]), 5),
-                "made": round(float(counts[2] / max(1, counts[3])), 5),
+            kinds = [kind for kind, _ in values]
+            figures[name]["strokes"] = {
+                kind: _shares(
+                    [each for each, of in zip(strokes[name], kinds, strict=True) if kind in (of, "")]
+                )
+                for kind in ("", *figures[name]["by kind"])
             }
     return figures
 
 
+def _shares(counts: list[tuple[int, int, int, int]]) -> list[float]:
+    """Of the ink components of some pages, the shares that were lost and made."""
+    lost, all_clean, made, all_found = np.sum(counts, 0)
+    return [round(float(lost / max(1, all_clean)), 5), round(float(made / max(1, all_found)), 5)]
+
+
 def unchanged(desk: Desk, options: Any) -> dict[str, Any]:
     """Pixels of clean generated pages that change by more than 8 levels, and pages that change at all."""
-    shelf = find_fonts(options.fonts, HELD_FONTS)
-    figures = {}
+    shelf = shelf_of(options.fonts, tiny=desk.tiny)
+    figures, count = {}, 1 if desk.tiny else 40
     for model in options.model:
         pixels, pages = 0.0, 0
-        for seed in range(40):
+        for seed in range(count):
             page = draw_clean_page(9000 + seed, SIZE, DPI, shelf)[0][..., 0]
             result = ours(page, model)
-            pixels += float((abs(result.astype(int) - page) > 8).mean()) / 40
+            pixels += float((abs(result.astype(int) - page) > 8).mean()) / count
             pages += not np.array_equal(result, page)
         figures[Path(model).stem] = {"pixels": pixels, "pages changed": pages}
     return figures
@@ -228,8 +255,9 @@ def scans(desk: Desk, options: Any) -> dict[str, Any]:
 
 def seconds(desk: Desk, options: Any) -> dict[str, Any]:
     """Seconds for an A4 page at 300 dpi, grey, both looks alike; CPU and wall."""
-    page = np.tile(test_page(0, options.fonts).noisy, (8, 4))[: A4[0], : A4[1]]
-    page = np.pad(page, [(0, A4[0] - page.shape[0]), (0, A4[1] - page.shape[1])], mode="wrap")
+    size = SIZE if desk.tiny else A4
+    page = test_page(0, shelf_of(options.fonts, tiny=desk.tiny)).noisy
+    page = np.pad(page, [(0, size[0] - page.shape[0]), (0, size[1] - page.shape[1])], mode="wrap")
     figures = {}
     for model in options.model:
         ours(page[:64, :64], model)
@@ -305,11 +333,12 @@ def _tables(figures: dict[str, Any]) -> Iterator[str]:
         ]
         yield "Generated pages, read by Tesseract:\n\n" + table(header, rows)
         rows = [
-            [name, f"{100 * each['lost']:.2f}", f"{100 * each['made']:.2f}"]
+            [name, *(" / ".join(f"{100 * share:.2f}" for share in each["strokes"].get(kind, ()))
+                     for kind in ("", *DEGRADATIONS))]
             for name, each in figures["ocr"].items()
-            if name != "run" and "lost" in each
-        ]
-        yield "Ink components:\n\n" + table(["", "lost, %", "made, %"], rows)
+            if "strokes" in each
+        ]  # fmt: skip
+        yield "Ink components, lost / made in %:\n\n" + table(["", "all", *DEGRADATIONS], rows)
     if "scans" in figures:
         names = list(next(each for name, each in figures["scans"].items() if name != "run"))
         rows = [

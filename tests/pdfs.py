@@ -12,6 +12,8 @@ import pyvips
 from numpy.typing import NDArray
 from PIL import Image
 
+from pellucid.errors import require
+
 Pixels = NDArray[np.uint8]
 
 WIDTH, HEIGHT = 403, 424
@@ -97,7 +99,9 @@ def make_images(pikepdf: Any) -> Mapping[str, Callable[[], tuple[bytes, dict[str
         return zlib.compress(data), keys(*given, Filter=name.FlateDecode, **more)
 
     def dct(pixels: Pixels | Image.Image, space: Any, **options: Any) -> tuple[bytes, dict[str, Any]]:
-        more = {"Decode": [1, 0] * 4} if space == name.DeviceCMYK else {}  # as Pillow writes it
+        more: dict[str, Any] = (
+            {"Decode": [1, 0] * 4} if space == name.DeviceCMYK else {}
+        )  # as Pillow writes it
         return file_of(pixels, "JPEG", **options), keys(space, Filter=name.DCTDecode, **more)
 
     def fax(
@@ -247,9 +251,8 @@ def flate_pdf(path: Path, pixels: Pixels | None = None, content: str = FULL) -> 
 
 def rendered(path: Path, page: int = 0) -> Pixels:
     """What pdfium shows of a page: uint8 (h, w, 3), one pixel a point."""
-    import pypdfium2
-
-    with pypdfium2.PdfDocument(path) as pdf:
+    pdfium = require("pypdfium2", "pdf", "to look at pages")
+    with pdfium.PdfDocument(path) as pdf:
         pixels = np.array(pdf[page].render(scale=1, rev_byteorder=True).to_numpy())
     return (
         pixels[..., :3]

@@ -154,3 +154,43 @@ def test_equal_rows_are_rebuilt() -> None:
     rows = np.full((10, 4), 3.0)
     model = small(epochs=1).fit(rows)
     assert model.score(rows) == pytest.approx(0, abs=1e-2)
+
+
+# ---- early stopping, and rows that come in parts ------------------------------------------------------
+
+
+@pytest.fixture
+def rows() -> Table:
+    """Small digits, from 0 to 1."""
+    digits: Table = load_digits().data[:300] / 16
+    return digits
+
+
+def test_early_stopping_ends_where_other_rows_get_worse_and_keeps_the_best(rows: Table) -> None:
+    model = AutoencoderTransformer(8, epochs=400, stop_after=3, learning_rate=0.01, random_state=0)
+    model.fit(rows[:60])
+    curve = model.validation_curve_
+    assert len(model.loss_curve_) == len(curve) < 400
+    assert len(curve) - 1 - int(np.argmin(curve)) == 3
+
+
+def test_clean_rows_may_be_given_as_the_target(rows: Table) -> None:
+    noisy = rows + np.random.default_rng(0).normal(0, 1, rows.shape)
+    by_name = AutoencoderTransformer(2, epochs=3, random_state=0).fit(noisy, clean=rows)
+    as_target = AutoencoderTransformer(2, epochs=3, random_state=0).fit(noisy, rows)
+    classes = AutoencoderTransformer(2, epochs=3, random_state=0).fit(noisy, np.zeros(len(rows)))
+    assert np.array_equal(by_name.transform(noisy), as_target.transform(noisy))
+    assert not np.array_equal(classes.transform(noisy), as_target.transform(noisy))
+
+
+def test_rows_in_parts_teach_as_well_and_the_same_each_time(rows: Table) -> None:
+    def learn(count: int) -> AutoencoderTransformer:
+        model = AutoencoderTransformer(2, hidden=(16,), batch=32, random_state=0)
+        for _ in range(count):
+            for part in np.array_split(rows, 3):
+                model.partial_fit(part)
+        return model
+
+    assert learn(20).score(rows) > learn(1).score(rows)
+    assert np.array_equal(learn(2).transform(rows), learn(2).transform(rows))
+    assert len(learn(2).loss_curve_) == 6

@@ -24,6 +24,7 @@ from pellucid.networks.families import (
     DenseSettings,
     DnCNNSettings,
     EstimatorSettings,
+    OwnSettings,
     PhotoSettings,
     SparseSettings,
     StackedSettings,
@@ -46,10 +47,10 @@ VAE = VAESettings(code=5, widths=(4, 6))
 SPARSE = SparseSettings(level=4, active=5)
 STACKED = StackedSettings(widths=(12, 6))
 DNCNN = DnCNNSettings(depth=3, width=4)
-AUTOENCODERS: tuple[AutoencoderSettings, ...] = (DENSE, LATENT, POOL, VAE, SPARSE, STACKED)
+AUTOENCODERS: tuple[AutoencoderSettings, ...] = (DENSE, LATENT, VAE, SPARSE, STACKED, POOL)
 
 CROPS = UNetSettings | EstimatorSettings  # a PhotoSettings is a UNetSettings
-SETS = UNetSettings | AutoencoderSettings | DnCNNSettings
+SETS = UNetSettings | AutoencoderSettings | DnCNNSettings | OwnSettings
 
 WORDS: dict[str, Any] = {
     "name": "tiny",

@@ -16,7 +16,7 @@ from tools.lesson_parts import Figures, file, panels, show
 
 def short(desk: Desk) -> tuple[str, ...]:
     """How these trainings differ from their recipes; tiny ones are shorter still."""
-    return () if desk.tiny else ("schedule.epochs=none", "schedule.steps=1500", "schedule.batch=128")
+    return () if desk.tiny else ("schedule.epochs=none", "schedule.steps=800", "schedule.batch=64")
 
 
 def samples(desk: Desk) -> Figures:

@@ -64,8 +64,9 @@ class DenoiseOptions:
         grey image.
     axes : str, optional
         The axes of an array, one letter each: ``Y``, ``X`` and perhaps ``S`` or ``C`` for the samples of a
-        colour (1, 3, or 4 with alpha). Any other letter, as in ``NYXC``, ``ZYX`` or ``TCYX``, counts images
-        that are analysed and denoised one by one. By default ``YX`` or ``YXS``.
+        colour (1, 3, or 4 with alpha). ``N`` counts images of their own, any other letter, as in ``ZYX``,
+        planes of a stack, whose noise is the same. By default ``YX`` or ``YXS``. In files C counts separate
+        channels; see docs/formats.md.
     channel_axis : int, optional
         The axis of the samples of a colour, as in scikit-image, in place of `axes`.
     pages : str, optional
@@ -74,8 +75,8 @@ class DenoiseOptions:
     channel : str, optional
         The name of the channel that is denoised, or its number from 1; the others stay unchanged.
     per_plane : bool
-        The noise of each plane of a stack is analysed. By default it is found once for each channel, from
-        planes across the stack.
+        The noise of each plane of a stack is analysed alone. By default it is found once for each channel,
+        from planes across the stack.
     keep_counts : bool
         The sum of the samples of each image or plane stays the same.
     device : str

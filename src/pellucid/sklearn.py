@@ -7,6 +7,7 @@ References: Kramer 1991 (nonlinear principal component analysis using autoassoci
 and Salakhutdinov 2006 (deep autoencoders compared with PCA); Loshchilov and Hutter 2017 (the cosine).
 """
 
+import copy
 from itertools import pairwise
 from typing import Any, Self
 
@@ -48,6 +49,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Rows a step.
     learning_rate : float
         Of Adam, at the beginning; half of a cosine leads from it to zero.
+    stop_after : int, optional
+        Early stopping: end after so many epochs without a lower error on a tenth of the rows, which do not
+        train, and keep the best network.
     random_state : int, RandomState or None
         The same integer gives the same network.
 
@@ -59,7 +63,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     scale_ : float
         Root of the mean variance of the columns.
     loss_curve_ : list of float
-        Mean squared error in each epoch, of standardised rows.
+        Mean squared error in each epoch, or call of `partial_fit`, of standardised rows.
+    validation_curve_ : list of float
+        The same of the rows that `stop_after` sets aside; empty without.
     n_features_in_, feature_names_in_
         As in all estimators.
 
@@ -86,6 +92,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         epochs: int = 20,
         batch: int = 256,
         learning_rate: float = 2e-3,
+        stop_after: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.code = code
@@ -94,6 +101,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.epochs = epochs
         self.batch = batch
         self.learning_rate = learning_rate
+        self.stop_after = stop_after
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None, *, clean: ArrayLike | None = None) -> Self:
@@ -102,9 +110,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Parameters
         ----------
         X : array (rows, columns)
-        y : ignored
+        y : array (rows, columns), optional
+            The same rows without noise: the network learns to rebuild these, and `denoise` then does. Of any
+            other shape, such as classes, it is ignored.
         clean : array (rows, columns), optional
-            The same rows without noise: the network learns to rebuild these, and `denoise` then does.
+            The same by a name, of which the shape is checked.
 
         Raises
         ------
@@ -115,24 +125,48 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         rows = validate_data(self, X, dtype=FLOATS)
         self._check_parameters()
-        targets = rows if clean is None else check_array(clean, dtype=FLOATS)
-        if targets.shape != rows.shape:
-            raise UsageError(
-                f"X has the shape {rows.shape}, and clean has {targets.shape}",
-                "Give both the same rows and columns",
-            )
-        self.mean_ = rows.mean(axis=0)
-        self.scale_ = float(np.sqrt(rows.var(axis=0).mean())) or 1.0  # of equal rows it would be zero
+        targets = _targets(rows, y, clean)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
             torch.manual_seed(seed)
-            widths = (rows.shape[1], *self.hidden, self.code)
-            self.encoder_ = layers(widths, self.activation)
-            self.decoder_ = layers(widths[::-1], self.activation)
+            self._begin(rows)
             pairs = (torch.from_numpy(self._standardised(each)).float() for each in (rows, targets))
             self.loss_curve_ = self._train(*pairs)
         # Single precision trains faster; in double precision no code depends on the other rows.
         self.encoder_.double(), self.decoder_.double()
+        return self
+
+    def partial_fit(self, X: ArrayLike, y: object = None, *, clean: ArrayLike | None = None) -> Self:
+        """Learn once from each of these rows, for tables that do not fit into memory.
+
+        The first call begins a network and standardises by its rows: give it a good sample. The learning rate
+        stays constant, and there is no early stopping.
+
+        Parameters
+        ----------
+        X, y, clean
+            As for `fit`.
+
+        Raises
+        ------
+        UsageError, ValueError, TypeError
+            As `fit`.
+        """
+        begun = hasattr(self, "optimizer_")
+        rows = validate_data(self, X, dtype=FLOATS, reset=not begun)
+        self._check_parameters()
+        targets = _targets(rows, y, clean)
+        with torch.random.fork_rng(devices=[]):
+            if not begun:
+                self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+                torch.manual_seed(self._seed)
+                self._begin(rows)
+                self.encoder_.double(), self.decoder_.double()
+                weights = [*self.encoder_.parameters(), *self.decoder_.parameters()]
+                self.optimizer_ = torch.optim.Adam(weights, lr=self.learning_rate)
+            torch.manual_seed(self._seed + len(self.loss_curve_))
+            pairs = (torch.from_numpy(self._standardised(each)).double() for each in (rows, targets))
+            self.loss_curve_.append(self._epoch(self.optimizer_, *pairs))
         return self
 
     def transform(self, X: ArrayLike) -> Rows:
@@ -219,6 +253,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             "epochs": self.epochs,
             "batch": self.batch,
             "hidden": min(self.hidden, default=1),
+            "stop_after": 1 if self.stop_after is None else self.stop_after,
         }
         for name, value in least.items():
             if value < 1:
@@ -230,25 +265,70 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         standardised: Rows = (rows - self.mean_) / self.scale_
         return standardised
 
+    def _begin(self, rows: Rows) -> None:
+        """Standardise by these rows, and make a network with its first weights."""
+        self.mean_ = rows.mean(axis=0)
+        self.scale_ = float(np.sqrt(rows.var(axis=0).mean())) or 1.0  # of equal rows it would be zero
+        widths = (rows.shape[1], *self.hidden, self.code)
+        self.encoder_ = layers(widths, self.activation)
+        self.decoder_ = layers(widths[::-1], self.activation)
+        self.loss_curve_ = []
+        self.validation_curve_: list[float] = []
+
     def _train(self, rows: Tensor, targets: Tensor) -> list[float]:
         """Train encoder and decoder on standardised rows; give the mean loss of each epoch."""
         network = nn.Sequential(self.encoder_, self.decoder_)
         optimizer = torch.optim.Adam(network.parameters(), lr=self.learning_rate, fused=True)
-        steps = self.epochs * -(-len(rows) // self.batch)
+        held_out = 0 if self.stop_after is None else max(1, len(rows) // 10)
+        if held_out >= len(rows):
+            raise UsageError("stop_after sets a row aside, and there is only one", "Give more rows")
+        order = torch.randperm(len(rows)) if held_out else torch.arange(len(rows))
+        aside, chosen = order[:held_out], order[held_out:]
+        steps = self.epochs * -(-len(chosen) // self.batch)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        curve = []
+        curve, best = [], copy.deepcopy(network.state_dict())
         for _ in range(self.epochs):
-            total = 0.0
-            for chosen in torch.randperm(len(rows)).split(self.batch):
-                batch = rows[chosen]
-                loss = F.mse_loss(network(batch), targets[chosen])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                total += loss.item() * len(batch)
-            curve.append(total / len(rows))
+            curve.append(self._epoch(optimizer, rows[chosen], targets[chosen], schedule))
+            if self.stop_after is None:
+                continue
+            with torch.no_grad():
+                self.validation_curve_.append(F.mse_loss(network(rows[aside]), targets[aside]).item())
+            at = self.validation_curve_.index(min(self.validation_curve_))
+            if at == len(self.validation_curve_) - 1:
+                best = copy.deepcopy(network.state_dict())
+            elif len(self.validation_curve_) - 1 - at >= self.stop_after:
+                break
+        if self.stop_after is not None:
+            network.load_state_dict(best)
         return curve
+
+    def _epoch(
+        self, optimizer: torch.optim.Optimizer, rows: Tensor, targets: Tensor, schedule: Any = None
+    ) -> float:
+        """See all rows once; give their mean loss."""
+        total = 0.0
+        for chosen in torch.randperm(len(rows)).split(self.batch):
+            loss = F.mse_loss(self.decoder_(self.encoder_(rows[chosen])), targets[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if schedule:
+                schedule.step()
+            total += loss.item() * len(chosen)
+        return total / len(rows)
+
+
+def _targets(rows: Rows, y: object, clean: ArrayLike | None) -> Rows:
+    """What is to be rebuilt: the clean rows, or the rows themselves."""
+    if clean is None and rows.shape[1] > 1 and getattr(y, "shape", None) == rows.shape:
+        clean = y  # type: ignore[assignment]  # it has a shape
+    targets: Rows = rows if clean is None else check_array(clean, dtype=FLOATS)
+    if targets.shape != rows.shape:
+        raise UsageError(
+            f"X has the shape {rows.shape}, and clean has {targets.shape}",
+            "Give both the same rows and columns",
+        )
+    return targets
 
 
 def layers(widths: tuple[int, ...], activation: str) -> nn.Sequential:

@@ -71,7 +71,7 @@ average = 0
 """
 
 LONG = pytest.mark.long
-ONE_RUN = {"checkpoint.pt", "log.jsonl", "metrics.json", "recipe.json", "tiny.onnx"}
+ONE_RUN = {"checkpoint.pt", "log.csv", "log.jsonl", "metrics.json", "recipe.json", "tiny.onnx"}
 REPORT = {"report.html", "results.csv", "results.json"}
 
 
@@ -100,9 +100,10 @@ def test_what_train_writes_denoises(pellucid: Run, images: Path, tmp_path: Path)
     done = pellucid(*arguments, env={"PELLUCID_DATA": str(images)})
     path = Path("run/tiny.onnx")
     assert done.out.endswith(f"{path}\nUse it with: pellucid denoise photo.jpg --model {path}\n")
-    assert tree(tmp_path / "run") == {"tiny.onnx", "checkpoint.pt", "log.jsonl", "recipe.json"}
+    assert tree(tmp_path / "run") == {"tiny.onnx", "checkpoint.pt", "log.csv", "log.jsonl", "recipe.json"}
     assert json.loads((tmp_path / "run/recipe.json").read_text())["schedule"]["steps"] == 40
 
+    assert (tmp_path / "run/log.csv").read_text().startswith("step,seconds,")
     head, *rows = done.out.splitlines()
     assert head.split() == ["PART", "LAYER", "SHAPE", "PARAMETERS"]
     assert rows[0].split() == ["network", "input", "16", "x", "16", "x", "1"]
@@ -175,7 +176,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(
     warning, error = err.splitlines()
     assert re.fullmatch(r"warning: stopped after step \d+: the same command goes on from there", warning)
     assert error == "error: Interrupted. Every file that was written is complete."
-    assert tree(tmp_path / "run") == {"checkpoint.pt", "log.jsonl", "recipe.json"}
+    assert tree(tmp_path / "run") == {"checkpoint.pt", "log.csv", "log.jsonl", "recipe.json"}
     step = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"]
     pellucid(*arguments, "--minutes", "0.001")
     assert json.loads(log.read_text().splitlines()[-1])["step"] >= step >= 2
@@ -208,7 +209,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_whole(
     assert (done.returncode, done.stderr.count("\n")) == (5, 1)
     assert "checkpoint.pt cannot be written: File too large. Make space" in done.stderr
     assert (tmp_path / "run/checkpoint.pt").read_bytes() == before
-    assert tree(tmp_path / "run") == {"tiny.onnx", "checkpoint.pt", "log.jsonl", "recipe.json"}
+    assert tree(tmp_path / "run") == {"tiny.onnx", "checkpoint.pt", "log.csv", "log.jsonl", "recipe.json"}
 
 
 def test_too_little_memory_for_a_network_is_a_limit(pellucid: Run, squares: Path) -> None:
@@ -245,6 +246,18 @@ def test_a_run_on_a_set_ends_with_its_figures_and_a_page(
         "metrics": {"run": metrics},
         "psnr_gain": {str(Path("run/tiny.onnx")): None},  # clean to clean: there is no noisy input
     }
+
+
+def test_tensorboard_reads_the_event_files_of_a_run(pellucid: Run, squares: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    arguments = ["train", "--recipe", "set.toml", "-o", "run", "--data-dir", "sets", "--threads", "1"]
+    pellucid(*arguments, "--epochs", "2", "--tensorboard", "--no-report", "-q")
+    events = EventAccumulator(str(tmp_path / "run/tensorboard"))
+    events.Reload()
+    assert {"mse/training", "mse/validation", "learning_rate"} <= set(events.Tags()["scalars"])
+    assert events.Tags()["images"] == ["noisy, denoised, clean"]
 
 
 @LONG

@@ -65,5 +65,7 @@ def test_a_notebook_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     work.mkdir()
     nbclient.NotebookClient(content, timeout=300, resources={"metadata": {"path": str(work)}}).execute()
     outputs = [output for cell in content.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert any("image/png" in each.get("data", {}) for each in outputs)
+    drawn = [each for each in outputs if each.get("data", {}).keys() & {"image/png", "text/html"}]
+    assert drawn
+    assert not any("Figure(" in str(each.get("data", {})) and each not in drawn for each in outputs)
     assert not any(each.output_type == "error" for each in outputs)

@@ -1,5 +1,6 @@
 """Scanned pages inside a PDF, with a denoiser that makes all that is lighter than ink white."""
 
+import base64
 import functools
 import io
 import shutil
@@ -344,6 +345,94 @@ def test_inherited_resources_are_found(tmp_path: Path) -> None:
     assert clean(tmp_path / "scan.pdf").changed
 
 
+# ---- kinds of files that other programs failed on ------------------------------------------------
+
+
+def test_a_stencil_over_an_image_of_one_pixel_is_the_scan(tmp_path: Path) -> None:
+    """As in OCRmyPDF's issue 261: white paper is an image of 1 x 1 pixels, below a stencil in CCITT G4."""
+    with pikepdf.new() as pdf:
+        one = IMAGES["plain"]()[1] | {"Width": 1, "Height": 1}
+        data, keys = IMAGES["stencil, CCITT"]()
+        images = {"Paper": add_image(pdf, b"\xff", one), "Scan": add_image(pdf, data, keys)}
+        add_page(pdf, f"{FULL.replace('Scan', 'Paper')} {FULL}", **images)
+        pdf.save(tmp_path / "scan.pdf")
+    result = clean(tmp_path / "scan.pdf")
+    assert result.why == "1 scan cleaned"
+    assert (rendered(result.output)[INKED] == 0).all()
+
+
+def test_of_a_scan_in_layers_the_paper_is_cleaned_and_colours_under_a_mask_stay(tmp_path: Path) -> None:
+    """As in OCRmyPDF's issues 948 and 269: paper, the ink's colours under a mask, small stencils."""
+    with pikepdf.new() as pdf:
+        ink = np.full((HEIGHT, WIDTH), 60, np.uint8)
+        mask = add_image(pdf, *IMAGES["stencil, CCITT"]())
+        mask.Decode = [0, 1]
+        keys = IMAGES["plain"]()[1]
+        small = keys | {
+            "Width": 64,
+            "Height": 8,
+            "ColorSpace": None,
+            "BitsPerComponent": 1,
+            "ImageMask": True,
+        }
+        images = {
+            "Paper": add_image(pdf, np.where(INKED, 200, scanned()).astype(np.uint8).tobytes(), keys),
+            "Scan": add_image(pdf, ink.tobytes(), keys | {"Mask": mask}),
+            "Word": add_image(pdf, bytes(64), small),
+        }
+        content = f"{FULL.replace('Scan', 'Paper')} {FULL} q 64 0 0 8 9 9 cm /Word Do Q"
+        add_page(pdf, content, **images)
+        pdf.save(tmp_path / "scan.pdf")
+    result = clean(tmp_path / "scan.pdf")
+    assert result.why == "1 scan cleaned; page 1 stays unchanged in part: it is made of layers"
+    after = rendered(result.output)
+    assert np.median(after[~INKED]) == 255
+    assert (after[INKED] == 60).all()
+    assert (after[-16:-10, 10:70] == 0).all()
+
+
+def test_a_fax_inside_ascii_85_is_cleaned(tmp_path: Path) -> None:
+    """As in OCRmyPDF's issue 63: the only image is a stencil, and its fax is inside ASCII85."""
+    data, keys = IMAGES["stencil, CCITT"]()
+    names = [pikepdf.Name.ASCII85Decode, pikepdf.Name.CCITTFaxDecode]
+    keys |= {"Filter": pikepdf.Array(names), "DecodeParms": pikepdf.Array([None, keys["DecodeParms"]])}
+    result = clean(scan_pdf(tmp_path / "scan.pdf", base64.a85encode(data) + b"~>", keys))
+    assert result.why == "1 scan cleaned"
+    assert (rendered(result.output)[INKED] == 0).all()
+
+
+def test_a_jpeg_inside_flate_is_cleaned(tmp_path: Path) -> None:
+    """As in OCRmyPDF's issue 1367."""
+    data, keys = IMAGES["JPEG, colours"]()
+    keys["Filter"] = pikepdf.Array([pikepdf.Name.FlateDecode, pikepdf.Name.DCTDecode])
+    result = clean(scan_pdf(tmp_path / "scan.pdf", zlib.compress(data), keys))
+    assert result.why == "1 scan cleaned"
+
+
+def test_a_jpeg_of_one_special_ink_is_cleaned(tmp_path: Path) -> None:
+    """As in pikepdf's issue 480."""
+    keys = IMAGES["DeviceN"]()[1] | {"Filter": pikepdf.Name.DCTDecode}
+    result = clean(scan_pdf(tmp_path / "scan.pdf", file_of(255 - scanned(), "JPEG", quality=80), keys))
+    after = rendered(result.output)
+    assert np.median(after[~INKED]) >= 250
+    assert np.median(after[INKED]) < 70
+
+
+@pytest.mark.parametrize("extra", [b"\0\0\0garbage", b""], ids=["bytes before the end", "no end"])
+def test_a_jpeg_with_a_damaged_end_is_cleaned(tmp_path: Path, extra: bytes) -> None:
+    """As in OCRmyPDF's issues 1269 and 1315."""
+    data, keys = IMAGES["JPEG"]()
+    source = scan_pdf(tmp_path / "scan.pdf", data[:-2] + extra + (data[-2:] if extra else b""), keys)
+    assert np.median(rendered(clean(source).output)) == 255
+
+
+def test_a_jpeg_with_other_colours_than_its_dictionary_states_stays_unchanged(tmp_path: Path) -> None:
+    keys = IMAGES["JPEG"]()[1]
+    result = clean(scan_pdf(tmp_path / "scan.pdf", file_of(coloured(), "JPEG", quality=80), keys))
+    assert not result.changed
+    assert "a JPEG whose colours are not those that its dictionary states" in result.why
+
+
 # ---- what stays ----------------------------------------------------------------------------------
 
 
@@ -380,12 +469,9 @@ def test_all_but_the_samples_stays(tmp_path: Path) -> None:
         with pikepdf.open(path) as pdf, pdfium.PdfDocument(path) as drawn:
             text = drawn[0].get_textpage().get_text_range()
             bookmarks = [item.title for item in pdf.open_outline().root]
-            for key in ("/Filter", "/DecodeParms"):
-                if key in pdf.pages[0].Resources.XObject.Scan:
-                    del pdf.pages[0].Resources.XObject.Scan[key]
             objects = [repr(each) for each in pdf.objects if not isinstance(each, pikepdf.Stream)]
-            streams = [each.read_bytes() for each in pdf.objects if isinstance(each, pikepdf.Stream)]
-            kept = sorted(each for each in streams if len(each) < WIDTH * HEIGHT)
+            streams = [each for each in pdf.objects if isinstance(each, pikepdf.Stream)]
+            kept = sorted(each.read_bytes() for each in streams if each.get("/Subtype") != "/Image")
             found.append((text, bookmarks, objects, kept, pdf.pdf_version))
     assert found[0][0].strip() == "a text layer"
     assert found[0] == found[1]

@@ -30,6 +30,7 @@ from pydicom.uid import (
     SegmentationStorage,
     VideoPhotographicImageStorage,
 )
+from scipy.ndimage import gaussian_filter
 
 from pellucid import denoise_file
 from pellucid.batch.plan import make_plan
@@ -187,11 +188,27 @@ def test_an_overlay_in_unused_bits_becomes_one_of_its_own(tmp_path: Path) -> Non
     assert np.array_equal(new.pixel_array, samples)
 
 
-def test_bits_that_nothing_explains_are_refused(tmp_path: Path) -> None:
-    samples = noisy((8, 8)) | np.uint16(0x8000)
-    path = write(tmp_path / "image.dcm", "CT", samples, BitsStored=12, HighBit=11)
-    with pytest.raises(InputError, match="beyond the 12 bits"):
-        values(path)
+@pytest.mark.parametrize(("dtype", "above"), [("uint16", 0x8000), ("int16", 0x7000)])
+def test_unused_bits_mean_nothing_and_are_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, dtype: str, above: int
+) -> None:
+    samples = noisy((8, 8), dtype) - np.dtype(dtype).type(2000 if dtype == "int16" else 0)
+    stored = ((samples & 0xFFF) | above).astype(np.uint16)
+    made = dataset("CT", samples, BitsStored=12, HighBit=11, PixelData=stored.tobytes())
+    path = tmp_path / "image.dcm"
+    dcmwrite(path, made, enforce_file_format=True)
+    assert np.array_equal(derived(path).pixel_array, samples)
+    assert ("bits of its samples" in caplog.text) == (dtype == "uint16")
+
+
+def test_a_code_stream_that_contradicts_the_sign_is_understood(tmp_path: Path) -> None:
+    samples = noisy((64, 64), "int16") - np.int16(2000)
+    made = dataset("CT", samples.view(np.uint16) & np.uint16(0x1FFF), BitsStored=13, HighBit=12)
+    made.compress(JPEG2000Lossless, generate_instance_uid=False)
+    made.PixelRepresentation = 1
+    path = tmp_path / "image.dcm"
+    dcmwrite(path, made, enforce_file_format=True)
+    assert np.array_equal(values(path), samples)
 
 
 def test_a_palette_becomes_red_green_and_blue(tmp_path: Path) -> None:
@@ -452,6 +469,20 @@ def test_padding_stays_and_steers_nothing(tmp_path: Path) -> None:
     assert np.array_equal(results[0], results[2])
 
 
+def test_padding_is_understood_where_its_type_is_not_written(tmp_path: Path) -> None:
+    samples = noisy((96, 96), "int16", 0.05)
+    samples[:30, :40] = -2000
+    made = dataset("CT", samples)
+    made.add_new("PixelPaddingValue", "SS", -2000)
+    made.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    path = tmp_path / "image.dcm"
+    dcmwrite(path, made, enforce_file_format=True)
+    stack = open_stack(path)
+    assert stack is not None
+    with closing(stack):
+        assert stack.parts[0].nodata == -2000
+
+
 def test_values_stay_within_the_bits_that_are_stored(tmp_path: Path) -> None:
     samples = (noisy((64, 64), "uint16", 0.2) > 2000).astype(np.uint16) * np.uint16(4095)
     path = write(tmp_path / "image.dcm", "CT", samples, BitsStored=12, HighBit=11)
@@ -468,21 +499,36 @@ def test_a_magnitude_image_of_mri_has_rician_noise_and_a_phase_image_has_not(tmp
     assert "Rician" not in denoise_file(magnitude, tmp_path / "m3.dcm", sigma=0.01).why
 
 
+def test_a_slice_of_ct_is_denoised_at_the_level_of_its_noise_and_keeps_its_edges(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:128, :128] - 63.5
+    clean = gaussian_filter(np.where(np.hypot(rows, columns) < 40, 1500.0, 1000.0), 0.7)
+    noise = gaussian_filter(np.random.default_rng(5).normal(0, 1, clean.shape), 0.6)
+    samples = np.rint(clean + 25 * noise / noise.std()).astype(np.int16)
+    path = write(tmp_path / "image.dcm", "CT", samples)
+    result = denoise_file(path, tmp_path / "clean.dcm")
+    assert result.model.startswith("gaussian")
+    after = second_reader(tmp_path / "clean.dcm").astype(float)
+    inside = np.hypot(rows, columns) < 25
+    assert after[inside].std() < 0.7 * samples[inside].std()
+    edge = np.abs(np.hypot(rows, columns) - 40) < 0.5
+    assert abs(after[edge].mean() - clean[edge].mean()) < 10
+
+
 # ---- series --------------------------------------------------------------------------------------
 
 
-def series(folder: Path, count: int = 3) -> Path:
+def series(folder: Path, count: int = 3, number: int | None = None) -> Path:
     """Slices whose names are in another order than their positions."""
     folder.mkdir()
     samples = noisy((count, 48, 48))
-    for number in range(count):
+    for k in range(count):
         write(
-            folder / f"IM{number}",
+            folder / f"IM{k}",
             "CT",
-            samples[number],
-            SOPInstanceUID=f"9.8.7.4.{number}",
-            InstanceNumber=number + 1,
-            ImagePositionPatient=[0, 0, -5 * number],
+            samples[k],
+            SOPInstanceUID=f"9.8.7.4.{k}",
+            InstanceNumber=number or k + 1,
+            ImagePositionPatient=[0, 0, -5 * k],
         )
     return folder
 
@@ -495,6 +541,20 @@ def test_a_folder_is_a_series_in_the_order_of_its_positions(tmp_path: Path) -> N
         assert [(part.axes, part.shape) for part in stack.parts] == [("ZYX", (3, 48, 48))]
     first = second_reader(folder / "IM2")
     assert np.array_equal(values(folder)[0], first)
+
+
+def test_slices_with_the_same_number_are_ordered_by_their_positions(tmp_path: Path) -> None:
+    folder = series(tmp_path / "series", number=1)
+    assert np.array_equal(values(folder)[0], second_reader(folder / "IM2"))
+
+
+def test_slices_whose_samples_have_other_units_have_a_level_of_their_own(tmp_path: Path) -> None:
+    folder = series(tmp_path / "series")
+    write(folder / "IM9", "CT", noisy((48, 48)), SOPInstanceUID="9.8.7.4.9", RescaleSlope=2)
+    stack = open_stack(folder)
+    assert stack is not None
+    with closing(stack):
+        assert [part.shape for part in stack.parts] == [(3, 48, 48), (48, 48)]
 
 
 def test_a_series_becomes_one_new_series(tmp_path: Path) -> None:

@@ -196,6 +196,23 @@ def test_another_library_finds_it_valid(tmp_path: Path, version: str) -> None:
         yaozarrs.validate_ome_object(facts.get("attributes", facts))
 
 
+def test_other_names_of_levels_and_separators_of_chunks_stay(tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
+    samples = noisy((32, 48))
+    for name, level in (("s0", samples), ("s1", shrunk(samples, nearest=False))):
+        separator = {"name": "v2", "separator": "."}
+        array = group.create_array(
+            name, shape=level.shape, dtype="uint16", chunks=(8, 8), chunk_key_encoding=separator
+        )
+        array[...] = level
+    datasets = [{"path": name} for name in ("s0", "s1")]
+    group.attrs["multiscales"] = [{"axes": ["y", "x"], "datasets": datasets, "version": "0.3"}]
+    write_planes(tmp_path / "a.zarr", tmp_path / "b.zarr", 8)
+    assert (tmp_path / "b.zarr/s1/0.0").is_file()
+    names = [{file.name for file in (tmp_path / each).rglob("*")} for each in ("a.zarr", "b.zarr")]
+    assert names[0] == names[1]
+
+
 def test_channels_have_their_names(tmp_path: Path) -> None:
     path = make(tmp_path / "a.zarr", noisy((2, 48, 48)), "CYX")
     result = denoise_file(path, tmp_path / "b.zarr", sigma=0.1, model="gaussian-fast")

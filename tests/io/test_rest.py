@@ -53,7 +53,9 @@ def test_comments_between_and_behind_the_scans_are_kept(last: bytes, tmp_path: P
         assert opened.info["comment"] == b"late"
 
 
-@pytest.mark.parametrize("head", [b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0", b"http://ns.adobe.com/xap/1.0/\0<x/>"])
+@pytest.mark.parametrize(
+    "head", [b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0", b"http://ns.adobe.com/xap/1.0/\0<x/>"]
+)
 def test_a_second_segment_of_exif_or_xmp_is_named(
     head: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -283,6 +285,17 @@ def test_comments_of_a_gif_are_named(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_an_animated_gif_is_refused(tmp_path: Path, pillow_file: Make) -> None:
     frames = [PILImage.fromarray(gradient() // divisor) for divisor in (1, 2, 3)]
     refused(pillow_file("moving.gif", frames[0], save_all=True, append_images=frames[1:]), "several images")
+
+
+@pytest.mark.parametrize("white", [200, 4095, 5000])
+def test_a_pnm_with_samples_above_its_largest_is_refused(white: int, tmp_path: Path) -> None:
+    path, kind = tmp_path / "in.pgm", np.dtype(">u2" if white > 255 else "u1")
+    for largest in (white, white + 1):
+        samples = np.full((4, 5), largest, kind)
+        path.write_bytes(b"P5 5 4 %d\n" % white + samples.tobytes())
+        if largest == white:
+            assert (read_image(path).samples == (255 if white == 200 else 65535)).all()
+    refused(path, f"samples above {white}")
 
 
 @pytest.mark.parametrize("name", ["two.ppm", "two.pgm"])

@@ -201,6 +201,9 @@ def test_only_the_card_of_a_network_with_dense_layers_names_a_size(tmp_path: Pat
     assert [(card.size, card.code, card.stride) for card in cards.values()] == [
         ((16, 16), (3, 3), 1),
         ((16, 16), (5,), 4),
+        ((16, 16), (5,), 4),
+        ((16, 16), (4, 4), 1),
+        ((16, 16), (6,), 1),
         (None, (6, 4, 4), 4),
     ]
     pooled = Session(path)  # of the last one

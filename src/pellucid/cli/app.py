@@ -6,6 +6,7 @@ import typer
 
 from pellucid import __version__
 from pellucid.cli import (
+    adapt,
     compare,
     decode,
     denoise,
@@ -33,6 +34,7 @@ app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
 app.command("train", epilog=train.EXAMPLES)(train.train)
+app.command("adapt", epilog=adapt.EXAMPLES)(adapt.adapt)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("encode", epilog=encode.EXAMPLES)(encode.encode)
 app.command("decode", epilog=decode.EXAMPLES)(decode.decode)

@@ -21,6 +21,7 @@ from pellucid.errors import UsageError, require
 
 if TYPE_CHECKING:
     from pellucid.inference.analysis import Analysis
+    from pellucid.inference.page_facts import PageFacts
     from pellucid.io.image import Image
     from pellucid.io.stack import Stack
     from pellucid.options import DenoiseKeywords
@@ -29,6 +30,7 @@ EXAMPLES = """\b
 Examples:
   pellucid inspect photo.jpg                   the noise, and what denoise would do
   pellucid inspect stack.tif                   the same for each channel of a stack
+  pellucid inspect page.png                    of a page, also light, bleed-through, JPEG and skew
   pellucid inspect cells.tif --json            the same for programs
   pellucid inspect cells.tif --plot noise.svg  a chart of noise against brightness
 """
@@ -54,6 +56,8 @@ def inspect(
     correlated, what was clipped, and what denoise would do, and why. Levels are standard deviations in grey
     levels of 255, which is white, or the range of an image of more than 8 bits that is darker or brighter.
     Of a stack, all is said for each channel, with gain and offset in the units of the file.
+    Of a page of text, also how even its light is, how much shines through from the other side, JPEG blocks,
+    and skew.
     """
     from pellucid.inference.denoise import about, analyse
     from pellucid.io.files import read_image
@@ -85,13 +89,14 @@ def inspect(
         from pellucid.evaluation.noise import draw_noise
 
         save_figure(draw_noise(found, source.name), plot)
+    page = _page_of(image, found)
     if as_json:
-        say_json(document(source, image, found))
+        say_json(document(source, image, found, page))
         return
     height, width, channels = image.samples.shape
     colours = "grey" if channels == 1 else "colour"
     say(f"{source}: {width} x {height}, {colours}, {image.samples.dtype}, {found.content}")
-    for name, words in facts(found):
+    for name, words in [*facts(found), *(page_rows(page) if page else [])]:
         say(f"  {name:<14}{words}")
 
 
@@ -112,7 +117,8 @@ def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool)
                     dict(zip(("name", "axes", "shape", "dtype"), each, strict=True)) for each in shapes
                 ],
                 "channels": [
-                    {"name": each.name, "planes": each.planes, "snr": each.analysis.snr}
+                    {"name": each.name, "planes": each.planes}
+                    | _known([("snr", each.analysis.snr)])
                     | asdict(in_units(each.analysis, each.white), dict_factory=_known)
                     for each in channels
                     if each.analysis is not None
@@ -129,6 +135,36 @@ def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool)
             option = [("To give it", words)] if (words := _option(each.analysis)) else []
             for term, words in facts(in_units(each.analysis, each.white))[: -len(option) or None] + option:
                 say(f"  {term:<14}{words}")
+
+
+def _page_of(image: "Image", found: "Analysis") -> "PageFacts | None":
+    """What is wrong with an image of a page; None for other images."""
+    from pellucid.inference.content import DOCUMENT
+    from pellucid.inference.page_facts import page_facts
+
+    return page_facts(image.samples) if found.content == DOCUMENT else None
+
+
+def page_rows(page: "PageFacts") -> list[tuple[str, str]]:
+    """What is wrong with a page, in words: terms and their findings."""
+    light = f"the darkest lacks {page.light:.0%}" if page.light >= 0.03 else "even"
+    bleed = "none"
+    if page.bleed != page.bleed:
+        bleed = "not measured: there is ink everywhere"
+    elif page.bleed >= 0.01:
+        bleed = f"on {page.bleed:.0%} of the paper, {page.bleed_darkness:.0%} dark, or folds and stains"
+    blocks = f"{page.blocks:.2f} times the steps inside" if page.blocks >= 1.1 else "none"
+    skew = f"lines {'fall' if page.skew > 0 else 'rise'} to the right by {abs(page.skew):.1f} degrees"
+    if page.skew != page.skew:
+        skew = "no clear lines"
+    elif abs(page.skew) < 0.1:
+        skew = "straight"
+    return [
+        ("Paper", f"brightness {page.paper:.2f}, light {light}"),
+        ("Bleed-through", bleed),
+        ("JPEG blocks", blocks),
+        ("Skew", skew),
+    ]
 
 
 def facts(found: "Analysis") -> list[tuple[str, str]]:
@@ -187,14 +223,15 @@ def _option(found: "Analysis") -> str:
     return f"--noise poisson:{1 / gain:.4g},read={read:.3g},black={black:.4g}"
 
 
-def document(source: Path, image: "Image", found: "Analysis") -> dict[str, Any]:
-    """An analysis for programs; numbers that are unknown are null."""
+def document(source: Path, image: "Image", found: "Analysis", page: "PageFacts | None") -> dict[str, Any]:
+    """An analysis for programs; numbers that are unknown are null, as is `page` where there is none."""
     from dataclasses import asdict
 
     height, width, channels = image.samples.shape
     values = asdict(found, dict_factory=_known)
     size = {"input": str(source), "width": width, "height": height, "channels": channels}
-    return size | values | {"snr": found.snr}
+    values["page"] = asdict(page, dict_factory=_known) if page else None
+    return size | values | _known([("snr", found.snr)])
 
 
 def _known(fields: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -215,6 +252,7 @@ def _action(found: "Analysis") -> str:
         "signal-dependent": "stabilise the variance and use a gaussian model",
         "camera": "use a photo model",
         "smooth": "use a gaussian model at a fraction of the size",
+        "page": "use a page model",
     }[found.kind]
 
 

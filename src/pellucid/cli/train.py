@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid.cli.live import training_view
 from pellucid.cli.options import Json, Quiet, Threads, check_threads
-from pellucid.cli.output import progress_bar, say, say_json, table, training_bar
+from pellucid.cli.output import progress_bar, say, say_json, table
 from pellucid.errors import UsageError, require
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def train(
     with_report: Annotated[
         bool, typer.Option("--report/--no-report", help="Evaluate on the test images of a set at the end.")
     ] = True,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard's event files into the run folder.")
+    ] = False,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")] = "auto",
     threads: Threads = None,
     as_json: Json = False,
@@ -72,9 +76,10 @@ def train(
     """Train a network from a recipe. Needs: pip install "pellucid[lab]".
 
     The run folder then contains the network as an .onnx file, which denoise takes as its --model, and the
-    recipe, the log, the checkpoint and, for sets such as MNIST, metrics.json and report.html.
+    recipe, the log (log.jsonl and log.csv), the checkpoint and, for sets such as MNIST, metrics.json and
+    report.html, which can be opened while training runs.
     """
-    from pellucid.training.recipe import check_run_folder
+    from pellucid.training.recipe import SetData, check_run_folder
     from pellucid.training.recipe_files import load_recipe
 
     chosen = list(changes or [])
@@ -99,6 +104,9 @@ def train(
         check_run_folder(folder, each)
     for package in ("torch", "onnx", "onnxscript", "PIL"):
         require(package, "lab", "to train a network")
+    if tensorboard:
+        require("tensorboard", "tensorboard", "to write its event files")
+    from pellucid.training.live import board_writer, csv_writer, page_writer
     from pellucid.training.loop import train as run
     from pellucid.training.report import report
 
@@ -106,15 +114,21 @@ def train(
     for folder, each in plans.items():
         if first:
             _introduce(each, plot, silent=quiet or as_json)
-        with training_bar(quiet=quiet or as_json or not first) as show:
+        with training_view(quiet=quiet or as_json or not first) as view:
+            watches = [view.watch, csv_writer(folder)]
+            if tensorboard:
+                watches.append(board_writer(folder))
+            if with_report and isinstance(each.data, SetData) and folder == output:
+                watches.append(page_writer(folder))
             run(
                 each,
                 folder,
                 data_dir=data_dir,
                 device=device,
                 minutes=minutes,
-                show=show,
+                show=view.step,
                 announce=_nothing if quiet or as_json else say,
+                watches=watches,
             )
     if first:
         metrics = {}
@@ -154,6 +168,7 @@ def _finish(
     """Print the figures, compared with the noisy input, and the files."""
     from pellucid.inference.card import psnr_gain, psnr_pairs, shortfall, warn_of, words
     from pellucid.inference.session import RunOptions, Session
+    from pellucid.training.recipe import SetData
 
     networks = [folder / f"{plan.name}.onnx" for folder in folders]
     cards = [Session(path, RunOptions("cpu", threads=1)).card for path in networks]
@@ -169,7 +184,10 @@ def _finish(
             say("\n" + table([["HELD-OUT IMAGES", "NOISY INPUT", "NETWORK"], *rows]) + "\n")
         say("\n".join(gains))
         example = "image.png" if metrics else "photo.jpg"  # figures are those of small images
-        if plan.family.denoises and not shortfall(cards[-1]):
+        copies = isinstance(plan.data, SetData) and plan.degrade.noise is None
+        if copies and cards[-1].code:  # it learned to give images back, not to denoise them
+            say(f"Use its code with: pellucid encode {example} --model {networks[-1]} -o codes.npz")
+        elif plan.family.denoises and not shortfall(cards[-1]):
             say(f"Use it with: pellucid denoise {example} --model {networks[-1]}")
     for path, card in zip(networks, cards, strict=True):
         warn_of(str(path), shortfall(card))

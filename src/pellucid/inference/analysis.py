@@ -157,10 +157,10 @@ class Analysis:
 
     @property
     def snr(self) -> float:
-        """Signal above black over noise, in the middle of the range of brightness; infinity without noise."""
+        """Signal above black over noise, in the middle of the range of brightness; NaN without noise."""
         middle = np.mean(self.brightness)
         variance = float(np.mean(np.maximum(np.multiply(self.gain, middle) + self.offset, 0)))
-        return float(middle - self.black) / variance**0.5 if variance > 0 else float("inf")
+        return float(middle - self.black) / variance**0.5 if variance > 0 else float("nan")
 
     @property
     def steepness(self) -> float:

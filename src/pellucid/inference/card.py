@@ -41,6 +41,14 @@ class Layer(msgspec.Struct, frozen=True):
     parameters: int
 
 
+class SensorNoise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The noise of a sensor: its variance is ``gain * pixel + offset``, from the pixel ``black`` on."""
+
+    gain: float
+    offset: float
+    black: float
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The description of a network."""
 
@@ -63,6 +71,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, float]  # measured while training, on the tune images
     size: tuple[int, int] | None = None  # the only height and width it takes; None: any multiple of `stride`
     code: tuple[int, ...] | None = None  # shape of one image's code; None: it has no code
+    noise: SensorNoise | None = None  # the only one it was trained for; None: it is found in each image
     limits: str = ""  # where it fails, in words
     layers: tuple[Layer, ...] = ()  # from the image that goes in to the image that comes out
 
@@ -184,6 +193,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
         ("Images", KINDS[card.channels] + size),
         *([("Code", _code(card.code))] if card.code else []),
         ("Noise levels", _levels(card)),
+        *([("Noise", _sensor(card.noise))] if card.noise else []),
         ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
         ("Licence", card.licence),
         *([("Fails on", card.limits)] if card.limits else []),
@@ -204,6 +214,10 @@ def words(figure: str) -> str:
 def _code(shape: tuple[int, ...]) -> str:
     sides = " × ".join(map(str, shape))
     return f"{sides} = {math.prod(shape):,} numbers" if len(shape) > 1 else f"{sides} numbers"
+
+
+def _sensor(noise: SensorNoise) -> str:
+    return f"variance = {noise.gain:.4g} * pixel + {noise.offset:.4g}, pixels from {noise.black:.4g} to 1"
 
 
 def _levels(card: Card) -> str:

@@ -50,8 +50,8 @@ def content_of(tiles: Array) -> str:
 def is_drawn(tiles: Array) -> bool:
     """Whether an image has areas of exactly one colour, as nothing that a sensor saw has.
 
-    Black areas, such as letterboxes, do not count. Images of black and white alone were made by a threshold,
-    and are not drawn for that.
+    Black areas, such as letterboxes, do not count. Images of two values alone were made by a threshold, and
+    are not drawn for that.
     """
     high, low = (over_blocks(combine, tiles) for combine in (np.maximum, np.minimum))
     plain = (high.max(axis=1) > 0.02) & ((high - low).max(axis=1) < STROKE)
@@ -87,6 +87,6 @@ def _tints(tiles: Array, paper: NDArray[np.bool_]) -> NDArray[np.floating]:
 
 
 def _is_two_valued(tiles: Array) -> bool:
-    """Whether all samples are black or white, the ends of the tiles' range."""
-    low, high = tiles.min(), tiles.max()
+    """Whether each channel has two values alone, as pages have that were made by a threshold."""
+    low, high = (combine(tiles, axis=(0, 2, 3), keepdims=True) for combine in (np.min, np.max))
     return bool(((tiles == low) | (tiles == high)).all())

@@ -38,6 +38,7 @@ from pellucid.io.files import (
     is_pdf,
     open_image,
     read_image,
+    with_own_suffix,
 )
 from pellucid.io.image import Image
 from pellucid.io.registry import default_output
@@ -272,7 +273,8 @@ def denoise_file(
         PNG, JPEG, TIFF, WebP, AVIF, HEIC, or another format of docs/formats.md; or a PDF with scanned pages,
         of which only the scans change.
     output : path, optional
-        Its suffix says the format. By default ``photo-denoised.jpg`` next to ``photo.jpg``.
+        Its suffix says the format. By default ``photo-denoised.jpg`` next to ``photo.jpg``;
+        a name without a suffix gains that of its format.
     model, **options
         As for `denoise`.
     overwrite : bool
@@ -295,7 +297,7 @@ def denoise_file(
     """
     choice = DenoiseOptions.of(**options)
     file = Path(path)
-    target = default_output(file) if output is None else Path(output)
+    target = with_own_suffix(default_output(file), file) if output is None else Path(output)
     if is_pdf(file):
         return denoise_document(file, target, model, choice, overwrite=overwrite, progress=progress)
     denoiser = denoiser_for(model, choice)

@@ -10,7 +10,7 @@ from pellucid.errors import UsageError
 from pellucid.inference.analysis import Analysis
 from pellucid.inference.card import Card
 from pellucid.inference.html import Html, before_after, image_html, table_html
-from pellucid.inference.overview import STRIP, Overview, look_over
+from pellucid.inference.overview import STRIP, Overview, look_over_some
 from pellucid.inference.pixels import Images
 from pellucid.inference.stream import Progress, Work, copy_all, stream
 from pellucid.io.image import Samples
@@ -196,14 +196,15 @@ class Denoiser(Protocol):
 def denoise_array(
     denoiser: Denoiser, pixels: NDArray[Any], options: DenoiseOptions, progress: Progress | None = None
 ) -> Result[NDArray[Any]]:
-    """Denoise the images of an array, one by one; what `Denoiser.denoise` does with checked options."""
+    """Denoise the images of an array; what `Denoiser.denoise` does with checked options."""
     images = Images(pixels, options.axes, options.channel_axis, options.nodata)
     decisions = []
-    for source, colours in images:
-        image = look_over(source)
+    for group in images.groups(per_plane=options.per_plane):
+        image = look_over_some([source for source, _ in group])
         decisions.append(denoiser.decide(image, options))
         if decisions[-1].changed:
-            carry_out(source, ArraySink(colours), image, decisions[-1], progress)
+            for source, colours in group:
+                carry_out(source, ArraySink(colours), image, decisions[-1], progress)
     return Result.of(images.result, decisions)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from pellucid.atomic import atomic_write, refuse_existing
 from pellucid.errors import UsageError
 from pellucid.inference.auto import Auto
+from pellucid.inference.bilevel import keep_bilevel
 from pellucid.inference.denoiser import Denoiser, denoise_array
 from pellucid.inference.registry import denoiser_for
 from pellucid.inference.stacks import FileResult
@@ -122,18 +123,21 @@ def _clean(
         parts = document.read(scan)
         pixels = parts[0].pixels if len(parts) == 1 else np.concatenate([part.pixels for part in parts])
         result = denoise_array(denoiser, pixels, options, progress)
-        if not result.changed:
-            return _Done(
-                scan.size, False, result.sigma, [f"stays unchanged: {result.why or 'nothing to remove'}"]
-            )
-        return _Done(scan.size, True, result.sigma, document.replace(scan, parts, result.image))
+        clean = result.image
+        if parts[0].kind == "bilevel":
+            clean = keep_bilevel(pixels, clean)
+        if not result.changed or np.array_equal(clean, pixels):
+            return _Done(scan.size, False, result.sigma, [result.why or "there is nothing to remove"])
+        return _Done(scan.size, True, result.sigma, document.replace(scan, parts, clean))
     except NotDecodedError as exc:
-        return _Done(scan.size, False, notes=[f"stays unchanged: it {exc.problem}"])
+        return _Done(scan.size, False, notes=[f"it {exc.problem}"])
 
 
 def _notes(scans: Sequence[_Done]) -> Sequence[str]:
     """What there is to say about a page."""
-    return list(dict.fromkeys(note for scan in scans for note in scan.notes)) if scans else [NO_SCAN]
+    unchanged = "stays unchanged in part" if any(scan.changed for scan in scans) else "stays unchanged"
+    notes = [note if scan.changed else f"{unchanged}: {note}" for scan in scans for note in scan.notes]
+    return list(dict.fromkeys(notes)) if scans else [NO_SCAN]
 
 
 def _part_of(progress: Progress | None, page: int, pages: int) -> Progress:

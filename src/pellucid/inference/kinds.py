@@ -142,10 +142,11 @@ def is_pillow(x: object) -> bool:
 
 def array_of(x: Any) -> NDArray[Any]:
     """An array; what is none is refused by `pellucid.inference.pixels.check_array`."""
+    array: NDArray[Any] = x
     if isinstance(x, np.ndarray) or not hasattr(x, "__array__"):
-        return x
+        return array
     try:
-        array: NDArray[Any] = np.asarray(x)
+        array = np.asarray(x)
     except (TypeError, ValueError, RuntimeError) as exc:  # a tensor with gradients, on a GPU, of bfloat16
         raise UsageError(
             f"This {type(x).__name__} gives no NumPy array: {exc}", "Turn it into a NumPy array first"

@@ -12,13 +12,13 @@ import numpy as np
 
 from pellucid.errors import LimitError, UsageError
 from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
-from pellucid.inference.card import Card, facts
+from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Rice, Scale, Treatment, rician_treatment, treatment_for
+from pellucid.inference.stabilise import Anscombe, Rice, Scale, Treatment, rician_treatment, treatment_for
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
 from pellucid.inference.trial import removed_level
@@ -141,7 +141,10 @@ class Model(Denoiser):
             return treatment, None
         if options.sigma is not None:
             return Treatment(options.sigma) if options.sigma >= 1e-6 else None, None
-        kind = self.card(image.channels).kind
+        card = self.card(image.channels)
+        if card.noise is not None:
+            return _sensor_treatment(card.noise, float(image.tiles.mean())), None
+        kind = card.kind
         if kind == "autoencoder":  # it makes its image whatever it is given
             return Treatment(0.0), None
         if kind == "photographs":
@@ -290,3 +293,9 @@ class Model(Denoiser):
                 "Convert the image, or name a model for colour",
             )
         return self._open(channels if channels in self.channels else 3)
+
+
+def _sensor_treatment(noise: SensorNoise, brightness: float) -> Treatment:
+    """The treatment of a sensor's noise; its level is that at the mean brightness."""
+    level = math.sqrt(max(noise.gain * brightness + noise.offset, 0))
+    return Treatment(level, Anscombe((noise.gain,), (noise.offset,), (noise.black,)))

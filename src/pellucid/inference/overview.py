@@ -1,5 +1,6 @@
 """One pass over an image before it is decided what to do with it: its gaps, its colours, and a few crops."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.inference.masked import Mask, fill, valid_pixels
-from pellucid.inference.survey import BLOCK, Array, Window, over_blocks, stack_tiles, tile_windows
+from pellucid.inference.survey import BLOCK, TILES, Array, Window, over_blocks, stack_tiles, tile_windows
 from pellucid.inference.trial import crop_windows, stack_crops
 from pellucid.io.image import Samples, to_float
 from pellucid.io.source import Source
@@ -16,6 +17,9 @@ from pellucid.io.source import Source
 CENTRE = 1024  # pixels a side of the middle part that is kept
 STRIP = 2**22  # bytes that are read at a time
 LARGEST_VALUE = 1e30
+
+PLANES = 8
+"""The noise of a stack is measured on so many planes across it."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,57 @@ def look_over(
         crops=stack_crops(pixels[len(tiles) : -1]),
         centre=pixels[-1],
     )
+
+
+def look_over_some(sources: Sequence[Source], nodata: float | None = None) -> Overview:
+    """Read a few of several images across them, and describe all of them as one.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        All of one size and type, with the same noise.
+    nodata : float, optional
+        In place of what the sources say.
+
+    Raises
+    ------
+    InputError
+        For infinite values, or where no pixel of those that are read has data.
+    """
+    many = len(sources) > PLANES
+    chosen = [sources[(2 * k + 1) * len(sources) // (2 * PLANES)] for k in range(PLANES)] if many else sources
+    found, empty = list[Overview](), None
+    for source in chosen:
+        try:
+            found.append(look_over(source, nodata, may_be_grey=len(sources) == 1))
+        except InputError as exc:
+            empty = exc  # images without data are left unchanged
+    if empty is not None and not found:
+        raise empty
+    if len(sources) == 1:
+        return found[0]
+    best = max(found, key=lambda each: float(each.centre.std()))
+    masks = None
+    if any(each.masks is not None for each in found):
+        size = found[0].tiles.shape[2:]
+        whole = [np.ones((len(each.tiles), *size), np.bool_) for each in found]
+        masks = _few(
+            [one if each.masks is None else each.masks for one, each in zip(whole, found, strict=True)]
+        )
+    return replace(
+        best,
+        brightest=max(each.brightest for each in found),
+        tiles=_few([each.tiles for each in found]),
+        masks=masks,
+        crops=_few([each.crops for each in found]),
+    )
+
+
+def _few(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Join arrays, of each as many rows, evenly, that they are not many more than those of one image."""
+    share = max(1, TILES // len(parts))
+    rows = [np.linspace(0, len(each) - 1, min(share, len(each))).round().astype(int) for each in parts]
+    return np.concatenate([each[some] for each, some in zip(parts, rows, strict=True)])
 
 
 def _overlap(strip: Samples, top: int, window: Window) -> list[Samples]:

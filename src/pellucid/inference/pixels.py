@@ -136,6 +136,7 @@ class Images:
         self._given = pixels
         data = check_array(np.ma.getdata(pixels) if np.ma.isMaskedArray(pixels) else pixels)
         self._view, self._nodata = view_images(data, axes, channel_axis), nodata
+        self._counted = "".join(axis for axis in (axes or "").upper() if axis not in "YX" + COLOUR_AXES)
         self._mask: NDArray[np.bool_] | None = None
         if np.ma.isMaskedArray(pixels) and np.ma.is_masked(pixels):
             mask = view_images(np.ma.getmaskarray(pixels), axes, channel_axis)
@@ -152,6 +153,18 @@ class Images:
                 view = self._hidden(view, self._mask[index])
             source = ArraySource(view, alpha=view.shape[2] > colours, nodata=self._nodata)
             yield source, self._targets[index][..., :colours]
+
+    def groups(self, *, per_plane: bool) -> list[list[tuple[ArraySource, Samples]]]:
+        """The images that share their noise: the planes of a stack, unless each is analysed alone.
+
+        An axis N, or one that has no name, counts images of their own.
+        """
+        shape = self._view.shape[:-3]
+        alone = [k for k in range(len(shape)) if per_plane or not self._counted or self._counted[k] == "N"]
+        found: dict[tuple[int, ...], list[tuple[ArraySource, Samples]]] = {}
+        for index, image in zip(np.ndindex(shape), self, strict=True):
+            found.setdefault(tuple(index[k] for k in alone), []).append(image)
+        return list(found.values())
 
     def __len__(self) -> int:
         return math.prod(self._view.shape[:-3])

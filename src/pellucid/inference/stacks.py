@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from pellucid import __version__
-from pellucid.errors import InputError, UsageError
-from pellucid.inference.analysis import MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units
+from pellucid.errors import UsageError
+from pellucid.inference.analysis import CLEAN, MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units
+from pellucid.inference.auto import Auto
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.overview import Layout, Overview, look_over
+from pellucid.inference.overview import Layout, Overview, look_over_some
 from pellucid.inference.stream import Array, Progress, Work, round_sum, stream
 from pellucid.io.files import copy_file
 from pellucid.io.image import SAMPLE_TYPES, Samples
@@ -29,12 +30,6 @@ from pellucid.io.stack import (
 )
 from pellucid.io.stack_files import check_stack_target, create_stack
 from pellucid.options import DenoiseOptions
-
-PLANES = 8
-"""Noise is measured on so many planes across a stack, ..."""
-
-TILES = 64
-"""... in at most so many tiles together, as in one image."""
 
 WHITE = {"uint8": 255, "uint16": 65535, "int8": 127, "int16": 32767}
 """The sample that is white, 1.0 as a pixel. Other integers are pixels as they are, like floats."""
@@ -190,6 +185,8 @@ def denoise_stack(
 
 def decide(stack: Stack, image: Overview, denoiser: Denoiser, options: DenoiseOptions) -> Decision:
     """Decide what to do with a channel, by the noise that the file's own words imply where they do."""
+    if stack.noise == RECONSTRUCTED:
+        return _of_reconstruction(image, denoiser, options)
     plain = stack.noise is None or options.noise is not None or options.sigma is not None
     if plain or not denoiser.takes_sigma or image.channels != 1 or image.ends.min() < 0:
         return denoiser.decide(image, options)
@@ -199,8 +196,28 @@ def decide(stack: Stack, image: Overview, denoiser: Denoiser, options: DenoiseOp
     return replace(decision, why="its noise is Rician, since the file says that it shows magnitudes")
 
 
+RECONSTRUCTED = "gaussian:auto"
+"""`Stack.noise` of slices that were computed from projections."""
+
 _NO_MATTER = "model", "axes", "channel_axis", "device", "threads", "memory", "max_pixels"
 """Options that do not change what is made; networks are known by their files."""
+
+
+def _of_reconstruction(image: Overview, denoiser: Denoiser, options: DenoiseOptions) -> Decision:
+    """Decide what to do with a slice of CT, whose noise is correlated.
+
+    A network for photographs removes more of it, and blurs: its edges fall below nine tenths of their
+    resolution (docs/ct.md). A network for white noise, given the level that is found, keeps them.
+    """
+    free = options.noise is None and options.sigma is None
+    if not free or not isinstance(denoiser, Auto) or image.channels != 1:
+        return denoiser.decide(image, options)
+    found = denoiser.analyse(image)
+    if found.kind == CLEAN:
+        return Decision("none", found.level, found.why, found)
+    decision = denoiser.decide(image, replace(options, sigma=min(found.level, 1.0)))
+    why = f"noise of a reconstruction, {255 * found.visible:.1f} of 255"
+    return replace(decision, why=why, analysis=found)
 
 
 def derivation_of(decisions: Sequence[Decision], options: DenoiseOptions) -> Derivation:
@@ -273,43 +290,7 @@ def look_over_planes(stack: Stack, planes: Sequence[Plane], nodata: float | None
     InputError
         For infinite values, or where no pixel has data.
     """
-    chosen = [planes[(2 * k + 1) * len(planes) // (2 * PLANES)] for k in range(PLANES)]
-    chosen = list(dict.fromkeys(chosen if len(planes) > PLANES else planes))
-    found, empty = list[Overview](), None
-    for plane in chosen:
-        source = as_pixels(PlaneSource(stack, plane), nodata)
-        try:
-            found.append(look_over(source, may_be_grey=len(planes) == 1))
-        except InputError as exc:
-            empty = exc  # planes without data have nothing to say, and are left unchanged
-    if empty is not None and not found:
-        raise empty
-    best = max(found, key=lambda each: float(each.centre.std()))
-    tiles, masks = _few([each.tiles for each in found]), None
-    if any(each.masks is not None for each in found):
-        filled = [
-            np.ones((len(each.tiles), *each.tiles.shape[2:]), np.bool_) if each.masks is None else each.masks
-            for each in found
-        ]
-        masks = _few(filled)
-    return replace(
-        best,
-        brightest=max(each.brightest for each in found),
-        tiles=tiles,
-        masks=masks,
-        crops=_few([each.crops for each in found]),
-    )
-
-
-def _few(parts: list[Any]) -> Any:
-    """Join arrays, at most `TILES` of their rows, evenly."""
-    share = max(1, TILES // len(parts))
-    return np.concatenate(
-        [
-            each[np.unique(np.linspace(0, len(each) - 1, min(share, len(each))).round().astype(int))]
-            for each in parts
-        ]
-    )
+    return look_over_some([as_pixels(PlaneSource(stack, plane), nodata) for plane in planes], nodata)
 
 
 def _unless_constant(run: Callable[[Array], Array]) -> Callable[[Array], Array]:

@@ -152,7 +152,7 @@ class DicomFrames:
         self._options["number_of_frames"] = self.count
         self._options["pixel_vr"] = self._vr
         self._options["correct_unused_bits"] = False
-        self._overlays = 0
+        self._overlays, self._warned = 0, False
         self._extract_overlays()
 
     def _refuse_others(self) -> None:
@@ -225,7 +225,7 @@ class DicomFrames:
         Raises
         ------
         InputError
-            When it is damaged, or has values outside of the bits that it says it has.
+            When it is damaged.
         MissingExtraError
             Where its compression needs a library that is not installed.
         """
@@ -234,11 +234,10 @@ class DicomFrames:
             if self.palette:
                 values = self._colours(values)
             elif self.channels == 1:
-                if self._rest(values).any():
-                    raise InputError(
-                        f"{self.name} has values beyond the {self.bits} bits that it says it has",
-                        "Correct its Bits Stored",
-                    )
+                if not self._warned and self._rest(values).any():
+                    self._warned = True
+                    words = "%s: bits of its samples that nothing describes will not be in a changed image"
+                    logging.getLogger("pellucid").warning(words, self.name)
                 values = self._aligned(values)
             return np.ascontiguousarray(values, self.dtype)
 
@@ -325,17 +324,17 @@ class DicomFrames:
 
     @property
     def noise(self) -> str | None:
-        """The noise that its kind has for sure: that of a magnitude image of MRI; None for others."""
-        header = self.header
+        """The noise that its kind implies, as `pellucid.io.stack.Stack.noise`; None for most kinds."""
+        header, modality = self.header, self.header.get("Modality")
+        if modality == "CT":
+            return "gaussian:auto"
         kind = values_of(header.get("ImageType"))
         third = kind[2] if len(kind) > 2 else ""
         magnitude = (
             third == "M" or third.startswith("M_") or header.get("ComplexImageComponent") == "MAGNITUDE"
         )
-        plain = header.get("Modality") == "MR" and self.photometric in _GREY
-        return (
-            "rician:auto" if magnitude and plain and not float(header.get("RescaleIntercept") or 0) else None
-        )
+        from_zero = self.photometric in _GREY and not float(header.get("RescaleIntercept") or 0)
+        return "rician:auto" if modality == "MR" and magnitude and from_zero else None
 
 
 def values_of(value: Any) -> list[str]:

@@ -38,11 +38,11 @@ FORMATS: tuple[Format, ...] = (
     JP2,
     JXL,
     NPY,
-    OME_ZARR,
     NPZ,
     NIFTI,
     MGH,
     FITS,
+    OME_ZARR,
 )
 
 DOCUMENTS = (".pdf",)

@@ -132,8 +132,9 @@ class Stack(Protocol):
     parts : tuple of Part
         With at least one plane together.
     noise : str, optional
-        The noise that the file's own words imply, as `DenoiseOptions.noise`: ``rician:auto`` for a magnitude
-        image of MRI. It holds where the caller says nothing.
+        The noise that the file's own words imply: ``rician:auto`` for a magnitude image of MRI, as
+        `DenoiseOptions.noise`, and ``gaussian:auto`` for a slice of CT, which is denoised like white noise at
+        the level that is found. It holds where the caller says nothing.
     """
 
     name: str

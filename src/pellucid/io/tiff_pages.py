@@ -7,6 +7,7 @@ one; a longer one goes to the end of the file. So nothing else in the file moves
 import math
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,6 +20,7 @@ LOSSLESS = (1, 5, *DEFLATE, 32773, LZMA, 34926, 50000)
 """Compressions that are written as they were read; the others become Deflate."""
 
 _NO_CODECS = (1, *DEFLATE, LZMA)  # which need no imagecodecs
+_NODATA = 42113
 _CLASSIC = 2**32 - 1  # the largest offset of a TIFF that is no BigTIFF
 
 
@@ -34,6 +36,15 @@ def check_page(name: str, page: Any) -> None:
     if int(page.compression) not in _NO_CODECS or int(page.predictor) == 3 or packed:
         what = f"{page.bitspersample}-bit samples" if packed else f"{page.compression.name} compression"
         require("imagecodecs", "codecs", f"to read {name}, which has {what},")
+
+
+def nodata_of(page: Any) -> float | None:
+    """The value that means "no data"; None where samples are not stored as they are read, as in a palette."""
+    if _NODATA not in page.tags or int(page.photometric) not in (1, 2) or page.bitspersample < 8:
+        return None
+    with suppress(ValueError, AttributeError):
+        return float(page.tags[_NODATA].value.split("\0")[0])
+    return None
 
 
 class PageReader:
@@ -175,6 +186,7 @@ class PageWriter:
             tags[259] = [8]
             tags |= {317: [1]} if 317 in key.tags else {}
             tags |= {262: [2]} if int(key.photometric) == 6 else {}
+            tags |= {530: [1, 1]} if 530 in key.tags else {}  # half resolution of colours
         if not tags:
             return
         self._file.flush()

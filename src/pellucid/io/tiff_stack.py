@@ -18,7 +18,7 @@ from pellucid.errors import InputError
 from pellucid.io.array_stack import Raw
 from pellucid.io.image import Encoding, Samples
 from pellucid.io.stack import Derivation, Part, Plane
-from pellucid.io.tiff_pages import PageReader, PageWriter, check_page
+from pellucid.io.tiff_pages import PageReader, PageWriter, check_page, nodata_of
 
 _MONOCHROME, _RGB, _PALETTE, _YCBCR = (0, 1), 2, 3, 6
 
@@ -329,7 +329,7 @@ def _series(name: str, series: Any, channels: tuple[str, ...], number: int) -> S
         dtype=series.dtype.newbyteorder("="),
         name=where[len(name) + 2 :],
         channels=channels,
-        nodata=_nodata(key),
+        nodata=nodata_of(key),
     )
     levels = tuple(level.pages for level in series.levels[1:])
     for level in levels:
@@ -341,10 +341,6 @@ def _series(name: str, series: Any, channels: tuple[str, ...], number: int) -> S
         check_page(name, level[0].keyframe)
     check_page(name, key)
     return Series(part, pages, levels, behind, split)
-
-
-def _nodata(key: Any) -> float | None:
-    return float(key.nodata) if 42113 in key.tags and int(key.photometric) == 1 else None
 
 
 def _refuse_strange(name: str, series: Any, key: Any) -> None:

@@ -156,6 +156,18 @@ class DnCNNSettings(Settings, frozen=True, tag="dncnn"):
     width: Count = 64  # channels between them
 
 
+class OwnSettings(Settings, frozen=True, tag="own"):
+    """Of a `pellucid.networks.own.Own`."""
+
+    module: str  # such as networks:Mine, a torch.nn.Module that is made without arguments
+    multiple: Count = 1  # the sides of images must be multiples of it
+    any_size: bool = True  # false where it has dense layers, which are made for one size
+
+    @property
+    def stride(self) -> int:
+        return self.multiple
+
+
 class ConvPoolSettings(AutoencoderSettings, frozen=True, tag="conv-pool"):
     """Of a `pellucid.networks.autoencoder.ConvPool`; dropout comes after each convolution of the encoder."""
 
@@ -295,6 +307,13 @@ FAMILIES = (
         settings=DnCNNSettings,
         kind="autoencoder",
         network="dncnn:DnCNN",
+        outputs=("denoised",),
+        sets=True,
+    ),
+    Family(
+        settings=OwnSettings,
+        kind="autoencoder",
+        network="own:Own",
         outputs=("denoised",),
         sets=True,
     ),

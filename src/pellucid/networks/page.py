@@ -7,10 +7,11 @@
     denoised = paper * reflectance, but noisy where the expected error is high
 
 The page is thought of as ink on perfectly white paper, its reflectance, seen through everything that
-happened to it. Light, stains and the paper's tone are factors, which a gain for each pixel undoes. Five levels, from half the size to a thirty-second, see about 200 pixels around each place:
-stains and shadows are wider than letters. Unlike the networks for noise these layers have biases, since white
-paper is an absolute value. `paper` is the tone that the paper has in the result: 1 makes it white, the
-page's own tone keeps it, even.
+happened to it. Light, stains and the tone of the paper are factors, which a gain for each pixel undoes. Five
+levels, from half the size to a thirty-second, see about 200 pixels around each place: stains and shadows are
+wider than letters. Unlike the networks for noise these layers have biases, since white paper is an absolute
+value. `paper` is the tone that the paper has in the result: 1 makes it white, the page's own tone keeps it,
+even.
 
 A second output is the error that the network expects of itself; where it is high the page stays unchanged.
 

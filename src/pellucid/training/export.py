@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.atomic import atomic_write
-from pellucid.errors import PellucidError
+from pellucid.errors import PellucidError, UsageError
 from pellucid.inference.card import Card, read_card, write_card
 from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.families import Family
@@ -22,7 +22,7 @@ from pellucid.networks.network import Network
 from pellucid.networks.summary import example_inputs, layers
 from pellucid.noise.registry import parse_noise
 from pellucid.noise.sensor import Gaussian
-from pellucid.training.recipe import Recipe, recipe_json
+from pellucid.training.recipe import NoisyData, Recipe, recipe_json
 from pellucid.training.weights import round_weights, store_weights
 
 PARITY = 1e-5  # largest difference to torch, in units of white; of codes, times their largest number
@@ -70,6 +70,7 @@ def export_network(
         licence=recipe.licence,
         trained_on=recipe.trained_on,
         limits=recipe.limits,
+        noise=recipe.data.noise if isinstance(recipe.data, NoisyData) else None,
         channels=channels,
         stride=network.stride,
         radius=radius,
@@ -133,6 +134,11 @@ def to_onnx(network: Network, family: Family, channels: int) -> onnx.ModelProto:
                 dynamo=True,
                 verbose=False,
             )
+    except torch.onnx.OnnxExporterError as exc:
+        raise UsageError(
+            f"The network cannot become an ONNX file: {str(exc).strip().splitlines()[0]}",
+            "Make it of layers that torch.onnx knows",
+        ) from exc
     finally:
         exporter.setLevel(level)
     model: onnx.ModelProto = program.model_proto
@@ -182,7 +188,7 @@ def receptive_radius(network: Network, family: Family, channels: int) -> int:
     network, stride = copy.deepcopy(network).double(), network.stride
     network.train()  # then pixels outside 0 to 1 keep a gradient
     for layer in network.modules():
-        if isinstance(layer, nn.Dropout):
+        if isinstance(layer, (nn.Dropout, nn.modules.batchnorm._BatchNorm)):
             layer.eval()
     with torch.no_grad():
         for weight in network.parameters():
@@ -200,7 +206,11 @@ def receptive_radius(network: Network, family: Family, channels: int) -> int:
         (gradient,) = torch.autograd.grad(pixel, noisy, retain_graph=True)
         reached = gradient[0].abs().sum((0, 1)).nonzero()
         radius = max(radius, int((reached - centre - offset).abs().max()))
-    assert radius < centre - stride, "the probe is smaller than the receptive field"
+    if radius >= centre - stride:
+        raise UsageError(
+            f"Each pixel of the network's output depends on pixels more than {centre} away",
+            "Set network.any_size = false: such a network is for images of one size",
+        )
     pooled = any(isinstance(layer, nn.MaxPool2d) for layer in network.modules())
     return radius + stride * pooled  # of equal pixels, pooling has a gradient to one
 

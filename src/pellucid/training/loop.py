@@ -18,7 +18,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,10 +34,12 @@ from pellucid.inference.card import input_figure
 from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.families import Family
 from pellucid.networks.network import Network
+from pellucid.training.adapting import Adapting
 from pellucid.training.checkpoint import State, begin_log, resume, save, write_log
 from pellucid.training.denoising import Denoising
 from pellucid.training.estimating import Estimating
 from pellucid.training.export import export_network
+from pellucid.training.live import Check, Watch
 from pellucid.training.pages import Pages
 from pellucid.training.pairs import Pairs
 from pellucid.training.photographs import Photographs
@@ -81,6 +83,7 @@ TASKS: Mapping[str, Callable[..., Task]] = {
     "estimating": Estimating,
     "pages": Pages,
     "pairs": Pairs,
+    "adapting": Adapting,
 }
 
 
@@ -94,6 +97,7 @@ def train(
     save_every_s: float = 120.0,
     show: Callable[[float, float | None], None] = lambda share, loss: None,
     announce: Callable[[str], None] = log.info,
+    watches: Sequence[Watch] = (),
 ) -> Path:
     """Train a network, or go on with a run that was stopped.
 
@@ -116,6 +120,8 @@ def train(
 
     announce : function of (text)
         Called before the first step with the images and the plan of steps.
+    watches : sequence of function of (Check)
+        Called after each measurement, when its line is in the log.
 
     Returns
     -------
@@ -154,7 +160,7 @@ def train(
     done = gave_up(state, schedule) or share_done(state, steps, minutes, where, processes) >= 1
     if done and processes == 1 and is_exported(target, state):
         return target
-    if rank == 0 and minutes is None and steps < FEW_STEPS:
+    if rank == 0 and minutes is None and steps < FEW_STEPS and recipe.start is None:
         log.warning(
             "only %d steps: most networks learn little in fewer than %d. Set more steps or epochs, or add"
             " images or, of a folder, random squares of them (data.crops)",
@@ -202,11 +208,12 @@ def train(
             if schedule.average:
                 update_average(state, schedule.average)
 
-            if state.step % check_every == 0 and (rank == 0 or watches(schedule)):
+            if state.step % check_every == 0 and (rank == 0 or decides(schedule)):
                 figures = task.validate(state.average)
                 if rank == 0:
                     write_log(folder, state, loss, figures, epoch=task.epoch)
-                if watches(schedule):
+                    tell(watches, state, task, figures)
+                if decides(schedule):
                     watch(state, schedule, figures["validation_mse"])
             if rank == 0:
                 show(progress, float(loss.detach()) if state.step % 20 == 0 else None)
@@ -224,6 +231,7 @@ def train(
         figures = task.validate(state.average) | input_figures(task, state.average, recipe)
         save(state, recipe, folder)
         write_log(folder, state, None, figures, epoch=task.epoch)
+        tell(watches, state, task, figures)
         export_network(state.average, recipe, target, steps=state.step, figures=figures)
     if processes > 1:
         dist.barrier()
@@ -375,7 +383,16 @@ def set_learning_rate(state: State, schedule: Schedule, progress: float) -> None
             group["lr"] = rate
 
 
-def watches(schedule: Schedule) -> bool:
+def tell(watches: Sequence[Watch], state: State, task: Task, figures: dict[str, float]) -> None:
+    """Show a measurement to whoever watches."""
+    if watches:
+        rate = {"learning_rate": state.optimizers[0].param_groups[0]["lr"]}
+        examples = task.examples(state.average) if isinstance(task, Reconstruction) else None
+        for watch in watches:
+            watch(Check(state.step, figures | rate, examples))
+
+
+def decides(schedule: Schedule) -> bool:
     """Whether the validation figure decides something."""
     return schedule.rates == "plateau" or schedule.stop_after is not None
 
@@ -403,6 +420,8 @@ def update_average(state: State, decay: float) -> None:
     decay = min(decay, state.step / (state.step + 10))
     for mean, now in zip(state.average.parameters(), state.network.parameters(), strict=True):
         mean.lerp_(now, 1 - decay)
+    for kept, new in zip(state.average.buffers(), state.network.buffers(), strict=True):
+        kept.copy_(new)  # the running statistics of batch normalisation
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from pellucid.errors import UsageError
+from pellucid.inference.card import SensorNoise
 from pellucid.inference.html import table_html
 from pellucid.networks.families import (
     AnySettings,
@@ -145,6 +146,21 @@ class PairsData(DataTable, frozen=True, tag="pairs"):
         _check_pairs(recipe)
 
 
+class NoisyData(DataTable, frozen=True, tag="noisy"):
+    """Noisy images alone, all of one sensor; `Recipe.target` says how a network learns from them."""
+
+    images: tuple[str, ...]  # files below the data folder
+    noise: SensorNoise  # as it was found in them
+    channels: Literal[1, 3] = 1
+    axes: str | None = None  # of stacks in formats that do not name them, such as ZYX
+    channel: str | None = None  # of stacks: the name or number of the channel that is meant
+
+    task: ClassVar = "adapting"
+
+    def check(self, recipe: "Recipe") -> None:
+        _check_noisy(recipe)
+
+
 class Degrade(Table, frozen=True):
     """The degradation of clean images."""
 
@@ -195,7 +211,7 @@ class Recipe(Table, frozen=True):
     purpose: str  # one sentence: what the network is for
     licence: str
     trained_on: str  # the images, and their terms
-    data: Data | SetData | PageData | PairsData
+    data: Data | SetData | PageData | PairsData | NoisyData
     degrade: Degrade
     network: AnySettings
     schedule: Schedule
@@ -219,7 +235,8 @@ class Recipe(Table, frozen=True):
                     f"The variant {each} has other images, noise or names than the rest",
                     "Vary keys of network or schedule, loss, target or seed, so that all can be compared",
                 )
-        if self.target != "clean" and not (isinstance(self.data, SetData) and self.degrade.noise):
+        own_noise = isinstance(self.data, SetData) and self.degrade.noise
+        if self.target != "clean" and not (own_noise or isinstance(self.data, NoisyData)):
             raise UsageError(
                 f"{self.target} learns from the noise of a set of images, and these are clean or no set",
                 'Set kind = "set" in [data] and a noise in [degrade], or leave out target',
@@ -300,6 +317,19 @@ def _check_pairs(recipe: Recipe) -> None:
         raise UsageError(
             "Pairs have no epochs, and patches of the network's stride",
             f"Set steps, and multiples of {stride}",
+        )
+
+
+def _check_noisy(recipe: Recipe) -> None:
+    if recipe.family.kind != "white-noise" or recipe.start is None:
+        raise UsageError(
+            "Only a network for white noise is adapted to noisy images",
+            "Set start to one, such as gaussian-best-grey, and its [network]",
+        )
+    if recipe.target == "clean" or recipe.schedule.steps is None:
+        raise UsageError(
+            "Noisy images have no clean target and no epochs",
+            "Set target to neighbor2neighbor, noise2void or noise2noise, and steps",
         )
 
 

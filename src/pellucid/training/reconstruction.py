@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pellucid.datasets.dataset import Dataset
@@ -31,6 +33,7 @@ log = logging.getLogger("pellucid")
 
 VALIDATED = 1000  # images at a time; of the training images as many are measured
 FEW_IMAGES = 20
+EXAMPLES = 8  # images that can be watched while the network learns
 LOOK_EVERY = 100  # steps between two checks whether the network has collapsed
 DEAD = 1e-3  # range of a code's dimension over the validation images, of the widest, below which it is dead
 
@@ -162,6 +165,18 @@ class Reconstruction:
         )
         network.train()
         return figures
+
+    @torch.no_grad()
+    def examples(self, network: Any) -> NDArray[np.float32]:
+        """Some validation images, noisy, denoised and clean, (3, n, h, w, c)."""
+        random = TorchRandom(torch.Generator(self.train.device).manual_seed(0))
+        clean = self.validation[:EXAMPLES].float() / 255
+        network.eval()
+        noisy, noise = self.degrade(clean, random)
+        denoised, _ = self.run(network, noisy, noise)
+        network.train()
+        rows = torch.stack([noisy, denoised.clip(0, 1), clean])
+        return rows.movedim(2, -1).float().cpu().numpy()
 
     def measure(self, network: Any, part: str, images: Tensor) -> dict[str, float]:
         """The figures of one part of the set."""

@@ -13,7 +13,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-LARGE = 32_768  # numbers in a convolution from which on each takes 8 bits
+LARGE = 16_384  # numbers in a convolution from which on each takes 8 bits
 
 
 @torch.no_grad()

@@ -94,6 +94,8 @@ def _member(frames: DicomFrames) -> tuple[tuple[Any, ...], _Member]:
         series = str(frames.header.get("SeriesInstanceUID") or "")
         axis = "T" if "FrameTime" in frames.header or "FrameTimeVector" in frames.header else "Z"
         place = _place(frames.header)
+        # In PET, the unit of the samples may be another one in each slice, and so is the level of the noise.
+        unit = str(frames.header.get("RescaleSlope")), str(frames.header.get("RescaleIntercept"))
     shape: tuple[int, ...] = (frames.count, frames.height, frames.width)
     part = Part(
         axes=f"{axis}YXS" if frames.channels == 3 else f"{axis}YX",
@@ -102,7 +104,7 @@ def _member(frames: DicomFrames) -> tuple[tuple[Any, ...], _Member]:
         nodata=None if frames.padding is None or frames.padding[0] < frames.padding[1] else frames.padding[0],
         missing=frames.padding if frames.padding and frames.padding[0] < frames.padding[1] else None,
     )
-    key = series, part.axes, part.shape[1:], part.dtype, frames.padding, frames.noise
+    key = series, unit, part.axes, part.shape[1:], part.dtype, frames.padding, frames.noise
     return key, _Member(Path(frames.name), frames.count, place, part, frames.noise)
 
 

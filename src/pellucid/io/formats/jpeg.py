@@ -173,7 +173,7 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _behind(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Give the comments and makers' segments between and behind the scans, and what follows the last marker."""
+    """Give the comments and makers' segments from the first scan on, and what follows the last marker."""
     place = file.tell()
     size = file.seek(0, io.SEEK_END)
     if isinstance(file, io.BytesIO):

@@ -29,7 +29,10 @@ def read_header(path: Path, name: str) -> Raw:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as exc:
-        raise InputError(f"{name} cannot be read: {exc}", "Use an intact copy, saved by numpy.save") from exc
+        raise InputError(
+            f"{name} is a broken NumPy array: {str(exc).rstrip('.')}",
+            "Use an intact copy, saved by numpy.save",
+        ) from exc
     fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     return Raw(array.offset, array.shape, array.dtype, "F" if fortran else "C")
 

@@ -22,6 +22,7 @@ from pellucid.io.orientation import is_turned, upright_pixels
 from pellucid.io.photoshop import PhotoshopResources
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
+from pellucid.io.tiff_pages import nodata_of
 from pellucid.io.tiff_segments import CODECS, TileReader
 from pellucid.io.tiff_sink import ICC, RESOURCES, XMP, TiffSink
 from pellucid.io.tiff_stack import TiffStack, TiffStackSink, factor_of
@@ -35,7 +36,7 @@ log = logging.getLogger("pellucid")
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters in its messages is found here
 
 _SHAPE = re.compile(r'\{"shape": \[[\d, ]+\]\}')  # tifffile adds such a description to others
-_LAYERS, _SUBIFDS, _DNG, _NODATA = 37724, 330, 50706, 42113
+_LAYERS, _SUBIFDS, _DNG = 37724, 330, 50706
 
 # How many samples a pixel has, without further channels, by the photometric interpretation.
 _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}
@@ -95,7 +96,7 @@ def _source(data: Data, name: str, tiff: Any, file: BinaryIO) -> Source:
         xmp=_bytes(tags, XMP, file),
         iptc=_bytes(tags, IPTC, file),
         resolution=_resolution(tags),
-        nodata=_nodata(page),
+        nodata=nodata_of(page),
         extra_samples=meanings[1:] if has_alpha else meanings,
         extra=(PhotoshopResources(resources, "Photoshop's image resources"),) if resources else (),
     )
@@ -254,7 +255,8 @@ def _reduced(page: Any) -> bool:
 
 def _more_than_one(name: str, what: str) -> InputError:
     return InputError(
-        f"{name} has {what}, and only the first would be read", "Save each page as a file of its own"
+        f"{name} has {what}, and an image has one",
+        "Denoise the file as a whole: pellucid denoise, or denoise_file in Python",
     )
 
 
@@ -334,15 +336,6 @@ def _resolution(tags: Any) -> tuple[float, float] | None:
         x, y = (tags[code].value for code in (282, 283))
         unit = {2: 25.4, 3: 10.0}[int(tags[296].value) if 296 in tags else 2]
         return known_resolution(x[0] / x[1] / unit, y[0] / y[1] / unit) if x[0] and y[0] else None
-    return None
-
-
-def _nodata(page: Any) -> float | None:
-    """The value that means "no data"; None where samples are not stored as they are read, as in a palette."""
-    if _NODATA not in page.tags or int(page.photometric) not in (1, 2) or page.bitspersample < 8:
-        return None
-    with suppress(ValueError, AttributeError):
-        return float(page.tags[_NODATA].value.split("\0")[0])
     return None
 
 

@@ -112,7 +112,7 @@ class Document:
             Why it cannot be cleaned, in words.
         """
         parts = [decode(image) for image in scan.images]
-        if len({(part.pixels.dtype, part.pixels.shape[1:]) for part in parts}) > 1:
+        if len({(part.pixels.dtype, part.pixels.shape[1:], part.kind) for part in parts}) > 1:
             raise NotDecodedError("consists of strips with different colours")
         return parts
 

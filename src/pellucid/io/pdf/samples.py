@@ -202,7 +202,7 @@ def _refuse_hidden(pikepdf: Any, image: Any, clear: NDArray[np.bool_] | None) ->
     if isinstance(mask, pikepdf.Stream):
         seen = float(_look(pikepdf, mask).pixels.mean()) / 255
     if seen < OPAQUE:
-        raise NotDecodedError("is made of layers: a mask hides most of its image")
+        raise NotDecodedError("is made of layers")
 
 
 def _bilevel(pikepdf: Any, image: Any, shown: NDArray[np.float64], codec: str) -> Decoded:

@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 
 from pellucid.io.pdf.samples import Decoded, NotDecodedError, Pixels, library, planes_of
 
-SURE = 64
-"""A pixel of one bit changes where its cleaned value is within so many levels of black or white."""
-
 GROWTH = 1.3
 """An image that would become larger by more than this stays unchanged; those of one bit are exempt."""
 
@@ -52,7 +49,7 @@ def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str
     before : Decoded
         What it shows.
     clean : array
-        Of the same shape and dtype as `before.pixels`.
+        Of the same shape and dtype as `before.pixels`; 0 and 255 where that is bilevel.
 
     Returns
     -------
@@ -67,8 +64,7 @@ def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str
     pikepdf, old = library(), len(image.read_raw_bytes())
     space, bits = image.get("/ColorSpace"), before.bits
     if before.kind == "bilevel":
-        ink = np.where(before.pixels == 0, clean < 255 - SURE, clean < SURE)
-        made = _bits(ink, before.ink)
+        made = _bits(clean == 0, before.ink)
     elif before.kind == "palette":
         made, palette = _palette(clean, bits)
         palette = palette[:, : planes_of(space[1])]
@@ -131,6 +127,8 @@ def _tables(pikepdf: Any, pdf: Any, image: Any) -> dict[str, Any]:
     outer = pdf.make_stream(image.read_raw_bytes())  # such as ASCII85 around the JPEG
     outer.Filter = pikepdf.Array(list(filters)[:-1])
     with JpegImageFile(io.BytesIO(outer.read_bytes())) as before:
+        if before.layers != planes_of(image.ColorSpace):
+            raise NotDecodedError("has a JPEG whose colours are not those that its dictionary states")
         options = {
             "qtables": list(before.quantization.values())[:2],
             "progressive": "progressive" in before.info,

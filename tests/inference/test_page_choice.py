@@ -1,0 +1,78 @@
+"""The default recognises pages: what it cleans as one, and what it leaves to the other paths."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import pellucid
+from pellucid.inference.content import content_of, is_drawn
+from pellucid.inference.survey import cut_tiles
+from pellucid.noise.base import NumpyRandom
+from pellucid.noise.registry import parse_noise
+from tests.inference.page_images import text_page
+
+SCAN = "scan:150,tone=0.85,stains=3,light=0.2,noise=4"
+
+
+def scanned(text: str = SCAN, channels: int = 1) -> NDArray[np.uint8]:
+    page = text_page(channels).astype(np.float32) / 255
+    return np.rint(parse_noise(text).apply(page, NumpyRandom(3)) * 255).astype(np.uint8).squeeze()
+
+
+def tiles(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return cut_tiles(pixels.reshape(*pixels.shape[:2], -1).astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize(("text", "channels"), [(SCAN, 1), (SCAN + ",yellow=0.2", 3)])
+def test_a_scanned_page_is_cleaned_as_a_page(text: str, channels: int) -> None:
+    result = pellucid.denoise_result(scanned(text, channels))
+    assert result.model == "page-fast"
+    assert result.analysis is not None
+    assert (result.analysis.kind, result.analysis.content) == ("page", "document")
+    assert "page" in result.why
+
+
+def test_white_paper_can_be_asked_of_the_default() -> None:
+    noisy = scanned()
+    white = pellucid.denoise(noisy, paper="white")
+    assert np.median(white) >= 254
+    assert abs(np.median(pellucid.denoise(noisy)) - np.median(noisy)) < 12
+
+
+def test_a_page_that_was_drawn_is_a_document_and_stays_unchanged() -> None:
+    page = text_page()
+    result = pellucid.denoise_result(page)
+    assert not result.changed
+    assert result.model == "none"
+    assert result.analysis is not None
+    assert (result.analysis.kind, result.analysis.content) == ("clean", "document")
+    np.testing.assert_array_equal(result.image, page)
+
+
+def test_a_photograph_with_a_board_of_text_is_no_page(photo: NDArray[np.uint8]) -> None:
+    large = np.array(Image.fromarray(photo).resize((640, 480), Image.Resampling.BICUBIC))
+    large[100:300, 200:500] = text_page(3, (200, 300))
+    noisy = large + np.random.default_rng(0).normal(0, 8, large.shape)
+    found = pellucid.analyse(noisy.clip(0, 255).astype(np.uint8))
+    assert (found.kind, found.content) != ("page", "document")
+    assert found.content == "photograph"
+
+
+def test_pages_smaller_than_a_page_are_not_recognised() -> None:
+    assert pellucid.analyse(scanned()[:200, :300]).kind != "page"
+
+
+def test_a_page_with_a_given_level_of_noise_goes_to_a_network_for_white_noise() -> None:
+    assert pellucid.denoise_result(scanned(), sigma=10 / 255).model.startswith("gaussian")
+
+
+def test_content_is_recognised_by_paper_ink_and_flat_areas() -> None:
+    page, noisy = text_page(), scanned()
+    assert content_of(tiles(page)) == content_of(tiles(noisy)) == "document"
+    assert is_drawn(tiles(page))
+    assert not is_drawn(tiles(noisy))
+
+
+def test_black_and_white_alone_is_no_sign_of_a_drawing() -> None:
+    assert not is_drawn(tiles(np.where(text_page() > 128, 255, 0).astype(np.uint8)))
