@@ -33,6 +33,7 @@ _BRIGHTNESS = bytes.fromhex(
 _COLOUR = bytes.fromhex("111212181518 2f1a1a2f 634238426363") + b"\x63" * 48
 
 _PHOTOSHOP = b"Photoshop 3.0\0"  # begins each segment of Photoshop's image resources
+_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1"  # says that one follows (ISO 21496-1)
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _SEGMENT = 65_533  # bytes that a segment holds at most
 _SOF = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
@@ -142,7 +143,7 @@ def _facts(file: BinaryIO) -> _Facts:
             facts.xmp = facts.xmp or data[len(_XMP) :]
         elif marker == 0xED and data.startswith(_PHOTOSHOP):
             facts.photoshop += data[len(_PHOTOSHOP) :]
-        elif marker == 0xE2 and data.startswith(b"MPF\0"):
+        elif marker == 0xE2 and data.startswith((b"MPF\0", _GAIN_MAP)):
             facts.images = True
         elif marker == 0xEB and "content credentials and layers in APP11" not in facts.lost:
             facts.lost.append("content credentials and layers in APP11")  # they hold for the noisy pixels
