@@ -29,8 +29,8 @@ from pellucid.options import DenoiseOptions
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-MODES = "L", "LA", "RGB", "RGBA", "I;16", "F"
-"""The modes of Pillow's images that are denoised as they are; P becomes RGB or RGBA."""
+MODES = "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "F"
+"""The modes of Pillow's images that are denoised as they are; P becomes RGB or RGBA, and I;16B I;16."""
 
 
 class Planned:
@@ -134,20 +134,27 @@ def denoise_pillow(
     """Denoise an image of Pillow into one of the same mode, with the same info."""
     from PIL.Image import fromarray
 
-    image = _image_of_pillow(given)
+    plain = _plain(given)
+    image = _image_of_pillow(plain)
     result = denoise_image(image, denoiser, options, progress)
     if not result.changed:
         return result.with_image(given.copy())
     parts = [result.image.samples] if image.alpha is None else [result.image.samples, image.alpha[..., None]]
     samples = np.concatenate(parts, axis=2)
     made = fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
-    made.info = dict(given.info)
+    made.info = dict(plain.info)
     return result.with_image(made)
 
 
+def _plain(given: "PilImage") -> "PilImage":
+    """The image without a palette, and with alpha in place of a transparent colour, which would change."""
+    if "transparency" in given.info and given.mode in ("L", "RGB", "P"):
+        return given.convert("LA" if given.mode == "L" else "RGBA")
+    return given.convert("RGB") if given.mode == "P" else given
+
+
 def _image_of_pillow(given: "PilImage") -> Image:
-    if given.mode == "P":
-        given = given.convert("RGBA" if "transparency" in given.info else "RGB")
+    given = _plain(given)
     if given.mode not in MODES:
         raise UsageError(
             f"An image of Pillow's mode {given.mode} cannot be denoised",
@@ -166,7 +173,16 @@ def is_pillow(x: object) -> bool:
 
 def array_of(x: Any) -> NDArray[Any]:
     """An array; what is none is refused by `pellucid.inference.pixels.check_array`."""
-    return x if isinstance(x, np.ndarray) or not hasattr(x, "__array__") else np.asarray(x)
+    array: NDArray[Any] = x
+    if isinstance(x, np.ndarray) or not hasattr(x, "__array__"):
+        return array
+    try:
+        array = np.asarray(x)
+    except (TypeError, ValueError, RuntimeError) as exc:  # a tensor with gradients, on a GPU, of bfloat16
+        raise UsageError(
+            f"This {type(x).__name__} gives no NumPy array: {exc}", "Turn it into a NumPy array first"
+        ) from exc
+    return array
 
 
 def read_all(stream: Any) -> bytes:

@@ -5,8 +5,8 @@
 The bottleneck is the number of active dimensions, not the size of the code: each image chooses the dimensions
 that describe it, so that a dimension comes to stand for a part, such as a stroke.
 
-A dimension that is never among the largest never learns. So all are active at first, and fewer and fewer until
-half of the training is done.
+A dimension that is never among the largest never learns. So all are active at first, and fewer and fewer
+until half of the training is done.
 
 References: Makhzani and Frey 2014 (k-sparse autoencoders: what this file is); Ng 2011 (a penalty instead).
 """
