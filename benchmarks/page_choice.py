@@ -50,20 +50,21 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--fonts", type=Path, help="folder of the fonts in docs/scans.md")
     parser.add_argument("--photos-dir", type=Path, help="where the packages of labelled.toml are unpacked")
-    parser.add_argument("--groups", default="", help="only the groups whose name contains this")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth image of each set")
     options = parser.parse_args()
     desk, run = Desk("page_choice", options), facts()
     rows: dict[str, list[Any]] = {}
-    for number, each in enumerate(labelled(desk, options)):
-        if options.groups in each.group:
+    seen: Counter[str] = Counter()
+    for each in labelled(desk, options):
+        seen[each.group] += 1
+        if seen[each.group] % options.every == 0:
             found = measure(each)
             rows.setdefault(each.group, []).append(found)
-            print(number, each.group, each.label, found, flush=True)
+            print(each.group, each.label, found, flush=True)
     groups = {name: condensed(name, found) for name, found in rows.items()}
     figures = {"runs": {run["date"]: run}, "groups": groups}
-    if not options.groups:
-        desk.write(figures)
-        desk.publish(report(groups))
+    desk.write(figures)
+    desk.publish(report(groups))
 
 
 def measure(each: Labelled) -> dict[str, Any]:
@@ -156,22 +157,23 @@ def scanned(shelf: Shelf, count: int) -> Iterator[Labelled]:
             scan = parse_noise(f"scan:{dpi},{DEGRADATIONS[kinds[number % 8]]}{tint}")
             yield Labelled(group, PAGE, _apply(scan, clean, seed), clean.squeeze())
         if number % 3 == 0:
-            yield Labelled("phone photos of pages", PAGE, on_a_table(shelf, SEED + 500 + number), None)
+            yield Labelled("phone photos of pages", PAGE, photo_of(shelf, SEED + 500 + number), None)
+            on_table = photo_of(shelf, SEED + 500 + number, table=True)
+            yield Labelled("the same, with the table around", PAGE, on_table, None)
 
 
-def on_a_table(shelf: Shelf, seed: int) -> Levels:
-    """A page that lies askew on a darker ground, under uneven light, through the noise of a phone."""
+def photo_of(shelf: Shelf, seed: int, *, table: bool = False) -> Levels:
+    """A page under uneven light, through the noise of a phone; with `table`, askew on a darker ground."""
     dice = Random(seed)
     page, _ = draw_clean_page(seed, (900, 700), 120, shelf, channels=3)
-    ground = Image.new("RGB", (800, 1000), tuple(dice.randint(30, 140) for _ in range(3)))
-    sheet = (
-        Image.fromarray(page)
-        .convert("RGBA")
-        .rotate(dice.uniform(-4, 4), Image.Resampling.BICUBIC, expand=True)
-    )
-    ground.paste(sheet, (dice.randint(0, 60), dice.randint(0, 60)), sheet)
-    scan = parse_noise("scan:120,tone=0.7-0.9,yellow=0.1,light=0.3-0.6,blur=0.5-0.9,noise=5-14,quality=60-90")
-    return _apply(scan, np.array(ground), seed)
+    if table:
+        ground = Image.new("RGB", (800, 1000), tuple(dice.randint(30, 140) for _ in range(3)))
+        sheet = Image.fromarray(page).convert("RGBA")
+        sheet = sheet.rotate(dice.uniform(-4, 4), Image.Resampling.BICUBIC, expand=True)
+        ground.paste(sheet, (dice.randint(0, 60), dice.randint(0, 60)), sheet)
+        page = np.array(ground)
+    scan = "scan:120,tone=0.7-0.9,yellow=0.1,light=0.3-0.6,blur=0.5-0.9,noise=5-14,quality=60-90"
+    return _apply(parse_noise(scan), page, seed)
 
 
 def renderings(shelf: Shelf, count: int) -> Iterator[Labelled]:

@@ -12,6 +12,7 @@ from PIL import Image
 import pellucid as package
 from pellucid.noise.base import NumpyRandom
 from tests.cli.conftest import Run, tree
+from tests.inference.page_images import text_page
 
 Save = Callable[[str], Path]
 
@@ -126,3 +127,23 @@ def test_an_input_that_cannot_be_used_ends_with_3(
 
 def test_a_limit_ends_with_5(pellucid: Run, shot: NDArray[np.uint8]) -> None:
     pellucid("inspect", "shot.png", "--max-pixels", "100", code=5)
+
+
+def test_of_a_page_light_bleed_through_jpeg_and_skew_are_printed(pellucid: Run, tmp_path: Path) -> None:
+    scan = package.parse_noise("scan:150,tone=0.85,bleed=0.5,light=0.3,noise=3,quality=60")
+    page = Image.fromarray(text_page()[..., 0]).rotate(-2, Image.Resampling.BICUBIC, fillcolor=255)
+    noisy = scan.apply(np.asarray(page, np.float32)[..., None] / 255, NumpyRandom(1))
+    Image.fromarray(np.rint(255 * noisy[..., 0]).astype(np.uint8)).save(tmp_path / "page.png")
+    rows = dict(line.split(maxsplit=1) for line in pellucid("inspect", "page.png").out.splitlines()[1:])
+    assert rows["Skew"] == "lines fall to the right by 2.0 degrees"
+    assert "the darkest lacks" in rows["Paper"]
+    assert "of the paper" in rows["Bleed-through"]
+    found = pellucid("inspect", "page.png", "--json").json
+    assert found["kind"] == "page"
+    assert found["page"]["skew"] == pytest.approx(2, abs=0.15)
+    assert found["page"]["blocks"] > 1.1
+
+
+def test_what_is_no_page_has_no_facts_of_a_page(pellucid: Run, shot: NDArray[np.uint8]) -> None:
+    assert pellucid("inspect", "shot.png", "--json").json["page"] is None
+    assert "Skew" not in pellucid("inspect", "shot.png").out

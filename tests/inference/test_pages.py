@@ -86,6 +86,15 @@ def test_a_page_that_was_drawn_stays_unchanged(brighter: PageModel) -> None:
     assert "drawn" in result.why
 
 
+def test_a_photograph_has_no_paper_and_stays_unchanged(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    """Also where the network is named."""
+    model = load_model(network_file(tmp_path, 0.0))
+    noisy = np.random.default_rng(0).normal(photo.mean(axis=2), 5).clip(0, 255).astype(np.uint8)
+    result = model.denoise(noisy, paper="white")
+    assert not result.changed
+    assert "no paper" in result.why
+
+
 def test_half_the_strength_makes_half_the_change(brighter: PageModel) -> None:
     noisy = page(200)
     whole, half = (brighter.denoise(noisy, paper="white", strength=s).image.astype(int) for s in (1.0, 0.5))

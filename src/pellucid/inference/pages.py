@@ -26,7 +26,12 @@ UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
 CLEAN = "the page is clean"
-DRAWN = "the page was drawn, not scanned: its paper has exactly one tone"
+DRAWN = "its paper has exactly one tone: the page was drawn, or its scanner made the paper white"
+
+NO_PAPER = "there is no paper of one tone: it is no page, or a photograph fills it"
+
+PAPER = 0.3
+"""Images of which no larger share has one light tone are no pages, unless half as much becomes white."""
 
 TRIED = 512
 """Pixels a side of the part in the middle on which it is tried how much would be removed."""
@@ -71,9 +76,12 @@ class PageModel(Model):
         centre = middle(image.centre)
         if is_drawn(image.tiles):
             return Decision(self.name, why=DRAWN), np.ones(centre.shape[:2], np.float32)
-        tone, white = paper_tone(image), options.paper == "white"
+        (tone, share), white = paper_of(image), options.paper == "white"
         run = cleaner(self._open(1), tone, white=white)
         clean = run(centre)
+        reflectance = (clean if white else clean / tone).mean(axis=2)
+        if share < PAPER and float((reflectance > 0.95).mean()) < PAPER / 2:
+            return Decision(self.name, why=NO_PAPER), reflectance
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image, 0), run, options.strengths)
         if removed < UNCHANGED or max(options.strengths) == 0:
@@ -81,7 +89,7 @@ class PageModel(Model):
         else:
             session = self._open(1)
             decision = Decision(self.name, removed, work=work, network=session.title, digest=session.digest)
-        return decision, (clean if white else clean / tone).mean(axis=2)
+        return decision, reflectance
 
 
 def middle(page: Page) -> Page:
@@ -127,8 +135,11 @@ def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Call
     return clean_grey if len(tone) == 1 else clean_colour
 
 
-def paper_tone(image: Overview) -> NDArray[np.float32]:
-    """The tone of the paper, one value for each channel: the most frequent brightness of the lighter half."""
+def paper_of(image: Overview) -> tuple[NDArray[np.float32], float]:
+    """The tone of the paper, for each channel, and its share of the pixels.
+
+    It is the most frequent brightness of the lighter half.
+    """
     tiles = np.moveaxis(image.tiles, 1, -1).reshape(-1, image.channels)  # (n, c, h, w) -> (pixels, c)
     pixels = np.concatenate([tiles, image.centre[::4, ::4].reshape(-1, image.channels)])
     grey = luma_of(pixels[None])[0, :, 0] if image.channels == 3 else pixels[:, 0]
@@ -136,4 +147,5 @@ def paper_tone(image: Overview) -> NDArray[np.float32]:
     counts, edges = np.histogram(grey[light], bins=128, range=(0, 1))
     mode = edges[int(np.argmax(np.convolve(counts, np.hanning(9), mode="same")))] + 1 / 256
     near = light & (abs(grey - mode) <= 4 / 128)
-    return np.asarray(np.median(pixels[near if near.any() else light], axis=0).clip(0.1, 1), np.float32)
+    tone = np.median(pixels[near if near.any() else light], axis=0).clip(0.1, 1)
+    return np.asarray(tone, np.float32), float(near.mean())
