@@ -119,8 +119,9 @@ def denoise(
 
     Each INPUT is an image, a PDF with scanned pages, a folder of them, or - for standard input. The output
     keeps size, bit depth, transparency, colour profile and metadata. Its suffix decides the format: PNG,
-    JPEG, TIFF, WebP or AVIF. An image without noise stays unchanged. A second run on a folder denoises only
-    images that are new.
+    JPEG, TIFF, WebP or AVIF. A stack, a volume or a DICOM comes out as the same kind of file; no result is
+    for diagnosis. An image without noise stays unchanged. A second run on a folder denoises only images that
+    are new.
     """
     from pellucid.batch.plan import make_plan
     from pellucid.batch.run import Outcome, failure, run
