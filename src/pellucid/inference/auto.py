@@ -52,7 +52,7 @@ SMALLEST_PAGE = 256
 """Pixels of the shorter side; smaller images show too little to be recognised as a page."""
 
 FAINT_PAGE, NOISY_PAGE, MOST_INDEPENDENT = 5 / 255, 16 / 255, 5.8
-"""Noise on a page is at most so strong, and where it is not faint, it went through a lens or JPEG, so that its
+"""Noise on a page is at most so strong. Where it is not faint, it went through a lens or JPEG, so that its
 log-odds are lower; else it was added to a rendering."""
 
 FAINT = 8 / 255
