@@ -51,6 +51,10 @@ NO_NOISE_BUT_TEXTURE = "what a network would remove is texture or a pattern, and
 SMALLEST_PAGE = 256
 """Pixels of the shorter side; smaller images show too little to be recognised as a page."""
 
+FAINT_PAGE, NOISY_PAGE, MOST_INDEPENDENT = 5 / 255, 16 / 255, 5.8
+"""Noise on a page is at most so strong. Where it is not faint, it went through a lens or JPEG, so that its
+log-odds are lower; else it was added to a rendering."""
+
 FAINT = 8 / 255
 """Below this level of correlated noise, texture may be all that there is: a trial decides."""
 
@@ -106,7 +110,8 @@ class Auto(Denoiser):
     def _as_page(self, image: Overview, found: Analysis, options: DenoiseOptions) -> Decision | None:
         """What is done to what seems a document; None where it is no page, or too small to tell."""
         usual = found.white == 1 and found.black == 0 and image.masks is None
-        if not usual or min(image.height, image.width) < SMALLEST_PAGE:
+        scanned = found.level <= (NOISY_PAGE if found.log_odds < MOST_INDEPENDENT else FAINT_PAGE)
+        if not (usual and scanned) or min(image.height, image.width) < SMALLEST_PAGE:
             return None
         page = self._pages.recognise(image, options)
         if page is None:
