@@ -25,7 +25,6 @@ from pellucid.io.image import Image, to_float
 
 KINDS = {"Confocal": "confocal", "TwoPhoton": "two-photon"}
 WAYS = "neighbor2neighbor", "noise2void"
-STEPS = {"neighbor2neighbor": 300, "noise2void": 300}
 
 
 def measure(pair: Pair, ways: list[str], start: str, *, tiny: bool) -> dict[str, Any]:
@@ -45,7 +44,7 @@ def measure(pair: Pair, ways: list[str], start: str, *, tiny: bool) -> dict[str,
                 Path(folder, f"{way}.onnx"),
                 target=way,  # type: ignore[arg-type]  # one of its names
                 start=start,
-                steps=2 if tiny else STEPS[way],
+                steps=2 if tiny else None,
                 device="cpu",
             )
             seconds = time.process_time() - began

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pellucid.batch.plan import Plan, make_plan
 from pellucid.errors import UsageError
@@ -155,3 +156,20 @@ def test_the_pdfs_of_a_folder_are_planned_and_no_name_of_one_is_taken_for_a_fold
     assert plan.skipped == 1
     with pytest.raises(UsageError, match="need a folder"):
         make_plan([str(tmp_path / "in")], str(tmp_path / "out.pdf"))
+
+
+@pytest.mark.parametrize("name", ["scan", "scan.2024"])
+@pytest.mark.parametrize(("format", "suffix"), [("JPEG", ".jpg"), ("PNG", ".png")])
+def test_an_image_whose_name_has_no_suffix_gains_that_of_its_format(
+    name: str, format: str, suffix: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "in" / name
+    source.parent.mkdir()
+    Image.new("RGB", (8, 8)).save(source, format)
+    for inputs in ([str(source)], [str(source.parent)]):
+        (job,) = make_plan(inputs, str(tmp_path / "out") + os.sep).jobs
+        assert job.output == tmp_path / "out" / f"{name}{suffix}"
+    (job,) = make_plan([str(source)], None).jobs
+    assert job.output.suffix == suffix
+    (job,) = make_plan([str(source.parent)], None, in_place=True).jobs
+    assert job.output == source

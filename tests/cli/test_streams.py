@@ -167,3 +167,12 @@ def test_a_pdf_goes_to_the_door_for_pages(pipe: Pipe) -> None:
     """By its content; this one is broken, which only that door finds, or it lacks its extra."""
     err = pipe("denoise", "-", data=b"%PDF-1.4\n" + bytes(99), code=3 if find_spec("pikepdf") else 5).stderr
     assert b"standard input cannot be read as a PDF" in err or b"pellucid[pdf]" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell of POSIX")
+def test_a_closed_standard_output_is_refused(
+    image: Save, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    command = ["sh", "-c", f"{PELLUCID} denoise - {' '.join(GIVEN)} < {image('photo.png').name} >&-"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr[:32]) == (2, "error: Standard output is closed")

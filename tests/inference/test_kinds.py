@@ -158,6 +158,29 @@ def test_an_image_of_pillow_gives_one_of_the_same_mode(
         np.testing.assert_array_equal(after[..., -1], before[..., -1])
 
 
+@pytest.mark.parametrize(("mode", "expected"), [("L", "LA"), ("RGB", "RGBA"), ("P", "RGBA")])
+def test_a_transparent_colour_of_pillow_becomes_alpha(mode: str, expected: str, model: Model) -> None:
+    given = Pillow.fromarray(samples(20, 30, 3)).convert(mode)
+    given.info["transparency"] = given.getpixel((4, 5))
+    made = pellucid.denoise(given, model=model, sigma=SIGMA)
+    assert (made.mode, made.info) == (expected, {})
+    np.testing.assert_array_equal(made.getchannel("A"), given.convert("RGBA").getchannel("A"))
+    assert made.getchannel("A").getpixel((4, 5)) == 0
+
+
+def test_sixteen_bits_of_pillow_in_either_byte_order_are_denoised(model: Model) -> None:
+    pixels = samples(20, 30, dtype="uint16")
+    given = Pillow.frombytes("I;16B", (30, 20), pixels.astype(">u2").tobytes())
+    made = np.asarray(pellucid.denoise(given, model=model, sigma=SIGMA))
+    np.testing.assert_array_equal(made, pellucid.denoise(pixels, model=model, sigma=SIGMA))
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(8, 8, requires_grad=True), torch.zeros(8, 8).bfloat16()])
+def test_a_tensor_that_gives_no_array_is_refused_in_words(wrong: torch.Tensor) -> None:
+    with pytest.raises(UsageError, match="This Tensor gives no NumPy array"):
+        pellucid.denoise(wrong)
+
+
 def test_a_palette_becomes_colours_and_other_modes_are_refused(model: Model) -> None:
     palette = Pillow.fromarray(samples(20, 30, 3)).convert("P")
     assert pellucid.denoise(palette, model=model, sigma=SIGMA).mode == "RGB"

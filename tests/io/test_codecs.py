@@ -174,7 +174,7 @@ def test_the_exif_of_a_jpeg_comes_back_byte_for_byte(pillow_file: Make, tmp_path
     path = pillow_file("in.jpg", gradient(), exif=exif)
     with PILImage.open(path) as opened:
         expected = opened.info["exif"]
-    for suffix in (".jpg", ".png"):
+    for suffix in (".jpg", ".png", ".webp", ".avif"):
         out = tmp_path / f"out{suffix}"
         write_image(out, read_image(path))
         with PILImage.open(out) as opened:

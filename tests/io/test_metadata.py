@@ -2,6 +2,7 @@
 
 import struct
 import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pellucid.errors import UsageError
 from pellucid.io.files import read_image, write_image
 from pellucid.io.image import Image, Metadata
 from pellucid.io.photoshop import PhotoshopResources
-from tests.images import Make
+from tests.images import Make, gradient
 
 GREY = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
 RECORDS = b"\x1c\x02\x05\0\x05Title\x1c\x02\x50\0\x06Author"  # application records 5 and 80
@@ -91,6 +92,60 @@ def test_a_resolution_with_a_unit_stays(unit: int, per_mm: float, tiff_file: Mak
 def test_no_resolution_is_made_up_in_a_tiff(tiff_file: Make) -> None:
     back = tags(written(tiff_file(GREY, resolution=(1, 1), resolutionunit=1), "out.tif"))
     assert (back["XResolution"], back["YResolution"], back["ResolutionUnit"]) == ((1, 1), (1, 1), 1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".avif"])
+@pytest.mark.parametrize("maker", [None, "Maker"])
+def test_no_resolution_is_made_up(suffix: str, maker: str | None, pillow_file: Make) -> None:
+    exif = PILImage.Exif()
+    if maker:
+        exif[271] = maker
+    back = written(pillow_file("in.png", gradient(), exif=exif), f"out{suffix}")
+    assert read_image(back).metadata.resolution is None
+    with PILImage.open(back) as opened:
+        assert suffix == ".jpg" or "dpi" not in opened.info  # which Pillow makes up there itself
+        assert dict(opened.getexif()) == dict(exif)
+
+
+@pytest.mark.parametrize("dpi", [72, 300])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".avif", ".tif"])
+def test_a_resolution_travels_to_every_format(suffix: str, dpi: int, pillow_file: Make) -> None:
+    back = written(pillow_file("in.png", gradient(), dpi=(dpi, 2 * dpi)), f"out{suffix}")
+    expected = pytest.approx((dpi, 2 * dpi), rel=1e-3)
+    with PILImage.open(back) as opened:
+        tags = opened.getexif()
+        assert expected == (opened.info["dpi"] if "dpi" in opened.info else (tags[282], tags[283]))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("suffix", [".webp", ".avif"])
+def test_a_resolution_joins_exif_without_moving_its_bytes(order: str, suffix: str, tmp_path: Path) -> None:
+    rows = struct.pack(f"{order}HHII", 271, 2, 14, 8) + struct.pack(f"{order}HHIHH", 274, 3, 1, 1, 0)
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 22)
+    exif = start + b"a long maker\0\0" + struct.pack(f"{order}H", 2) + rows + bytes(4)
+    path = tmp_path / f"out{suffix}"
+    write_image(path, Image(samples=gradient(), metadata=Metadata(exif=exif, resolution=(10.0, 20.0))))
+    with PILImage.open(path) as opened:
+        tags, found = dict(opened.getexif()), opened.info["exif"].removeprefix(b"Exif\0\0")
+    assert tags == {271: "a long maker\0", 274: 1, 282: 254.0, 283: 508.0, 296: 2}
+    assert found[8 : len(exif)] == exif[8:]
+
+
+def test_pixels_that_are_not_square_stay_so_in_a_png(tmp_path: Path) -> None:
+    path = tmp_path / "in.png"
+    PILImage.fromarray(gradient()).save(path)
+    data, shape = path.read_bytes(), struct.pack(">IIB", 2, 1, 0)
+    chunk = struct.pack(">I", 9) + b"pHYs" + shape + struct.pack(">I", zlib.crc32(b"pHYs" + shape))
+    path.write_bytes(data[:33] + chunk + data[33:])
+    assert written(path, "out.png").read_bytes().count(chunk) == 1
+
+
+def test_the_first_of_two_descriptions_is_kept_and_the_other_named(
+    tiff_file: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tiff_file(GREY, description="mine", metadata={"axes": "YX", "gain": 2})  # tifffile adds another
+    assert tags(written(path, "out.tif"))["ImageDescription"] == "mine"
+    assert "gain" in caplog.text
 
 
 @pytest.mark.parametrize("kind", [1, 4, 7])

@@ -42,6 +42,38 @@ def chunk(name: bytes, data: bytes) -> bytes:
 # ---- JPEG ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("last", [b"\xff\xda", b"\xff\xd9"])
+def test_comments_between_and_behind_the_scans_are_kept(last: bytes, tmp_path: Path) -> None:
+    path = jpeg_with(tmp_path / "in.jpg", progressive=True)
+    content = path.read_bytes()
+    place = content.rindex(last)
+    path.write_bytes(content[:place] + segment(0xFE, b"late") + content[place:])
+    write_image(tmp_path / "out.jpg", read_image(path))
+    with PILImage.open(tmp_path / "out.jpg") as opened:
+        assert opened.info["comment"] == b"late"
+
+
+@pytest.mark.parametrize(
+    "head", [b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0", b"http://ns.adobe.com/xap/1.0/\0<x/>"]
+)
+def test_a_second_segment_of_exif_or_xmp_is_named(
+    head: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_image(jpeg_with(tmp_path / "one.jpg", segment(0xE1, head)))
+    assert not caplog.text
+    read_image(jpeg_with(tmp_path / "two.jpg", segment(0xE1, head) * 2))
+    assert "further" in caplog.text
+
+
+def test_a_damaged_chunk_of_a_png_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "in.png"
+    PILImage.fromarray(gradient()).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:33] + chunk(b"tEXt", b"Comment\0hello")[:-1] + b"\0" + content[33:])
+    read_image(path)
+    assert "tEXt (damaged)" in caplog.text
+
+
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("restart", [0, 2])
 def test_the_film_of_a_motion_photo_stays_behind_the_image(
@@ -69,10 +101,13 @@ def test_a_format_that_cannot_hold_a_film_does_not_promise_one(
 
 
 def test_a_gain_map_is_named_and_no_longer_promised(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = jpeg_with(tmp_path / "in.jpg", behind=jpeg_with(tmp_path / "map.jpg").read_bytes(), xmp=XMP)
+    version = segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\0" + bytes(4))
+    gain_map = jpeg_with(tmp_path / "map.jpg").read_bytes()
+    path = jpeg_with(tmp_path / "in.jpg", version, gain_map, xmp=XMP)
     write_image(tmp_path / "out.jpg", read_image(path))
     assert "gain maps" in caplog.text
-    assert b"h:Version" not in (tmp_path / "out.jpg").read_bytes()
+    for promise in (b"h:Version", b"21496"):
+        assert promise not in (tmp_path / "out.jpg").read_bytes()
 
 
 def test_padding_behind_a_jpeg_is_no_data(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -253,6 +288,17 @@ def test_comments_of_a_gif_are_named(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_an_animated_gif_is_refused(tmp_path: Path, pillow_file: Make) -> None:
     frames = [PILImage.fromarray(gradient() // divisor) for divisor in (1, 2, 3)]
     refused(pillow_file("moving.gif", frames[0], save_all=True, append_images=frames[1:]), "several images")
+
+
+@pytest.mark.parametrize("white", [200, 4095, 5000])
+def test_a_pnm_with_samples_above_its_largest_is_refused(white: int, tmp_path: Path) -> None:
+    path, kind = tmp_path / "in.pgm", np.dtype(">u2" if white > 255 else "u1")
+    for largest in (white, white + 1):
+        samples = np.full((4, 5), largest, kind)
+        path.write_bytes(b"P5 5 4 %d\n" % white + samples.tobytes())
+        if largest == white:
+            assert (read_image(path).samples == (255 if white == 200 else 65535)).all()
+    refused(path, f"samples above {white}")
 
 
 @pytest.mark.parametrize("name", ["two.ppm", "two.pgm"])

@@ -77,6 +77,12 @@ def test_the_same_call_leaves_a_finished_run_unchanged(made: Adapted) -> None:
     assert made.path.read_bytes() == before
 
 
+def test_a_network_that_was_not_adapted_is_not_replaced(scene: NDArray[np.float64], start: str) -> None:
+    file = shot(scene, Path(start).with_name("a.png"))
+    with pytest.raises(UsageError, match="exists"):
+        adapt([file], Path(start), start=start)
+
+
 def test_the_report_shows_the_image_before_after_and_what_was_removed(made: Adapted) -> None:
     page = write_report(made, made.path.with_name("a.png")).read_text()
     assert page.count("data:image/png;base64,") == 3

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError, PellucidError, UsageError
-from pellucid.io.files import read_head
+from pellucid.io.files import read_head, with_own_suffix
 from pellucid.io.registry import (
     DOCUMENTS,
     default_output,
@@ -84,9 +84,10 @@ def make_plan(
         elif in_place:
             plan.jobs.append(Job(source, source))
         elif into:
-            plan.jobs.append(Job(source, writable(into / source.name)))
+            plan.jobs.append(Job(source, with_own_suffix(writable(into / source.name), source)))
         else:
-            plan.jobs.append(Job(source, default_output(source) if output is None else Path(output)))
+            target = with_own_suffix(default_output(source), source) if output is None else Path(output)
+            plan.jobs.append(Job(source, target))
     _refuse_collisions(plan.jobs)
     if not (in_place or overwrite) and (folders or len(inputs) > 1):
         left = [job for job in plan.jobs if not _is_done(job)]
@@ -139,8 +140,8 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
             if not (known or _is_nameless_image(source)):
                 plan.skipped += 1
                 continue
-            output = writable(into / source.relative_to(folder)) if into else source
-            plan.jobs.append(Job(source, output))
+            named = writable(into / source.relative_to(folder)) if into else source
+            plan.jobs.append(Job(source, with_own_suffix(named, source) if into else source))
     for exc in problems:
         error = InputError(f"{exc.filename} cannot be read: {exc.strerror}", "Check the folder's permissions")
         plan.failures.append((str(exc.filename), error))
@@ -153,7 +154,7 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
 
 def _is_nameless_image(file: Path) -> bool:
     """Whether a name that has no suffix, or ends in a number, as DICOM files' do, is that of an image."""
-    if file.suffix and not file.suffix[1:].isdecimal():
+    if (file.suffix and not file.suffix[1:].isdecimal()) or file.name == "DICOMDIR":
         return False
     try:
         return file.is_file() and of_content(read_head(file)) is not None

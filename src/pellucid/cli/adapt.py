@@ -34,7 +34,7 @@ def adapt(
     ] = "gaussian-best",
     axes: Axes = None,
     channel: ChannelName = None,
-    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps.")] = 300,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps.")] = 200,
     minutes: Annotated[
         float | None, typer.Option(metavar="N", help="Minutes of training, in place of steps.")
     ] = None,

@@ -58,6 +58,10 @@ def standard_streams(inputs: list[str], output: str | None) -> Iterator[Streams]
         raise UsageError(
             "- is standard input or output, and each holds one image", "Give one file, or write to a folder"
         )
+    if writes and sys.__stdout__ is None:  # `sys.stdout` leads nowhere then
+        raise UsageError(
+            "Standard output is closed", "Redirect it: pellucid denoise - < noisy.png > clean.png"
+        )
     if writes and sys.stdout.isatty():
         raise UsageError(
             "An image cannot be shown on a terminal", "Redirect standard output, or give -o FILE"

@@ -38,6 +38,7 @@ from pellucid.io.files import (
     is_pdf,
     open_image,
     read_image,
+    with_own_suffix,
 )
 from pellucid.io.image import Image
 from pellucid.io.registry import default_output
@@ -88,7 +89,8 @@ def denoise(x: Any, *, model: AnyModel = "auto", **options: Unpack[DenoiseKeywor
           value of an integer type is white; floats run from 0 to 1 and are clipped neither on the way in nor
           out. A fourth channel is alpha and stays unchanged. Pixels that are NaN, or masked in a masked
           array, stay unchanged and influence no other. Gives a new array of the same shape and dtype.
-        - An image of Pillow, of mode L, LA, RGB, RGBA, I;16, F or P. Gives one of Pillow.
+        - An image of Pillow, of mode L, LA, RGB, RGBA, I;16, F or P. Gives one of Pillow; a palette or a
+          transparent colour becomes colours or alpha.
         - The bytes of an image file, or a binary stream. Gives the bytes of a file of the same format (AVIF
           for HEIC); the very same bytes where there is no noise.
         - The path of an image file, or a `pellucid.Image`. Gives a `pellucid.Image`.
@@ -271,7 +273,8 @@ def denoise_file(
         PNG, JPEG, TIFF, WebP, AVIF, HEIC, or another format of docs/formats.md; or a PDF with scanned pages,
         of which only the scans change.
     output : path, optional
-        Its suffix says the format. By default ``photo-denoised.jpg`` next to ``photo.jpg``.
+        Its suffix says the format. By default ``photo-denoised.jpg`` next to ``photo.jpg``;
+        a name without a suffix gains that of its format.
     model, **options
         As for `denoise`.
     overwrite : bool
@@ -294,7 +297,7 @@ def denoise_file(
     """
     choice = DenoiseOptions.of(**options)
     file = Path(path)
-    target = default_output(file) if output is None else Path(output)
+    target = with_own_suffix(default_output(file), file) if output is None else Path(output)
     if is_pdf(file):
         return denoise_document(file, target, model, choice, overwrite=overwrite, progress=progress)
     denoiser = denoiser_for(model, choice)

@@ -15,18 +15,22 @@ from pellucid.errors import UsageError
 from pellucid.inference.denoiser import Decision, Denoiser, Result, WithPlanes, carry_out, denoise_array
 from pellucid.inference.overview import look_over
 from pellucid.inference.pixels import one_source
+from pellucid.inference.stacks import denoise_stack
 from pellucid.inference.stream import Progress
 from pellucid.io.files import create_file, find_format, image_source, open_image
+from pellucid.io.format import Format
+from pellucid.io.gzipped import is_gzip, starts_gzip
 from pellucid.io.image import Image, Samples
 from pellucid.io.sink import ArraySink, Sink
 from pellucid.io.source import Source
+from pellucid.io.stack_files import open_stack
 from pellucid.options import DenoiseOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-MODES = "L", "LA", "RGB", "RGBA", "I;16", "F"
-"""The modes of Pillow's images that are denoised as they are; P becomes RGB or RGBA."""
+MODES = "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "F"
+"""The modes of Pillow's images that are denoised as they are; P becomes RGB or RGBA, and I;16B I;16."""
 
 
 class Planned:
@@ -86,15 +90,42 @@ def denoise_bytes(
     data: bytes, denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
 ) -> Result[bytes]:
     """Denoise the bytes of a file into bytes of the same format, through a temporary file."""
+    found = find_format(data)
+    stack = _denoise_stack_bytes(data, found, denoiser, options, progress) if found.open_stack else None
+    if stack is not None:
+        return stack
     with closing(open_image(data, max_pixels=options.max_pixels)) as source:
         planned = Planned(source, denoiser, options)
         if not planned.changed:
             return Result.of(data, [planned.decision])
-        found = find_format(data)
         with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
             path = Path(folder, f"image{found.writes_as or found.suffixes[0]}")
             planned.run(create_file(path, source), progress)
             return Result.of(path.read_bytes(), [planned.decision])
+
+
+def _denoise_stack_bytes(
+    data: bytes, found: Format, denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
+) -> Result[bytes] | None:
+    """The same for a stack; None where the bytes are one plain image."""
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
+        suffix = next(each for each in found.suffixes if is_gzip(Path(f"image{each}")) == starts_gzip(data))
+        path = Path(folder, f"image{suffix}")
+        path.write_bytes(data)
+        stack = open_stack(path, axes=options.axes, max_pixels=options.max_pixels)
+        if stack is None:
+            return None
+        with closing(stack):
+            channels = denoise_stack(stack, path, denoiser, options, overwrite=True, progress=progress)
+        image = path.read_bytes() if any(each.changed for each in channels) else data
+    return Result(
+        image,
+        max(each.sigma for each in channels),
+        any(each.changed for each in channels),
+        ", ".join(dict.fromkeys(each.model for each in channels)),
+        "; ".join(dict.fromkeys(each.why for each in channels if each.why)),
+        channels[0].analysis if len(channels) == 1 else None,
+    )
 
 
 def denoise_pillow(
@@ -103,20 +134,27 @@ def denoise_pillow(
     """Denoise an image of Pillow into one of the same mode, with the same info."""
     from PIL.Image import fromarray
 
-    image = _image_of_pillow(given)
+    plain = _plain(given)
+    image = _image_of_pillow(plain)
     result = denoise_image(image, denoiser, options, progress)
     if not result.changed:
         return result.with_image(given.copy())
     parts = [result.image.samples] if image.alpha is None else [result.image.samples, image.alpha[..., None]]
     samples = np.concatenate(parts, axis=2)
     made = fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
-    made.info = dict(given.info)
+    made.info = dict(plain.info)
     return result.with_image(made)
 
 
+def _plain(given: "PilImage") -> "PilImage":
+    """The image without a palette, and with alpha in place of a transparent colour, which would change."""
+    if "transparency" in given.info and given.mode in ("L", "RGB", "P"):
+        return given.convert("LA" if given.mode == "L" else "RGBA")
+    return given.convert("RGB") if given.mode == "P" else given
+
+
 def _image_of_pillow(given: "PilImage") -> Image:
-    if given.mode == "P":
-        given = given.convert("RGBA" if "transparency" in given.info else "RGB")
+    given = _plain(given)
     if given.mode not in MODES:
         raise UsageError(
             f"An image of Pillow's mode {given.mode} cannot be denoised",
@@ -135,7 +173,16 @@ def is_pillow(x: object) -> bool:
 
 def array_of(x: Any) -> NDArray[Any]:
     """An array; what is none is refused by `pellucid.inference.pixels.check_array`."""
-    return x if isinstance(x, np.ndarray) or not hasattr(x, "__array__") else np.asarray(x)
+    array: NDArray[Any] = x
+    if isinstance(x, np.ndarray) or not hasattr(x, "__array__"):
+        return array
+    try:
+        array = np.asarray(x)
+    except (TypeError, ValueError, RuntimeError) as exc:  # a tensor with gradients, on a GPU, of bfloat16
+        raise UsageError(
+            f"This {type(x).__name__} gives no NumPy array: {exc}", "Turn it into a NumPy array first"
+        ) from exc
+    return array
 
 
 def read_all(stream: Any) -> bytes:

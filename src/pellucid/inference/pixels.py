@@ -173,7 +173,8 @@ class Images:
     def result(self) -> NDArray[Any]:
         """The array of the results; masked where the input was."""
         if np.ma.isMaskedArray(self._given):
-            return np.ma.array(self._out, mask=np.ma.getmask(self._given))
+            given = self._given
+            return np.ma.array(self._out, mask=np.ma.getmask(given), fill_value=given.fill_value)
         return self._out
 
     def _hidden(self, view: Samples, mask: NDArray[np.bool_]) -> Samples:

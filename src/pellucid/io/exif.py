@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import BinaryIO, Self
 
 from pellucid.io.orientation import is_turned, upright_point
@@ -162,7 +163,7 @@ def _directory(file: BinaryIO, layout: _Layout, offset: int, level: int = 0) -> 
         if row.tag in _INNER[level] and entry.numbers:
             entry = Entry(4, 1, b"", _directory(file, layout, entry.numbers[0], level + 1))
         if entry.data or entry.children:  # a directory without entries is not allowed
-            entries[row.tag] = entry
+            entries.setdefault(row.tag, entry)  # of several, the first counts
     return entries
 
 
@@ -373,6 +374,51 @@ def resolution_of(exif: bytes) -> tuple[float, float] | None:
         return resolution_in({row.tag: _entry(file, layout, row) for row in _rows(file, layout, offset)[0]})
     except (BrokenDirectoryError, struct.error):
         return None
+
+
+def with_resolution(exif: bytes | None, resolution: tuple[float, float] | None, unit: str) -> bytes | None:
+    """Give EXIF data that state a resolution, for formats that have no other place for it.
+
+    EXIF data that state one, or are broken, stay unchanged. Else a new first directory is added at the end,
+    so that all other bytes stay where they are.
+
+    Parameters
+    ----------
+    exif : bytes, optional
+    resolution : (float, float), optional
+        Pixels per millimetre, horizontal and vertical.
+    unit : str
+        In which to state it: "in" or "cm".
+    """
+    if resolution is None or (exif and resolution_of(exif)):
+        return exif
+    data, layout, rows, following = exif or b"II*\0" + bytes(4), _Layout("<", big=False), list[_Row](), 0
+    if exif:
+        file = io.BytesIO(exif)
+        try:
+            layout, offset = _Layout.read(file)
+            rows, following = _rows(file, layout, offset)
+        except (BrokenDirectoryError, struct.error):
+            return exif
+    data += b"\0" * (len(data) % 2)
+    stated = dict(zip(_RESOLUTION, resolution_entries(resolution, unit, layout.order), strict=True))
+    others = {row.tag: row.raw for row in rows if row.tag not in stated}
+    start = struct.pack(layout.sizes[2], len(data))
+    place = 8 if layout.big else 4
+    table = _packed(stated, others, len(data), layout, following)
+    return data[:place] + start + data[place + len(start) :] + table
+
+
+def resolution_entries(resolution: tuple[float, float], unit: str, order: str = "<") -> list[Entry]:
+    """The tags XResolution, YResolution and ResolutionUnit for pixels per millimetre."""
+    per, code = (10.0, 3) if unit == "cm" else (25.4, 2)
+    sides = (Fraction(side * per).limit_denominator(_steps(side * per)) for side in resolution)
+    made = [Entry(5, 1, struct.pack(f"{order}II", *side.as_integer_ratio())) for side in sides]
+    return [*made, Entry(3, 1, struct.pack(f"{order}H", code))]
+
+
+def _steps(value: float) -> int:
+    return min(1_000_000, int(4e9 / max(value, 1)))  # so that both numbers have 32 bits
 
 
 def resolution_in(tags: Mapping[int, Entry]) -> tuple[float, float] | None:

@@ -57,7 +57,9 @@ def open_image(data: str | os.PathLike[str] | bytes, *, max_pixels: int = 1_000_
         When its format needs an extra that is not installed.
     """
     data = data if isinstance(data, bytes) else Path(data)
-    source = find_format(data).open(data)
+    found = find_format(data)
+    warn_of_name(data, found)
+    source = found.open(data)
     if source.width * source.height > max_pixels:
         source.close()
         raise too_large(source.name, source.height, source.width, max_pixels)
@@ -147,11 +149,26 @@ def find_format(data: Data) -> Format:
             f"{name} is {what if head else 'empty'}",
             f"Convert it to {instead}" if instead else f"Give an image in one of the formats {labels}",
         )
-    if isinstance(data, Path):
-        promised = registry.of_suffix(data)
-        if promised is not None and promised is not found:
-            log.warning("%s is named like a %s but is a %s", data, promised.label, found.label)
     return found
+
+
+def warn_of_name(data: Data, found: Format) -> None:
+    """Say that a file's name promises another format than its content has."""
+    promised = registry.of_suffix(data) if isinstance(data, Path) else None
+    if promised is not None and promised is not found:
+        log.warning("%s is named like a %s but is a %s", data, promised.label, found.label)
+
+
+def with_own_suffix(output: Path, source: Path) -> Path:
+    """Add the suffix of the source's format to the name of its output where the source's has none."""
+    if registry.of_suffix(source) is not None:
+        return output
+    try:
+        found = find_format(source)
+    except InputError:  # which is reported when it is opened
+        return output
+    suffix = found.writes_as or (found.suffixes[0] if found.create else "")  # DICOM files have often none
+    return output.with_name(output.name + suffix)
 
 
 def is_pdf(file: Path) -> bool:

@@ -1,7 +1,7 @@
 """The boxes of AVIF and HEIC files (ISO/IEC 14496-12 and 23008-12): items, their colours, what is besides."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -77,21 +77,28 @@ def set_cicp(path: Path, cicp: Cicp) -> None:
     Its matrix and range stay, which the decoder needs.
     """
     with path.open("r+b") as file:
-        top = top_boxes(file)
-        box = next(box for box in top if box.name == b"meta")
-        meta = content_of(file, box)
-        rest_start = box.end
-        new = _with_cicp(meta, cicp)
-        if len(new) == len(meta):
-            file.seek(box.content)
-            file.write(new)
-            return
-        file.seek(rest_start)
-        rest = file.read()
-        size = box.content - box.start + len(new)
-        shifted = _shifted(new, len(new) - len(meta), rest_start)
-        file.seek(box.start)
-        file.write(struct.pack(">I", size) + b"meta" + shifted + rest)
+        _edit_meta(file, lambda meta: _with_cicp(meta, cicp))
+
+
+def add_item(path: Path, kind: bytes, content: bytes) -> None:
+    """Add an item that describes the primary one, such as EXIF, to a file that libvips has written."""
+    with path.open("r+b") as file:
+        place = file.seek(0, 2) + 8
+        file.write(boxed(b"mdat", content))
+        _edit_meta(file, lambda meta: _with_item(meta, kind, place, len(content)))
+
+
+def _edit_meta(file: BinaryIO, edit: Callable[[bytes], bytes]) -> None:
+    """Change the content of `meta`; what is behind it moves."""
+    box = next(box for box in top_boxes(file) if box.name == b"meta")
+    meta = content_of(file, box)
+    new = edit(meta)
+    file.seek(box.end)
+    rest = file.read()
+    size = box.content - box.start + len(new)
+    shifted = _shifted(new, len(new) - len(meta), box.end)
+    file.seek(box.start)
+    file.write(struct.pack(">I", size) + b"meta" + shifted + rest)
 
 
 def top_boxes(file: BinaryIO) -> list[Box]:
@@ -210,9 +217,46 @@ def _with_cicp(meta: bytes, cicp: Cicp) -> bytes:
     pitm = _child(meta, b"pitm", 4)
     primary = pitm[4:8] if pitm[0] else pitm[4:6]
     new = boxed(b"iprp", boxed(b"ipco", ipco + colr) + boxed(b"ipma", _associated(ipma, primary, index)))
-    return b"".join(
-        [meta[:4]]
-        + [new if box.name == b"iprp" else meta[box.start : box.end] for box in inner_boxes(meta, 4)]
+    return _exchanged(meta, {b"iprp": new})
+
+
+def _exchanged(meta: bytes, new: dict[bytes, bytes]) -> bytes:
+    """Exchange boxes in the content of `meta`; those that are missing come last."""
+    names = [box.name for box in inner_boxes(meta, 4)]
+    kept = [new.get(box.name, meta[box.start : box.end]) for box in inner_boxes(meta, 4)]
+    return meta[:4] + b"".join(kept) + b"".join(new[name] for name in new if name not in names)
+
+
+def _with_item(meta: bytes, kind: bytes, place: int, size: int) -> bytes:
+    """Add an item to the lists of items, of their places in the file, and of what each describes."""
+    iinf, iloc, iref, pitm = (_child(meta, name, 4) for name in (b"iinf", b"iloc", b"iref", b"pitm"))
+    wide = 4 if iinf[0] else 2  # bytes of a count
+    count = int.from_bytes(iinf[4 : 4 + wide], "big")
+    used = [
+        iinf[box.content + 4 : box.content + (6 if iinf[box.content] < 3 else 8)]
+        for box in inner_boxes(iinf, 4 + wide)
+    ]
+    number = max(int.from_bytes(each, "big") for each in used) + 1
+    entry = boxed(b"infe", b"\2\0\0\0" + struct.pack(">HH", number, 0) + kind + b"\0")
+    iinf = iinf[:4] + (count + 1).to_bytes(wide, "big") + iinf[4 + wide :] + entry
+    name = 4 if iloc[0] == 2 else 2  # bytes of an item's number
+    offset_size, length_size, base_size = iloc[4] >> 4, iloc[4] & 15, iloc[5] >> 4
+    index_size = iloc[5] & 15 if iloc[0] else 0
+    count = int.from_bytes(iloc[6 : 6 + name], "big")
+    row = number.to_bytes(name, "big") + bytes(4 if iloc[0] else 2) + bytes(base_size) + b"\0\1"
+    row += bytes(index_size) + place.to_bytes(offset_size, "big") + size.to_bytes(length_size, "big")
+    iloc = iloc[:6] + (count + 1).to_bytes(name, "big") + iloc[6 + name :] + row
+    iref = iref or bytes(4)
+    ids = 4 if iref[0] else 2
+    primary = int.from_bytes(pitm[4:8] if pitm[0] else pitm[4:6], "big")
+    link = number.to_bytes(ids, "big") + b"\0\1" + primary.to_bytes(ids, "big")
+    return _exchanged(
+        meta,
+        {
+            b"iinf": boxed(b"iinf", iinf),
+            b"iloc": boxed(b"iloc", iloc),
+            b"iref": boxed(b"iref", iref + boxed(b"cdsc", link)),
+        },
     )
 
 

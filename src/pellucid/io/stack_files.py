@@ -8,7 +8,7 @@ from pathlib import Path
 from pellucid.atomic import atomic_folder, atomic_write, refuse_existing, refuse_folder
 from pellucid.errors import UsageError
 from pellucid.io import registry
-from pellucid.io.files import find_format, refuse_zero, too_large
+from pellucid.io.files import find_format, refuse_zero, too_large, warn_of_name
 from pellucid.io.format import Format
 from pellucid.io.image import Samples
 from pellucid.io.stack import Derivation, Plane, Stack, StackSink
@@ -47,6 +47,7 @@ def open_stack(
     stack = found.open_stack(file, axes)
     if stack is None:
         return None
+    warn_of_name(file, found)
     for part in stack.parts:
         height, width = part.size("Y"), part.size("X")
         if height * width > max_pixels:

@@ -1,12 +1,11 @@
 """A TIFF as a sink: strips or tiles as their rows come, then the directory."""
 
 import struct
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from pellucid.io.exif import IPTC, Entry, directory, tags_of
+from pellucid.io.exif import IPTC, Entry, directory, resolution_entries, tags_of
 from pellucid.io.image import Samples
 from pellucid.io.photoshop import PhotoshopResources
 from pellucid.io.source import Source
@@ -84,9 +83,8 @@ class TiffSink:
         floats = like.dtype.kind == "f"
         tags, resolution = tags_of(metadata.exif or b"")
         if metadata.resolution is not None:
-            per = 10.0 if metadata.resolution_unit == "cm" else 25.4
-            sides = [_rational(side * per) for side in metadata.resolution]
-            resolution = {282: sides[0], 283: sides[1], 296: _short(3 if per == 10.0 else 2)}
+            made = resolution_entries(metadata.resolution, metadata.resolution_unit)
+            resolution = dict(zip((282, 283, 296), made, strict=True))
         for code, data in (
             (XMP, metadata.xmp),
             (IPTC, metadata.iptc),
@@ -127,10 +125,3 @@ def _short(*values: int) -> Entry:
 
 def _long(value: int) -> Entry:
     return Entry(4, 1, struct.pack("<I", value))
-
-
-def _rational(value: float) -> Entry:
-    top, bottom = (
-        Fraction(value).limit_denominator(min(1_000_000, int(4e9 / max(value, 1)))).as_integer_ratio()
-    )
-    return Entry(5, 1, struct.pack("<II", top, bottom))

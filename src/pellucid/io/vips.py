@@ -17,7 +17,6 @@ from pellucid.errors import UsageError
 log = logging.getLogger("pellucid")
 
 TYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
-UNKNOWN_RESOLUTION = 2.835  # pixels per millimetre, 72 an inch: what libvips writes when nothing is known
 
 _forked = False
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.io.image import Samples
 from pellucid.io.source import Source
-from pellucid.io.vips import UNKNOWN_RESOLUTION, calling, vips
+from pellucid.io.vips import calling, vips
 
 _INTERPRETATIONS = {
     ("uint8", 1): "b-w",
@@ -20,6 +20,9 @@ _INTERPRETATIONS = {
     ("uint16", 1): "grey16",
     ("uint16", 3): "rgb16",
 }
+
+Start = Callable[[bytes], bytes]
+"""Makes the start of a file from the one that libvips has written."""
 
 
 class VipsSink:
@@ -40,9 +43,9 @@ class VipsSink:
     options : dict
         Of the saver.
     carried : tuple of str
-        Which of "exif", "xmp", "icc" libvips writes.
-    inserted : (int, bytes)
-        Bytes to insert into the file, and after how many of its bytes.
+        Which of "xmp", "icc" libvips writes.
+    start : (int, function)
+        How many bytes at the start of the file are replaced, and what makes the others from them.
     bits : int, optional
         10 or 12, for samples that are rounded to so many upper bits of uint16.
     """
@@ -55,13 +58,13 @@ class VipsSink:
         options: dict[str, Any],
         *,
         carried: tuple[str, ...] = ("icc",),
-        inserted: tuple[int, bytes] = (0, b""),
+        start: tuple[int, Start] = (0, bytes),
         bits: int | None = None,
     ) -> None:
         self._like, self._saver, self._options, self._carried = like, saver, options, carried
         self._bits, self._error, self._path = bits, None, path
         self._file = path.open("wb")
-        self._output = _Output(self._file, *inserted)
+        self._output = _Output(self._file, *start)
         self._reading, writing = os.pipe()
         self._pipe = os.fdopen(writing, "wb", buffering=1 << 16)
         self._thread = threading.Thread(target=self._save, name="pellucid-save", daemon=True)
@@ -114,39 +117,30 @@ class VipsSink:
     def _dressed(self, raster: Any) -> Any:
         """Give the raster its metadata."""
         like, metadata = self._like, self._like.metadata
-        x, y = metadata.resolution or (UNKNOWN_RESOLUTION, UNKNOWN_RESOLUTION)
-        raster = raster.copy(interpretation=_INTERPRETATIONS[like.dtype.name, like.channels], xres=x, yres=y)
+        raster = raster.copy(interpretation=_INTERPRETATIONS[like.dtype.name, like.channels])
         keep, kept = vips().enums.ForeignKeep, vips().enums.ForeignKeep.OTHER
-        blob, text = vips().GValue.blob_type, vips().GValue.gstr_type
-        for ours, theirs, flag, prefix in (
-            ("exif", "exif-data", keep.EXIF, b"Exif\0\0"),
-            ("xmp", "xmp-data", keep.XMP, b""),
-            ("icc", "icc-profile-data", keep.ICC, b""),
-        ):
+        for ours, theirs, flag in (("xmp", "xmp-data", keep.XMP), ("icc", "icc-profile-data", keep.ICC)):
             data = getattr(metadata, ours)
             if data is not None and ours in self._carried:
-                raster.set_type(blob, theirs, prefix + data)
+                raster.set_type(vips().GValue.blob_type, theirs, data)
                 kept |= flag
-        if "exif" in self._carried and metadata.resolution:  # which libvips writes there
-            kept |= keep.EXIF
-        raster.set_type(text, "resolution-unit", metadata.resolution_unit)
         self._options = {"keep": kept, **self._options}
         return raster
 
 
 class _Output:
-    """A file in which bytes are inserted while libvips writes it; remembers why writing failed."""
+    """A file whose start is replaced while libvips writes it; remembers why writing failed."""
 
-    def __init__(self, file: BinaryIO, offset: int, inserted: bytes) -> None:
-        self._file, self._offset, self._inserted = file, offset, inserted
+    def __init__(self, file: BinaryIO, size: int, replaced: "Start") -> None:
+        self._file, self._size, self._replaced = file, size, replaced
         self._head = b""
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
         try:
-            if self._inserted:
+            if self._size:
                 self._head += bytes(data)
-                if len(self._head) >= self._offset:
+                if len(self._head) >= self._size:
                     self.finish()
             else:
                 self._file.write(data)
@@ -156,9 +150,9 @@ class _Output:
         return len(data)
 
     def finish(self) -> None:
-        """Write what has waited for the place of insertion."""
-        self._file.write(self._head[: self._offset] + self._inserted + self._head[self._offset :])
-        self._head = self._inserted = b""
+        """Write what has waited for the start to be complete."""
+        self._file.write(self._replaced(self._head[: self._size]) + self._head[self._size :])
+        self._head, self._size, self._replaced = b"", 0, bytes
         self._file.flush()
 
 

@@ -23,7 +23,7 @@ import torch
 from pellucid.atomic import atomic_write
 from pellucid.errors import InputError, UsageError
 from pellucid.inference import index
-from pellucid.inference.analysis import MIN_WHITE_SIGMA, SURE, Analysis, analyse_tiles
+from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
 from pellucid.inference.card import KINDS, Card, SensorNoise
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
@@ -39,7 +39,7 @@ Target = Literal["neighbor2neighbor", "noise2void", "noise2noise"]
 
 START = "gaussian-best"
 SCHEDULE = Schedule(
-    steps=300,
+    steps=200,
     batch=4,
     patch=(64,),
     optimizer="adam",
@@ -52,9 +52,6 @@ SCHEDULE = Schedule(
     check_every=50,
 )
 """What the images of a microscope were adapted to best with (benchmarks/adapt.py)."""
-
-CORRELATED = 0.3
-"""From this correlation of neighbouring pixels on, one predicts the noise of the other."""
 
 
 class Made(msgspec.Struct):
@@ -128,7 +125,7 @@ def adapt(
     channel : str, optional
         Of stacks with several channels, the name or number of one.
     steps : int, optional
-        By default 300.
+        By default 200.
     minutes : float, optional
         Let the training take this long instead.
     device : str
@@ -149,6 +146,9 @@ def adapt(
     """
     if output.suffix != ".onnx":
         raise UsageError(f"{output} does not end in .onnx", "Name the file of the network, as mine.onnx")
+    folder = output.with_name(f"{output.stem}-run")
+    if output.exists() and not folder.exists():
+        raise UsageError(f"{output} exists and has no run folder {folder}", "Name another file, or delete it")
     images = read_noisy(files, axes, channel, paired=target == "noise2noise")
     found = [
         analyse_tiles(each.tiles, each.masks, RunOptions("cpu"), is_8bit=each.dtype == np.uint8)
@@ -161,7 +161,6 @@ def adapt(
     names = tuple(str(file.resolve().relative_to(root)) for file in files)
     data = NoisyData(names, noise, 1 if images[0].channels == 1 else 3, axes, channel)
     recipe = make_recipe(output.stem, data, images, start, target, steps)
-    folder = output.with_name(f"{output.stem}-run")
     made = train(recipe, folder, data_dir=root, device=device, minutes=minutes, show=show, announce=log.info)
     before = Adapting(recipe, root, torch.device("cpu")).validate(unadapted(recipe))["validation_error"]
     with atomic_write(output) as temporary:
@@ -198,8 +197,7 @@ def mean_correlation(found: Sequence[Analysis]) -> float:
 
 def warn_of_correlation(found: Sequence[Analysis], correlation: float) -> None:
     """Warn when the noise of a pixel shows in its neighbours, and is then learned as part of the image."""
-    smooth = float(np.mean([each.log_odds for each in found])) < -SURE
-    if smooth or correlation > CORRELATED:
+    if float(np.mean([each.log_odds for each in found])) < 0:
         log.warning(
             "the noise of neighbouring pixels is correlated%s, and a single image does not tell such noise"
             " from its content: some of it will stay. Adapt to two shots of each scene, with --pairs",

@@ -27,6 +27,9 @@ from pellucid.training.self_supervised import WAYS, pairs_of_neighbours
 MOST = 32
 """Of so many images, or planes of stacks, evenly across all, the middle megapixel is kept."""
 
+DARK = 0.02
+"""The least weight of a place; white has 1."""
+
 HELD_OUT = 8
 """One row of so many, at the bottom of each image, validates."""
 
@@ -69,7 +72,7 @@ class Adapting:
             patches.append(patch.flip(1) if turn >= 4 else patch)
         sigma = torch.tensor([self.sigmas[each] for each in chosen], device=self.train[0].device)
         given, (noisy, *second) = sigma.view(-1, 1, 1, 1), self.shots(torch.stack(patches))
-        found = self.way(lambda x: network(x, given), noisy, second[0] if second else noisy, mse, random)
+        found = self.way(lambda x: network(x, given), noisy, second[0] if second else noisy, error, random)
         return found / sigma**2
 
     def shots(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -95,6 +98,16 @@ class Adapting:
             denoised = network(given, torch.full((1, 1, 1, 1), level, device=image.device))
             errors.append(float(mse(denoised, target)) / level**2)
         return {"validation_error": round(float(np.mean(errors)), 4)}
+
+
+def error(denoised: Tensor, target: Tensor) -> Tensor:
+    """The squared error of each image (n,), where bright places count more.
+
+    The weight of a place is its stabilised brightness, which is in proportion to the noise there in pixels.
+    With equal weights a black background would count most, and with errors in pixels the brightest spots.
+    """
+    weight = denoised.detach().clamp(min=DARK)
+    return (weight / weight.mean() * (denoised - target).square()).mean((1, 2, 3))
 
 
 def split(images: Sequence[Tensor], size: int) -> tuple[list[Tensor], list[Tensor]]:

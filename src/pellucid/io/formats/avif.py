@@ -3,9 +3,10 @@
 import logging
 from pathlib import Path
 
+from pellucid.io.exif import with_resolution
 from pellucid.io.format import Data, Format, name_of, several_images, stream_of
 from pellucid.io.image import Encoding, Metadata, depth_of
-from pellucid.io.isobmff import brands, is_sequence, items_of, set_cicp
+from pellucid.io.isobmff import add_item, brands, is_sequence, items_of, set_cicp
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
 from pellucid.io.vips_sink import VipsSink
@@ -42,18 +43,22 @@ def _create(path: Path, like: Source) -> Sink:
     # An effort of 4, libvips' default, takes eleven times as long for the same size.
     options = {"compression": "av1", "bitdepth": depth, "subsample_mode": "off", "effort": 2}
     options |= {"Q": _QUALITY} if like.encoding.lossy else {"lossless": True}
-    carried = ("icc", "exif", "xmp")
+    carried = ("icc", "xmp")
     return _AvifSink(path, like, "heifsave", options, carried=carried, bits=depth if depth > 8 else None)
 
 
 class _AvifSink(VipsSink):
-    """An AVIF and the meaning of its colours."""
+    """An AVIF, the meaning of its colours, and EXIF, of which libvips drops tags that it does not know."""
 
     def commit(self) -> None:
-        """Write the end, and the code points of the colours."""
+        """Write the end, the code points of the colours, and EXIF."""
         super().commit()
-        if self._like.metadata.cicp is not None:
-            set_cicp(self._path, self._like.metadata.cicp)
+        metadata = self._like.metadata
+        if metadata.cicp is not None:
+            set_cicp(self._path, metadata.cicp)
+        exif = with_resolution(metadata.exif, metadata.resolution, metadata.resolution_unit)
+        if exif:
+            add_item(self._path, b"Exif", bytes(4) + exif)  # its header begins at once
 
 
 AVIF = Format(

@@ -33,6 +33,7 @@ _BRIGHTNESS = bytes.fromhex(
 _COLOUR = bytes.fromhex("111212181518 2f1a1a2f 634238426363") + b"\x63" * 48
 
 _PHOTOSHOP = b"Photoshop 3.0\0"  # begins each segment of Photoshop's image resources
+_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1"  # says that one follows (ISO 21496-1)
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _SEGMENT = 65_533  # bytes that a segment holds at most
 _SOF = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
@@ -55,6 +56,7 @@ class _Facts:
     tables: dict[int, tuple[int, ...]] = field(default_factory=dict)
     components: list[tuple[int, int]] = field(default_factory=list)
     segments: bytes = b""
+    exif: bool = False
     photoshop: bytes = b""
     xmp: bytes = b""
     resolution: tuple[float, float] | None = None
@@ -103,7 +105,7 @@ def _create(path: Path, like: Source) -> Sink:
         like,
         "jpegsave",
         {"Q": encoding.quality, "subsample_mode": "on" if encoding.subsampled else "off"},
-        inserted=(2, _first_segments(like.metadata)),  # behind the marker of the start
+        start=(2, lambda marker: marker + _first_segments(like.metadata)),
     )
 
 
@@ -133,17 +135,22 @@ def _facts(file: BinaryIO) -> _Facts:
             facts.resolution = _density(data)
         elif marker == 0xE0 and data.startswith(b"JFXX\0"):
             facts.lost.append("the thumbnail of JFIF")
+        elif marker == 0xE1 and data.startswith(b"Exif\0\0"):
+            facts.lost += ["further EXIF"] if facts.exif else []
+            facts.exif = True
         elif marker == 0xE1 and data.startswith(_XMP):
+            facts.lost += ["further XMP"] if facts.xmp else []
             facts.xmp = facts.xmp or data[len(_XMP) :]
         elif marker == 0xED and data.startswith(_PHOTOSHOP):
             facts.photoshop += data[len(_PHOTOSHOP) :]
-        elif marker == 0xE2 and data.startswith(b"MPF\0"):
+        elif marker == 0xE2 and data.startswith((b"MPF\0", _GAIN_MAP)):
             facts.images = True
         elif marker == 0xEB and "content credentials and layers in APP11" not in facts.lost:
             facts.lost.append("content credentials and layers in APP11")  # they hold for the noisy pixels
         elif marker == 0xFE or (0xE0 <= marker <= 0xEF and not _written_by_libvips(marker, data)):
             facts.segments += _segment(marker, data)
-    facts.trailer = _behind(file)
+    later, facts.trailer = _behind(file)
+    facts.segments += later
     return facts
 
 
@@ -166,8 +173,8 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield marker[1], file.read(max(int.from_bytes(length, "big") - 2, 0))
 
 
-def _behind(file: BinaryIO) -> bytes:
-    """Give what follows the image's last marker, from the first scan on; b"" where the marker is missing."""
+def _behind(file: BinaryIO) -> tuple[bytes, bytes]:
+    """Give the comments and makers' segments from the first scan on, and what follows the last marker."""
     place = file.tell()
     size = file.seek(0, io.SEEK_END)
     if isinstance(file, io.BytesIO):
@@ -176,12 +183,16 @@ def _behind(file: BinaryIO) -> bytes:
         return _after_end(content, place)
 
 
-def _after_end(content: mmap.mmap | memoryview, place: int) -> bytes:
+def _after_end(content: mmap.mmap | memoryview, place: int) -> tuple[bytes, bytes]:
+    segments = b""
     while (found := _MARKER.search(content, place)) is not None:
-        if content[found.start() + 1] == 0xD9:
-            return bytes(content[found.end() :])
+        marker = content[found.start() + 1]
+        if marker == 0xD9:
+            return segments, bytes(content[found.end() :])
         place = found.end() + max(int.from_bytes(content[found.end() : found.end() + 2], "big"), 2)
-    return b""
+        if marker == 0xFE or 0xE0 <= marker <= 0xEF:
+            segments += bytes(content[found.start() : place])
+    return segments, b""
 
 
 def _density(jfif: bytes) -> tuple[float, float] | None:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pellucid.errors import InputError, require
+from pellucid.io.exif import with_resolution
 from pellucid.io.format import Data, Format, name_of, several_images, stream_of
 from pellucid.io.image import Cicp, Encoding, Metadata, Samples
 from pellucid.io.isobmff import boxed, content_of, top_boxes
@@ -241,11 +242,12 @@ def _encode(samples: Samples, like: Source) -> bytes:
     )
     if not content.startswith(_SIGNATURE):
         content = _SIGNATURE + _FTYP + boxed(b"jxlc", content)
-    made = b""
-    if like.metadata.exif:
-        made += boxed(b"Exif", bytes(4) + like.metadata.exif)
-    if like.metadata.xmp:
-        made += boxed(b"xml ", like.metadata.xmp)
+    made, metadata = b"", like.metadata
+    exif = with_resolution(metadata.exif, metadata.resolution, metadata.resolution_unit)
+    if exif:
+        made += boxed(b"Exif", bytes(4) + exif)
+    if metadata.xmp:
+        made += boxed(b"xml ", metadata.xmp)
     start = len(_SIGNATURE) + len(_FTYP)
     if content[start + 4 : start + 8] == b"jxll":
         start += 9
@@ -262,6 +264,6 @@ JXL = Format(
     depths=(8,),  # imagecodecs would mark more bits as linear light
     alpha=True,
     lossless="both",
-    carries=frozenset({"exif", "xmp"}),
+    carries=frozenset({"exif", "xmp", "resolution"}),
     needs="codecs",
 )

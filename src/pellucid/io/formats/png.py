@@ -14,16 +14,15 @@ from typing import BinaryIO
 from pellucid.errors import InputError
 from pellucid.io.colour import Colorimetry
 from pellucid.io.format import Data, Format, name_of, several_images, stream_of
-from pellucid.io.image import Cicp, Encoding, Extra, Metadata
+from pellucid.io.image import Cicp, Encoding, Extra, Metadata, known_resolution
 from pellucid.io.sink import Sink
 from pellucid.io.source import Source
-from pellucid.io.vips import UNKNOWN_RESOLUTION
 from pellucid.io.vips_sink import FewBitsSink, VipsSink
 from pellucid.io.vips_source import VipsSource
 
 log = logging.getLogger("pellucid")
 
-_END_OF_IHDR = 33
+_END_OF_IHDR, _END_OF_PHYS = 33, 54
 _LARGEST = 1 << 26  # bytes of a chunk when it is unpacked
 _XMP = b"XML:com.adobe.xmp\0"
 # ImageMagick's way to store EXIF and XMP, which libvips reads.
@@ -90,12 +89,15 @@ def _open(data: Data) -> Source:
 
 
 def _create(path: Path, like: Source) -> Sink:
-    inserted = (_END_OF_IHDR, _first_chunks(like.metadata))
+    def start(head: bytes) -> bytes:
+        # libvips always states a resolution, also where none is known.
+        stated = head[_END_OF_IHDR + 4 :].startswith(b"pHYs")
+        return head[:_END_OF_IHDR] + _first_chunks(like.metadata) + (b"" if stated else head[_END_OF_IHDR:])
 
     def make(bits: int | None) -> VipsSink:
         # All filters make files a quarter smaller than none.
         options = {"filter": "all"} if bits is None else {"bitdepth": bits}
-        return VipsSink(path, like, "pngsave", options, carried=(), inserted=inserted)
+        return VipsSink(path, like, "pngsave", options, carried=(), start=(_END_OF_PHYS, start))
 
     bits = like.encoding.bits
     return FewBitsSink(make, bits) if bits in PNG.few_bits and not like.alpha else make(None)
@@ -114,6 +116,7 @@ def _facts(file: BinaryIO) -> _Facts:
             continue
         data = file.read(length)
         if zlib.crc32(head[4:] + data) != int.from_bytes(file.read(4), "big"):
+            facts.lost.append(f"{name.decode('latin-1')} (damaged)")
             continue
         _take(facts, name, data)
     facts.trailing = size - file.tell() + len(head) if facts.complete else 0
@@ -134,12 +137,11 @@ def _take(facts: _Facts, name: bytes, data: bytes) -> None:
         if not data.startswith(_PROFILES):
             facts.texts = True
             facts.kept += _chunk(name, data)
-    elif name == b"pHYs" and len(data) == 9:
-        x, y, unit = struct.unpack(">IIB", data)
-        unknown = round(UNKNOWN_RESOLUTION * 1000)
-        facts.resolution = (
-            (x / 1000, y / 1000) if unit == 1 and x and y and (x, y) != (unknown,) * 2 else None
-        )
+    elif name == b"pHYs" and len(data) == 9 and data[8] == 1:
+        x, y = struct.unpack(">II", data[:8])
+        facts.resolution = known_resolution(x / 1000, y / 1000)
+    elif name == b"pHYs":  # the shape of the pixels, without a unit
+        facts.kept += _chunk(name, data)
     elif name == b"gAMA" and len(data) == 4:
         facts.colorimetry = facts.colorimetry.with_gamma(int.from_bytes(data, "big"))
     elif name == b"cHRM" and len(data) == 32:
@@ -182,6 +184,9 @@ def _first_chunks(metadata: Metadata) -> bytes:
         numbers = metadata.colorimetry
         made += _chunk(b"gAMA", struct.pack(">I", numbers.gamma)) if numbers.gamma else b""
         made += _chunk(b"cHRM", struct.pack(">8I", *numbers.points)) if numbers.points else b""
+    if metadata.resolution is not None:
+        x, y = (round(side * 1000) for side in metadata.resolution)
+        made += _chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
     if metadata.xmp:
         made += _chunk(b"iTXt", _XMP + b"\0\0\0\0" + metadata.xmp)
     made += metadata.of(PngChunks)

@@ -101,11 +101,13 @@ class _PnmSource:
     def _scaled(self, values: Samples) -> Samples:
         """Stretch samples so that the file's white is that of the dtype."""
         bits, full = self.encoding.bits, 255 if self._white < 256 else 65535
+        if self._white < full and values.max(initial=0) > self._white:
+            raise self._broken(f"it has samples above {self._white}, which its header states as the largest")
         if bits in (10, 12):
             return stretched(values.astype(np.uint16) << (16 - bits), bits)
         if self._white == full:
             return values.astype(self.dtype)
-        scaled = np.rint(np.minimum(values, self._white) * (full / self._white))
+        scaled = np.rint(values * (full / self._white))
         return scaled.astype(self.dtype)
 
     def _look_behind(self, end: int, size: int) -> None:

@@ -5,6 +5,7 @@ tifffile reads the structure, libvips the pixels. Tags that describe the image t
 
 import logging
 import math
+import re
 import struct
 from contextlib import suppress
 from dataclasses import replace
@@ -34,6 +35,7 @@ from pellucid.io.whole import WholeSource
 log = logging.getLogger("pellucid")
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what matters in its messages is found here
 
+_SHAPE = re.compile(r'\{"shape": \[[\d, ]+\]\}')  # tifffile adds such a description to others
 _LAYERS, _SUBIFDS, _DNG = 37724, 330, 50706
 
 # How many samples a pixel has, without further channels, by the photometric interpretation.
@@ -304,6 +306,8 @@ def _warn_of_rest(name: str, page: Any) -> None:
         lost.append("the images in SubIFDs, such as the smaller levels of a pyramid,")
     if _LAYERS in page.tags:
         lost.append("the layers of Photoshop")
+    others = (str(tag.value) for tag in (page.tags.getall(270) or [])[1:])
+    lost += [f"the further description {text!r}" for text in others if not _SHAPE.fullmatch(text)]
     if lost:
         log.warning("%s: %s will not be in a changed image", name, " and ".join(lost))
 
