@@ -26,7 +26,7 @@ UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
 SPECKS = 0.003
-"""Of a page of two values, less ink than this that changes sides is no noise: its edges alone become grey."""
+"""Of a page of one bit, less ink than this that changes sides is no noise: its edges alone become grey."""
 
 CLEAN = "the page is clean"
 DRAWN = "its paper has exactly one tone: the page was drawn, or its scanner made the paper white"
@@ -73,6 +73,8 @@ class PageModel(Model):
     def recognise(self, image: Overview, options: DenoiseOptions) -> Decision | None:
         """As `decide`; None where a trial does not give white paper and dark lines, as of text."""
         decision, white = self._try(image, options)
+        if decision.why == DRAWN:
+            return decision
         grey = (white > 0.5) & (white < 0.9)
         is_page = float((white > 0.95).mean()) >= WHITE and float(grey.mean()) <= MIDDLE
         return decision if is_page and line_regularity(white < 0.5) > LINES else None
@@ -91,7 +93,8 @@ class PageModel(Model):
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image, 0), run, options.strengths)
         ink = centre.mean(axis=2) < 0.5 * tone.mean()
-        few = is_two_valued(image.tiles) and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()
+        one_bit = tone.min() > 0.99 and is_two_valued(image.tiles)
+        few = one_bit and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()
         if removed < UNCHANGED or few or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)
         else:
