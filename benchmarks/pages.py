@@ -96,8 +96,7 @@ def background(page: Page) -> Page:
 
 def sauvola(page: Page) -> Page:
     """The background divided out, then Sauvola's threshold (Sauvola and Pietikainen 2000), by doxapy."""
-    import doxapy
-
+    doxapy = importlib.import_module("doxapy")
     binary = np.empty_like(page)
     method = doxapy.Binarization(doxapy.Binarization.Algorithms.SAUVOLA)
     method.initialize(background(page))

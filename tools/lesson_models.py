@@ -56,14 +56,14 @@ def parts(desk: Desk) -> Figures:
 
 def blind_spot(desk: Desk) -> Figures:
     """A noisy image, its blind spots, and what the network is given in their place."""
-    photo = data.camera()[100:124, 216:240].astype(np.float32) / 255
+    photo = data.camera()[150:174, 270:294].astype(np.float32) / 255
     random = TorchRandom(torch.Generator().manual_seed(0))
     clean = torch.from_numpy(photo)[None, None]
     noisy = Gaussian(0.1).apply(clean, random).clip(0, 1)
     given, spots = blind(noisy, random)
     compared = torch.where(spots, noisy, torch.nan)
     figure, axes = panels(1, 4, 2.1)
-    names = ("clean, never seen", "noisy", "what the network gets", "what its output is compared with")
+    names = ("clean, never seen", "noisy", "input", "target")
     for axis, image, name in zip(axes[0], (clean, noisy, given, compared), names, strict=True):
         show(axis, image, name)
     save_figure(figure, file(desk, "blind-spot"))

@@ -18,6 +18,7 @@ INSTALL = """import importlib.util
 
 if importlib.util.find_spec("pellucid") is None:
     %pip install -q "pellucid[lab]"
+%matplotlib inline
 """
 
 

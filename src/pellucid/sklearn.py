@@ -82,6 +82,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     encoder_: nn.Sequential
     decoder_: nn.Sequential
+    loss_curve_: list[float]
+    validation_curve_: list[float]
 
     def __init__(
         self,
@@ -272,8 +274,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         widths = (rows.shape[1], *self.hidden, self.code)
         self.encoder_ = layers(widths, self.activation)
         self.decoder_ = layers(widths[::-1], self.activation)
-        self.loss_curve_ = []
-        self.validation_curve_: list[float] = []
+        self.loss_curve_, self.validation_curve_ = [], []
 
     def _train(self, rows: Tensor, targets: Tensor) -> list[float]:
         """Train encoder and decoder on standardised rows; give the mean loss of each epoch."""

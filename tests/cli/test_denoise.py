@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.cli.conftest import PELLUCID, Run, tree
+from tests.pdfs import flate_pdf, rendered
 
 Save = Callable[[str], Path]
 GIVEN = ("--sigma", "25")
@@ -126,6 +127,29 @@ def test_a_folder_keeps_its_tree_without_hidden_and_other_files(
     done = pellucid("denoise", "in", "-o", "out", *GIVEN)
     assert tree(tmp_path / "out") == {"a.png", "deep", "deep/er", "deep/er/b.JPG"}
     assert done.out.splitlines()[-1].startswith("2 denoised, 1 skipped (no image), ")
+
+
+def test_the_scans_of_pdfs_in_a_folder_are_cleaned(pellucid: Run, image: Save, tmp_path: Path) -> None:
+    pytest.importorskip("pikepdf")
+    image("in/a.png")
+    flate_pdf(tmp_path / "in/letter.pdf")
+    done = pellucid("denoise", "in", "-o", "out", "--paper", "white", "--quiet")
+    assert (done.out, tree(tmp_path / "out")) == ("", {"a.png", "letter.pdf"})
+    assert np.median(rendered(tmp_path / "out/letter.pdf")) > np.median(rendered(tmp_path / "in/letter.pdf"))
+
+
+def test_a_pdf_names_the_pages_that_stay_unchanged(pellucid: Run, tmp_path: Path) -> None:
+    pytest.importorskip("pikepdf")
+    flate_pdf(tmp_path / "drawing.pdf", content="0 0 50 50 re f")
+    (row,) = pellucid("denoise", "drawing.pdf", "--json").json["files"]
+    assert (row["changed"], row["model"], row["why"]) == (
+        False,
+        "none",
+        "page 1 unchanged: no scan covers it",
+    )
+    assert pellucid("denoise", "drawing.pdf", "-o", "drawing.png", code=2).err.startswith(
+        "error: drawing.pdf is a PDF"
+    )
 
 
 def test_outputs_of_an_earlier_run_are_no_inputs(pellucid: Run, image: Save, tmp_path: Path) -> None:

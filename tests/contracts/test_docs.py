@@ -47,7 +47,17 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 # Each trains for a quarter of a minute: `make test` follows the first of them.
 LONG = {
-    *("capacity", "codes", "fitting", "losses", "your-images", "variational", "sparse", "stacked", "frameworks"),
+    *(
+        "capacity",
+        "codes",
+        "fitting",
+        "losses",
+        "your-images",
+        "variational",
+        "sparse",
+        "stacked",
+        "frameworks",
+    ),
     *("self-supervised", "own-images", "dense", "strided", "sixteen", "lab-sheet"),
 }
 

@@ -295,7 +295,9 @@ def stacks_table() -> str:
     for each in FORMATS:
         if each.open_stack is not None:
             folder = "yes" if each.is_folder is not None else "no"
-            rows.append([each.label, " ".join(each.suffixes), folder, f"`{each.needs}`" if each.needs else ""])
+            rows.append(
+                [each.label, " ".join(each.suffixes), folder, f"`{each.needs}`" if each.needs else ""]
+            )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -122,8 +122,8 @@ def test_codec_bits_and_colours_stay_or_the_change_is_named(
 ) -> None:
     result = cleaned(name)
     before, after = facts_of(result.source), facts_of(result.output)
-    assert ("is stored as" in result.why) == (before["codec"] not in ("", after["codec"]))
-    assert ("sRGB" in result.why or "grey" in result.why) == (before["space"] != after["space"])
+    assert ("stored as" in result.why) == (before["codec"] not in ("", after["codec"]))
+    assert ("in sRGB" in result.why or "in grey" in result.why) == (before["space"] != after["space"])
     assert before["bits"] == after["bits"] or before["bits"] == "None"
 
 
@@ -144,6 +144,13 @@ def test_poppler_shows_the_same(cleaned: Callable[[str], FileResult], name: str,
         other = np.asarray(page.convert("RGB"))
     change = other.mean((0, 1)) - rendered(output).mean((0, 1))
     assert abs(change).max() < (12 if name.startswith("Cal") else 4)
+
+
+def test_what_cannot_be_kept_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clean(scan_pdf(tmp_path / "scan.pdf", *IMAGES["JPEG 2000"]()))
+    assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
+        "page 1 stored as JPEG, no longer as JPEG 2000"
+    ]
 
 
 def test_a_jpeg_keeps_its_quality_and_subsampling(tmp_path: Path) -> None:
@@ -259,7 +266,7 @@ def test_an_image_that_covers_less_than_most_of_a_page_is_no_scan(tmp_path: Path
         flate_pdf(tmp_path / "scan.pdf", content=f"q {WIDTH * size} 0 0 {HEIGHT * size} 9 9 cm /Scan Do Q")
     )
     assert not result.changed
-    assert "page 1 stays unchanged: no scan covers it" in result.why
+    assert "page 1 unchanged: no scan covers it" in result.why
     assert result.output.read_bytes() == result.source.read_bytes()
 
 
@@ -321,7 +328,7 @@ def test_an_image_on_several_pages_is_cleaned_once(tmp_path: Path) -> None:
         pdf.add_blank_page(page_size=(9, 9))
         pdf.save(tmp_path / "scan.pdf")
     result = clean(tmp_path / "scan.pdf")
-    assert result.why == "1 scan cleaned; page 3 stays unchanged: no scan covers it"
+    assert result.why == "1 scan cleaned; page 3 unchanged: no scan covers it"
     assert np.median(rendered(result.output, 1)) == 255
 
 
@@ -384,7 +391,7 @@ def test_of_a_scan_in_layers_the_paper_is_cleaned_and_colours_under_a_mask_stay(
         add_page(pdf, content, **images)
         pdf.save(tmp_path / "scan.pdf")
     result = clean(tmp_path / "scan.pdf")
-    assert result.why == "1 scan cleaned; page 1 stays unchanged in part: it is made of layers"
+    assert result.why == "1 scan cleaned; page 1 unchanged in part: it is made of layers"
     after = rendered(result.output)
     assert np.median(after[~INKED]) == 255
     assert (after[INKED] == 60).all()
@@ -490,6 +497,20 @@ def test_a_pdf_is_cleaned_in_place(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [source]
 
 
+def test_a_page_is_recognised_and_a_photograph_stays(tmp_path: Path) -> None:
+    from skimage import data
+
+    photo = np.kron(data.camera()[:424:2, :404:2], np.ones((2, 2), np.uint8))[:HEIGHT, :WIDTH]
+    one = flate_pdf(tmp_path / "photo.pdf", np.ascontiguousarray(photo))
+    with pikepdf.open(one) as pdf, pikepdf.open(flate_pdf(tmp_path / "page.pdf")) as other:
+        pdf.pages.extend(other.pages)
+        pdf.save(tmp_path / "both.pdf")
+    result = denoise_file(tmp_path / "both.pdf")
+    assert result.model == "page-fast"
+    assert result.why.startswith("1 scan cleaned; page 1 unchanged: it shows no page of ink on paper")
+    assert np.array_equal(rendered(result.output, 0), rendered(result.source, 0))
+
+
 def test_small_images_next_to_a_scan_stay(tmp_path: Path) -> None:
     logo = np.full((50, 50), 99, np.uint8)
     with pikepdf.open(flate_pdf(tmp_path / "plain.pdf")) as pdf:
@@ -574,6 +595,14 @@ def test_a_wrong_dictionary_is_no_traceback(tmp_path: Path, name: str) -> None:
         data, keys = IMAGES["JPEG"]()
         result = clean(scan_pdf(tmp_path / "scan.pdf", data, keys | {name: value}), overwrite=True)
         assert result.output.exists()
+
+
+def test_a_damaged_file_is_repaired_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = flate_pdf(tmp_path / "scan.pdf")
+    data = source.read_bytes()
+    source.write_bytes(data[: data.rindex(b"startxref") - 60])
+    assert clean(source).changed
+    assert any("is damaged" in record.getMessage() for record in caplog.records)
 
 
 def test_a_pdf_after_other_bytes_is_one(tmp_path: Path) -> None:

@@ -83,8 +83,13 @@ def test_names_are_text_and_no_markup() -> None:
 
 
 def test_models_cards_analyses_and_recipes_are_tables(noisy: NDArray[np.uint8]) -> None:
-    model, recipe = load_model("gaussian-instant"), load_recipe("mnist-vae")
-    for value, word in ((model, "Parameters"), (model.card(3), "Licence"), (recipe, "network.beta")):  # type: ignore[attr-defined]
-        html = value._repr_html_()  # type: ignore[attr-defined]
+    model: Any = load_model("gaussian-instant")
+    shown_as: list[tuple[Any, str]] = [
+        (model, "Parameters"),
+        (model.card(3), "Licence"),
+        (load_recipe("mnist-vae"), "network.beta"),
+    ]
+    for value, word in shown_as:
+        html = value._repr_html_()
         assert word in "".join(ElementTree.fromstring(f"<div>{html}</div>").itertext())
     assert "white" in pellucid.analyse(noisy)._repr_html_()

@@ -21,7 +21,7 @@ def scanned(text: str = SCAN, channels: int = 1) -> NDArray[np.uint8]:
 
 
 def tiles(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return cut_tiles(pixels.reshape(*pixels.shape[:2], -1).astype(np.float32) / 255)
+    return cut_tiles(pixels.reshape(*pixels.shape[:2], -1).astype(np.float32) / np.float32(255))
 
 
 @pytest.mark.parametrize(("text", "channels"), [(SCAN, 1), (SCAN + ",yellow=0.2", 3)])
@@ -72,6 +72,13 @@ def test_content_is_recognised_by_paper_ink_and_flat_areas() -> None:
     assert content_of(tiles(page)) == content_of(tiles(noisy)) == "document"
     assert is_drawn(tiles(page))
     assert not is_drawn(tiles(noisy))
+
+
+def test_a_page_of_one_bit_changes_where_it_has_specks_and_stays_where_only_its_edges_would_soften() -> None:
+    page = np.where(text_page() > 128, 255, 0).astype(np.uint8)
+    assert not pellucid.denoise_result(page).changed
+    specks = np.random.default_rng(0).random(page.shape) < 0.01
+    assert pellucid.denoise_result(np.where(specks, 255 - page, page)).changed
 
 
 def test_black_and_white_alone_is_no_sign_of_a_drawing() -> None:

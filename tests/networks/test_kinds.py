@@ -65,6 +65,21 @@ def test_a_sparse_code_has_as_many_values_as_are_allowed(images: Tensor) -> None
     assert (code != 0).flatten(1).sum(1).max() <= 5
 
 
+def test_all_dimensions_of_a_sparse_code_are_active_at_first(images: Tensor) -> None:
+    network, clean = network_of(SPARSE), torch.full_like(images, 0.5)
+    learned = []
+    for progress in (0.0, 1.0):
+        network.zero_grad(set_to_none=True)
+        network(images, Goal(clean, LOSSES["mse"], progress))["reconstruction"].mean().backward()
+        learned.append(int((network.encoder[1].bias.grad != 0).sum()))
+    assert learned[0] >= learned[1]
+    network.encoder[1].bias.data.fill_(1)  # so that no value is 0 by the rectifier
+    terms = [
+        network(images, Goal(clean, LOSSES["mse"], progress))["reconstruction"] for progress in (0.0, 1.0)
+    ]
+    assert not torch.equal(*terms)
+
+
 # ---- stacked -------------------------------------------------------------------------------------
 
 

@@ -153,7 +153,7 @@ def _add_folder(plan: Plan, folder: Path, into: Path | None) -> None:
 
 def _is_nameless_image(file: Path) -> bool:
     """Whether a name that has no suffix, or ends in a number, as DICOM files' do, is that of an image."""
-    if file.suffix and not file.suffix[1:].isdecimal():
+    if (file.suffix and not file.suffix[1:].isdecimal()) or file.name == "DICOMDIR":
         return False
     try:
         return file.is_file() and of_content(read_head(file)) is not None

@@ -117,9 +117,11 @@ def denoise(
 ) -> None:
     """Remove the noise from images.
 
-    Each INPUT is an image, a folder of images, or - for standard input. The output keeps size, bit depth,
-    transparency, colour profile and metadata. Its suffix decides the format: PNG, JPEG, TIFF, WebP or AVIF.
-    An image without noise stays unchanged. A second run on a folder denoises only images that are new.
+    Each INPUT is an image, a PDF with scanned pages, a folder of them, or - for standard input. The output
+    keeps size, bit depth, transparency, colour profile and metadata. Its suffix decides the format: PNG,
+    JPEG, TIFF, WebP or AVIF. A stack, a volume or a DICOM comes out as the same kind of file; no result is
+    for diagnosis. An image without noise stays unchanged. A second run on a folder denoises only images that
+    are new.
     """
     from pellucid.batch.plan import make_plan
     from pellucid.batch.run import Outcome, failure, run

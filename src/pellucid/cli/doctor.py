@@ -32,6 +32,11 @@ EXTRAS = {
     ),
     "heic": ("pi-heif",),
     "codecs": ("imagecodecs",),
+    "science": (
+        *("nibabel", "pydicom", "pylibjpeg", "pylibjpeg-openjpeg", "pyjpegls", "python-gdcm"),
+        *("zarr", "yaozarrs", "astropy"),
+    ),
+    "pdf": ("pikepdf", "pypdfium2"),
 }
 
 

@@ -257,11 +257,12 @@ def noise_curves(
     ----------
     contenders : sequence of Contender
     images : ImageSet
-        Its first 200 test images are used, or as many as have 1.3 million pixels.
+        A tenth of its test images are used, but 20 to 200 of them, and of 1.3 million pixels at most.
     seed : int
     clip : bool
     """
-    few = first(images.test, CURVE_IMAGES, CURVE_PIXELS)
+    count = min(CURVE_IMAGES, max(20, len(images.test) // 10))  # at ten levels
+    few = first(images.test, count, CURVE_PIXELS)
     levels = [Corruption(Gaussian(sigma), seed, clip) for sigma in CURVE_SIGMAS]
 
     def mean_psnr(denoise: Callable[[Batch, float | None], Batch], level: Corruption) -> float:

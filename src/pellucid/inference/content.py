@@ -25,6 +25,10 @@ INK, BESIDE = (0.005, 0.55), 0.7
 DARK_TILE, DARK_TILES = 0.4, 0.12
 """Tiles this much darker than the lightest ones are no paper, and no more of them may be."""
 
+STRIP, PITCH, LITTLE = 128, 120, 0.003
+"""Lines of text are looked for in strips so many pixels wide, at most so many pixels apart, and where no less
+than this share of the strip is dark."""
+
 DRAWN = 0.35
 """Share of the blocks without strokes that have exactly one colour, from which on an image was drawn."""
 
@@ -56,7 +60,7 @@ def is_drawn(tiles: Array) -> bool:
     high, low = (over_blocks(combine, tiles) for combine in (np.maximum, np.minimum))
     plain = (high.max(axis=1) > 0.02) & ((high - low).max(axis=1) < STROKE)
     flat = (high == low).all(axis=1)
-    return bool((plain & flat).sum() > DRAWN * plain.sum()) and not _is_two_valued(tiles)
+    return bool((plain & flat).sum() > DRAWN * plain.sum()) and not is_two_valued(tiles)
 
 
 def _is_document(tiles: Array) -> bool:
@@ -86,7 +90,32 @@ def _tints(tiles: Array, paper: NDArray[np.bool_]) -> NDArray[np.floating]:
     return differences
 
 
-def _is_two_valued(tiles: Array) -> bool:
+def is_two_valued(tiles: Array) -> bool:
     """Whether each channel has two values alone, as pages have that were made by a threshold."""
     low, high = (combine(tiles, axis=(0, 2, 3), keepdims=True) for combine in (np.min, np.max))
     return bool(((tiles == low) | (tiles == high)).all())
+
+
+def line_regularity(dark: NDArray[np.bool_]) -> float:
+    """How regularly dark strokes (h, w) repeat down or across an image, as lines of text do: 0 to 1.
+
+    The median over strips of the autocorrelation of their profiles at the first period.
+    """
+    return max(_regularity(dark), _regularity(dark.T))
+
+
+def _regularity(dark: NDArray[np.bool_]) -> float:
+    found = []
+    for left in range(0, max(1, dark.shape[1] - STRIP + 1), STRIP // 2):
+        strip = dark[:, left : left + STRIP]
+        profile = strip.mean(axis=1)
+        profile -= profile.mean()
+        power = float((profile**2).sum())
+        if strip.mean() < LITTLE or not power:
+            continue
+        lags = np.arange(min(PITCH, len(profile) // 2))
+        alike = np.correlate(profile, profile, "full")[len(profile) - 1 :][lags] / power
+        alike /= 1 - lags / len(profile)
+        apart = np.flatnonzero(alike < 0.05)  # from here on it is another line
+        found.append(float(alike[apart[0] :].max()) if len(apart) else 0.0)
+    return float(np.median(found)) if found else 0.0

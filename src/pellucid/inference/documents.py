@@ -1,5 +1,6 @@
 """Denoising a document: the scans of its pages, one by one; the document is written once, atomically."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,10 @@ from pellucid.atomic import atomic_write, refuse_existing
 from pellucid.errors import UsageError
 from pellucid.inference.auto import Auto
 from pellucid.inference.bilevel import keep_bilevel
-from pellucid.inference.denoiser import Denoiser, denoise_array
+from pellucid.inference.card import Card
+from pellucid.inference.denoiser import Decision, Denoiser, denoise_array
+from pellucid.inference.overview import Overview
+from pellucid.inference.pages import PageModel
 from pellucid.inference.registry import denoiser_for
 from pellucid.inference.stacks import FileResult
 from pellucid.inference.stream import Progress
@@ -20,7 +24,12 @@ from pellucid.io.pdf.document import Document, Scan
 from pellucid.io.pdf.samples import NotDecodedError
 from pellucid.options import DenoiseOptions
 
-NO_SCAN = "stays unchanged: no scan covers it"
+log = logging.getLogger("pellucid")
+
+UNCHANGED = "unchanged"
+NO_SCAN = f"{UNCHANGED}: no scan covers it"
+
+NO_PAGE = "it shows no page of ink on paper (--model page-fast cleans it all the same)"
 
 PARTS = 100
 """Of a page, for the progress."""
@@ -42,7 +51,7 @@ def denoise_document(
     source, target : Path
         They may be the same file.
     model : str, Path or Denoiser
-        ``auto`` takes the network for pages, unless the noise is given.
+        ``auto`` takes the network for pages where a scan is one, unless the noise is given.
     options : DenoiseOptions
     overwrite : bool
         Replace a target that exists.
@@ -71,7 +80,7 @@ def denoise_document(
     refuse_existing(target, overwrite)
     denoiser = denoiser_for(model, options)
     if isinstance(denoiser, Auto) and options.sigma is None and options.noise is None:
-        denoiser = denoiser.pages
+        denoiser = _Scans(denoiser.pages)
     denoiser.check(options)
     notes: dict[str, list[int]] = {}
     done: dict[object, _Done] = {}
@@ -93,17 +102,38 @@ def denoise_document(
     if not count:
         copy_file(source, target, overwrite=overwrite)
     largest = max((each.size for each in done.values()), key=lambda size: size[0] * size[1], default=(0, 0))
+    for note, pages in notes.items():
+        if not note.startswith(UNCHANGED):
+            log.warning("%s: %s %s", source, _pages(pages), note)
     words = [f"{count} scan{'s' * (count > 1)} cleaned"] if count else []
     return FileResult(
         source=source,
         output=target,
         sigma=max((each.sigma for each in done.values()), default=0.0),
         changed=count > 0,
-        model=denoiser.name if count else "none",
+        model=", ".join(dict.fromkeys(each.model for each in done.values() if each.changed)) or "none",
         why="; ".join([*words, *(f"{_pages(pages)} {note}" for note, pages in notes.items())]),
         width=largest[0],
         height=largest[1],
     )
+
+
+class _Scans(Denoiser):
+    """The network for pages, which leaves images unchanged that are none, such as photographs."""
+
+    takes_sigma = False
+
+    def __init__(self, pages: PageModel) -> None:
+        self.pages, self.name, self.channels = pages, pages.name, pages.channels
+
+    def card(self, channels: int) -> Card:
+        return self.pages.card(channels)
+
+    def check(self, options: DenoiseOptions) -> None:
+        self.pages.check(options)
+
+    def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
+        return self.pages.recognise(image, options) or Decision("none", why=NO_PAGE)
 
 
 class _Done(NamedTuple):
@@ -111,8 +141,9 @@ class _Done(NamedTuple):
 
     size: tuple[int, int]
     changed: bool
+    notes: Sequence[str]
     sigma: float = 0.0
-    notes: Sequence[str] = ()
+    model: str = ""
 
 
 def _clean(
@@ -122,20 +153,21 @@ def _clean(
     try:
         parts = document.read(scan)
         pixels = parts[0].pixels if len(parts) == 1 else np.concatenate([part.pixels for part in parts])
-        result = denoise_array(denoiser, pixels, options, progress)
-        clean = result.image
-        if parts[0].kind == "bilevel":
-            clean = keep_bilevel(pixels, clean)
+        bilevel = parts[0].kind == "bilevel"
+        chosen = denoiser.pages if bilevel and isinstance(denoiser, _Scans) else denoiser
+        result = denoise_array(chosen, pixels, options, progress)
+        clean = keep_bilevel(pixels, result.image) if bilevel else result.image
         if not result.changed or np.array_equal(clean, pixels):
-            return _Done(scan.size, False, result.sigma, [result.why or "there is nothing to remove"])
-        return _Done(scan.size, True, result.sigma, document.replace(scan, parts, clean))
+            return _Done(scan.size, False, [result.why or "there is nothing to remove"], result.sigma)
+        lost = document.replace(scan, parts, clean)
+        return _Done(scan.size, True, lost, result.sigma, result.model)
     except NotDecodedError as exc:
-        return _Done(scan.size, False, notes=[f"it {exc.problem}"])
+        return _Done(scan.size, False, [f"it {exc.problem}"])
 
 
 def _notes(scans: Sequence[_Done]) -> Sequence[str]:
     """What there is to say about a page."""
-    unchanged = "stays unchanged in part" if any(scan.changed for scan in scans) else "stays unchanged"
+    unchanged = f"{UNCHANGED} in part" if any(scan.changed for scan in scans) else UNCHANGED
     notes = [note if scan.changed else f"{unchanged}: {note}" for scan in scans for note in scan.notes]
     return list(dict.fromkeys(notes)) if scans else [NO_SCAN]
 
@@ -152,7 +184,8 @@ def _part_of(progress: Progress | None, page: int, pages: int) -> Progress:
 
 def _pages(numbers: Sequence[int]) -> str:
     """``pages 1-3, 5`` for 1, 2, 3 and 5."""
-    starts = [each for each in numbers if each - 1 not in numbers]
-    ends = [each for each in numbers if each + 1 not in numbers]
+    known = set(numbers)
+    starts = [each for each in numbers if each - 1 not in known]
+    ends = [each for each in numbers if each + 1 not in known]
     spans = [f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True)]
     return f"page{'s' * (len(numbers) > 1)} {', '.join(spans)}"

@@ -15,11 +15,15 @@ from pellucid.errors import UsageError
 from pellucid.inference.denoiser import Decision, Denoiser, Result, WithPlanes, carry_out, denoise_array
 from pellucid.inference.overview import look_over
 from pellucid.inference.pixels import one_source
+from pellucid.inference.stacks import denoise_stack
 from pellucid.inference.stream import Progress
 from pellucid.io.files import create_file, find_format, image_source, open_image
+from pellucid.io.format import Format
+from pellucid.io.gzipped import is_gzip, starts_gzip
 from pellucid.io.image import Image, Samples
 from pellucid.io.sink import ArraySink, Sink
 from pellucid.io.source import Source
+from pellucid.io.stack_files import open_stack
 from pellucid.options import DenoiseOptions
 
 if TYPE_CHECKING:
@@ -86,15 +90,42 @@ def denoise_bytes(
     data: bytes, denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
 ) -> Result[bytes]:
     """Denoise the bytes of a file into bytes of the same format, through a temporary file."""
+    found = find_format(data)
+    stack = _denoise_stack_bytes(data, found, denoiser, options, progress) if found.open_stack else None
+    if stack is not None:
+        return stack
     with closing(open_image(data, max_pixels=options.max_pixels)) as source:
         planned = Planned(source, denoiser, options)
         if not planned.changed:
             return Result.of(data, [planned.decision])
-        found = find_format(data)
         with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
             path = Path(folder, f"image{found.writes_as or found.suffixes[0]}")
             planned.run(create_file(path, source), progress)
             return Result.of(path.read_bytes(), [planned.decision])
+
+
+def _denoise_stack_bytes(
+    data: bytes, found: Format, denoiser: Denoiser, options: DenoiseOptions, progress: Progress | None
+) -> Result[bytes] | None:
+    """The same for a stack; None where the bytes are one plain image."""
+    with tempfile.TemporaryDirectory(prefix="pellucid-") as folder:
+        suffix = next(each for each in found.suffixes if is_gzip(Path(f"image{each}")) == starts_gzip(data))
+        path = Path(folder, f"image{suffix}")
+        path.write_bytes(data)
+        stack = open_stack(path, axes=options.axes, max_pixels=options.max_pixels)
+        if stack is None:
+            return None
+        with closing(stack):
+            channels = denoise_stack(stack, path, denoiser, options, overwrite=True, progress=progress)
+        image = path.read_bytes() if any(each.changed for each in channels) else data
+    return Result(
+        image,
+        max(each.sigma for each in channels),
+        any(each.changed for each in channels),
+        ", ".join(dict.fromkeys(each.model for each in channels)),
+        "; ".join(dict.fromkeys(each.why for each in channels if each.why)),
+        channels[0].analysis if len(channels) == 1 else None,
+    )
 
 
 def denoise_pillow(

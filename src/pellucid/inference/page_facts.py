@@ -4,7 +4,6 @@ Classical measures, for people who scan; no network is chosen by them.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -163,18 +162,19 @@ def _sharpness(points: tuple[Page, Page], degrees: float) -> float:
     return float(np.square(np.diff(profile.astype(np.float64))).sum())
 
 
-def _box_mean(plane: Page, radius: int, *, of: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+def _box_mean(plane: Page, radius: int, *, of: Mask | None = None) -> Page:
     """The mean within so many pixels around (h, w), fewer at the border; of some pixels alone, if given."""
     weight = np.ones_like(plane) if of is None else of.astype(np.float32)
-    mean: NDArray[Any] = _box_sum(plane * weight, radius) / np.maximum(_box_sum(weight, radius), 1e-6)
-    return mean
+    mean = _box_sum(plane * weight, radius) / np.maximum(_box_sum(weight, radius), 1e-6)
+    return np.asarray(mean, np.float32)
 
 
-def _box_sum(plane: NDArray[Any], radius: int) -> NDArray[Any]:
+def _box_sum(plane: Page, radius: int) -> NDArray[np.float64]:
+    sums = plane.astype(np.float64)
     for axis in (0, 1):
-        total = np.cumsum(plane, axis=axis, dtype=np.float64)
+        total = np.cumsum(sums, axis=axis)
         total = np.concatenate([np.zeros_like(total.take([0], axis)), total], axis)
-        places = np.arange(plane.shape[axis])
-        stop = np.minimum(places + radius + 1, plane.shape[axis])
-        plane = total.take(stop, axis) - total.take(np.maximum(places - radius, 0), axis)
-    return plane
+        places = np.arange(sums.shape[axis])
+        stop = np.minimum(places + radius + 1, sums.shape[axis])
+        sums = total.take(stop, axis) - total.take(np.maximum(places - radius, 0), axis)
+    return sums

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.content import is_drawn
+from pellucid.inference.content import is_drawn, is_two_valued, line_regularity
 from pellucid.inference.denoiser import Decision
 from pellucid.inference.model import Model
 from pellucid.inference.overview import Overview
@@ -24,6 +24,9 @@ Page = NDArray[np.float32]
 
 UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
+
+SPECKS = 0.003
+"""Of a page of two values, less ink than this that changes sides is no noise: its edges alone become grey."""
 
 CLEAN = "the page is clean"
 DRAWN = "its paper has exactly one tone: the page was drawn, or its scanner made the paper white"
@@ -38,6 +41,9 @@ TRIED = 512
 
 WHITE, MIDDLE = 0.6, 0.2
 """In a trial, at least this share of a page becomes white, and at most so much neither white nor dark."""
+
+LINES = 0.36
+"""How regular lines of text are at least: photographs with dark twigs on a light sky reach 0.33."""
 
 VIVID = 0.3
 """Colours stronger than this, largest minus smallest channel, are marks: they stay though they are light."""
@@ -65,11 +71,11 @@ class PageModel(Model):
         return self._try(image, options)[0]
 
     def recognise(self, image: Overview, options: DenoiseOptions) -> Decision | None:
-        """As `decide`; None where a trial does not give white paper and dark ink, as only a page does."""
+        """As `decide`; None where a trial does not give white paper and dark lines, as of text."""
         decision, white = self._try(image, options)
         grey = (white > 0.5) & (white < 0.9)
         is_page = float((white > 0.95).mean()) >= WHITE and float(grey.mean()) <= MIDDLE
-        return decision if is_page else None
+        return decision if is_page and line_regularity(white < 0.5) > LINES else None
 
     def _try(self, image: Overview, options: DenoiseOptions) -> tuple[Decision, Page]:
         """What is decided on a trial in the middle of the page, and what became white there (h, w)."""
@@ -84,7 +90,9 @@ class PageModel(Model):
             return Decision(self.name, why=NO_PAPER), reflectance
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image, 0), run, options.strengths)
-        if removed < UNCHANGED or max(options.strengths) == 0:
+        ink = centre.mean(axis=2) < 0.5 * tone.mean()
+        few = is_two_valued(image.tiles) and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()
+        if removed < UNCHANGED or few or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)
         else:
             session = self._open(1)

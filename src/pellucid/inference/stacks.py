@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pellucid import __version__
 from pellucid.errors import UsageError
 from pellucid.inference.analysis import CLEAN, MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units
 from pellucid.inference.auto import Auto
 from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.masked import Mask
 from pellucid.inference.overview import Layout, Overview, look_over_some
 from pellucid.inference.stream import Array, Progress, Work, round_sum, stream
 from pellucid.io.files import copy_file
@@ -34,6 +36,9 @@ from pellucid.options import DenoiseOptions
 WHITE = {"uint8": 255, "uint16": 65535, "int8": 127, "int16": 32767}
 """The sample that is white, 1.0 as a pixel. Other integers are pixels as they are, like floats."""
 
+
+FLAT = 9
+"""Squares of so many pixels a side that have one value are no image, such as what was masked out."""
 
 EXACT = 2**53
 """Integers up to this are exact as float64."""
@@ -163,7 +168,7 @@ def denoise_stack(
         decisions.append(decision)
         channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
         if decision.work is not None:
-            work = replace(decision.work, run=_unless_constant(decision.work.run))
+            work = replace(decision.work, run=_unless_flat(decision.work.run))
             works |= dict.fromkeys(group, (image.layout, work))
     if not works:
         copy_file(stack.path, target, overwrite=overwrite)
@@ -199,6 +204,9 @@ def decide(stack: Stack, image: Overview, denoiser: Denoiser, options: DenoiseOp
 RECONSTRUCTED = "gaussian:auto"
 """`Stack.noise` of slices that were computed from projections."""
 
+RECONSTRUCTED_SHARE = 0.5
+"""Of the noise of CT that a strength of 1 removes; at 2 it is all."""
+
 _NO_MATTER = "model", "axes", "channel_axis", "device", "threads", "memory", "max_pixels"
 """Options that do not change what is made; networks are known by their files."""
 
@@ -206,8 +214,8 @@ _NO_MATTER = "model", "axes", "channel_axis", "device", "threads", "memory", "ma
 def _of_reconstruction(image: Overview, denoiser: Denoiser, options: DenoiseOptions) -> Decision:
     """Decide what to do with a slice of CT, whose noise is correlated.
 
-    A network for photographs removes more of it, and blurs: its edges fall below nine tenths of their
-    resolution (docs/ct.md). A network for white noise, given the level that is found, keeps them.
+    A network for photographs removes most of it, and blurs edges. A network for white noise that is given the
+    level that is found keeps them, and half of what it removes keeps the faint ones, too (docs/ct.md).
     """
     free = options.noise is None and options.sigma is None
     if not free or not isinstance(denoiser, Auto) or image.channels != 1:
@@ -215,9 +223,10 @@ def _of_reconstruction(image: Overview, denoiser: Denoiser, options: DenoiseOpti
     found = denoiser.analyse(image)
     if found.kind == CLEAN:
         return Decision("none", found.level, found.why, found)
-    decision = denoiser.decide(image, replace(options, sigma=min(found.level, 1.0)))
-    why = f"noise of a reconstruction, {255 * found.visible:.1f} of 255"
-    return replace(decision, why=why, analysis=found)
+    strength = RECONSTRUCTED_SHARE * options.strengths[0]
+    given = replace(options, sigma=min(found.level, 1.0), strength=strength, luma=None, chroma=None)
+    why = f"noise of a reconstruction, {255 * found.visible:.1f} of 255, of which {strength:.0%} is removed"
+    return replace(denoiser.decide(image, given), why=why, analysis=found)
 
 
 def derivation_of(decisions: Sequence[Decision], options: DenoiseOptions) -> Derivation:
@@ -293,9 +302,46 @@ def look_over_planes(stack: Stack, planes: Sequence[Plane], nodata: float | None
     return look_over_some([as_pixels(PlaneSource(stack, plane), nodata) for plane in planes], nodata)
 
 
-def _unless_constant(run: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    """A network that leaves tiles of one value unchanged: there is no noise in what was masked out."""
-    return lambda tile: tile if tile.min() == tile.max() else run(tile)
+def _unless_flat(run: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A network that leaves areas of one value unchanged: there is no noise in what was masked out."""
+
+    def run_around(tile: Array) -> Array:
+        if tile.min() == tile.max():
+            return tile
+        flat = flat_areas(tile)
+        return run(tile) if flat is None else np.where(flat[..., None], tile, run(tile))
+
+    return run_around
+
+
+def flat_areas(tile: Array) -> Mask | None:
+    """Find the pixels of a tile (h, w, c) in any square of `FLAT` pixels a side with one value.
+
+    Returns
+    -------
+    bool array (h, w) or None
+        None where there are none.
+    """
+    side, (height, width) = FLAT, tile.shape[:2]
+    if min(height, width) < side:
+        return None
+    across = (tile[:, 1:] == tile[:, :-1]).all(axis=2)
+    if across.mean() < 1 / side**2:
+        return None
+    down = (tile[1:] == tile[:-1]).all(axis=2)
+    full = side * (side - 1)
+    squares = (_sums(across, side, side - 1) == full) & (_sums(down, side - 1, side) == full)
+    if not squares.any():
+        return None
+    return _sums(np.pad(squares, side - 1), side, side) > 0
+
+
+def _sums(values: Mask, height: int, width: int) -> NDArray[np.int64]:
+    """Sums over all windows of a size: (h, w) -> (h - height + 1, w - width + 1)."""
+    total = np.pad(values.astype(np.int64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    rows = total[height:] - total[:-height]
+    sums: NDArray[np.int64] = rows[:, width:] - rows[:, :-width]
+    return sums
 
 
 def _share(progress: Progress | None, number: int, count: int) -> Progress | None:

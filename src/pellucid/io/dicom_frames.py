@@ -156,9 +156,11 @@ class DicomFrames:
         self._extract_overlays()
 
     def _refuse_others(self) -> None:
+        from pydicom.uid import UID
+
         header = self.header
         uid = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
-        kind = uid.name if uid is not None else ""
+        kind = UID(str(uid or "")).name
         other = next((words for part, words in _OTHER.items() if part in f" {kind} "), None)
         if "MPEG" in self.syntax.name or "HEVC" in self.syntax.name:
             other = "a video"

@@ -19,9 +19,14 @@ def is_gzip(path: Path) -> bool:
     return path.suffix.lower() in (".gz", ".mgz")
 
 
+def starts_gzip(data: bytes) -> bool:
+    """Whether bytes are compressed."""
+    return data[:2] == _MAGIC
+
+
 def first_bytes(head: bytes, count: int) -> bytes:
     """The first bytes of a file's content, as many as the beginning of the file gives."""
-    if head[:2] != _MAGIC:
+    if not starts_gzip(head):
         return head[:count]
     with suppress(zlib.error):
         return zlib.decompressobj(31).decompress(head, count)
@@ -43,7 +48,7 @@ def unpacked(path: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
         When it is damaged.
     """
     with path.open("rb") as file:
-        if file.read(2) != _MAGIC:
+        if not starts_gzip(file.read(2)):
             yield path, lambda: None
             return
     number, name = tempfile.mkstemp(prefix="pellucid-", suffix=".unpacked")

@@ -292,6 +292,7 @@ FAMILIES = (
         network="sparse:Sparse",
         outputs=CODED,
         sets=True,
+        own_terms=True,
         one_thread=True,
     ),
     Family(

@@ -37,6 +37,9 @@ class Network(nn.Module):
     ----------
     size : (int, int)
         Height and width it was built for.
+    compact : bool
+        Whether its file has weights of 16 and 8 bits. The exporter merges some layers, such as batch
+        normalisation, whose weights are then others than those that were rounded.
     any_size : bool
         Whether it also takes every other size that `stride` divides.
     stride : int
@@ -48,6 +51,7 @@ class Network(nn.Module):
     """
 
     size: tuple[int, int]
+    compact = True
     stride: int = 1
     any_size = True
     maps = 1

@@ -19,6 +19,8 @@ from pellucid.networks.network import Network
 class Own(Network):
     """One's own module with the facts that training and export need."""
 
+    compact = False
+
     def __init__(self, settings: OwnSettings, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.size, self.stride, self.any_size = size, settings.multiple, settings.any_size

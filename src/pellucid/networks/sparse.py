@@ -5,6 +5,9 @@
 The bottleneck is the number of active dimensions, not the size of the code: each image chooses the dimensions
 that describe it, so that a dimension comes to stand for a part, such as a stroke.
 
+A dimension that is never among the largest never learns. So all are active at first, and fewer and fewer until
+half of the training is done.
+
 References: Makhzani and Frey 2014 (k-sparse autoencoders: what this file is); Ng 2011 (a penalty instead).
 """
 
@@ -12,6 +15,7 @@ from torch import Tensor, nn
 
 from pellucid.networks.autoencoder import Autoencoder, Output, glorot
 from pellucid.networks.families import SparseSettings
+from pellucid.networks.network import Goal, Terms
 from pellucid.networks.unet import ACTIVATIONS
 
 
@@ -35,9 +39,20 @@ class Sparse(Autoencoder):
         )
 
     def encode(self, images: Tensor) -> Tensor:
-        values = super().encode(images)
-        smallest = values.topk(self.active, dim=1).values[:, -1:]  # (n, 1)
-        return (values * (values >= smallest)).reshape(-1, *self.code_shape)  # (n, l*l) -> (n, l, l)
+        return self.largest(super().encode(images), self.active)
+
+    def largest(self, values: Tensor, count: int) -> Tensor:
+        """Keep the largest values of each row (n, l*l): codes (n, l, l)."""
+        smallest = values.topk(count, dim=1).values[:, -1:]  # (n, 1)
+        return (values * (values >= smallest)).reshape(-1, *self.code_shape)
+
+    def forward(self, noisy: Tensor, goal: Goal | None = None) -> tuple[Tensor, Tensor] | Terms:  # type: ignore[override]  # with a goal, its terms
+        if goal is None:
+            return super().forward(noisy)
+        values = super().encode(noisy)
+        count = max(self.active, round(values.shape[1] * (1 - 2 * goal.progress)))
+        denoised = self.decode(self.largest(values, count))
+        return {"reconstruction": goal.loss(denoised, goal.clean)}
 
     def decode(self, code: Tensor) -> Tensor:
         return super().decode(code.flatten(1))  # (n, l, l) -> (n, l*l)

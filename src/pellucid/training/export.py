@@ -57,7 +57,9 @@ def export_network(
     """
     network, family = copy.deepcopy(network).cpu(), recipe.family
     network.finish()
-    round_weights(network.eval())
+    network.eval()
+    if network.compact:
+        round_weights(network)
     channels, noise = recipe.data.channels, recipe.degrade.noise
     sigma = cast(Gaussian, parse_noise(noise)).sigma if family.takes_sigma and noise else None
     radius = receptive_radius(network, family, channels) if family.denoises and network.any_size else 0
@@ -87,7 +89,8 @@ def export_network(
         layers=tuple(layers(network, family, channels)),
     )
     model = to_onnx(network, family, channels)
-    store_weights(model)
+    if network.compact:
+        store_weights(model)
     onnx.helper.set_model_props(model, write_card(card))
     with atomic_write(path) as temporary:
         temporary.write_bytes(model.SerializeToString())

@@ -420,8 +420,8 @@ def update_average(state: State, decay: float) -> None:
     decay = min(decay, state.step / (state.step + 10))
     for mean, now in zip(state.average.parameters(), state.network.parameters(), strict=True):
         mean.lerp_(now, 1 - decay)
-    for kept, new in zip(state.average.buffers(), state.network.buffers(), strict=True):
-        kept.copy_(new)  # the running statistics of batch normalisation
+    for kept, running in zip(state.average.buffers(), state.network.buffers(), strict=True):
+        kept.copy_(running)  # the running statistics of batch normalisation
 
 
 @contextmanager

@@ -26,9 +26,7 @@ from pellucid.training.reconstruction import load_set
 
 log = logging.getLogger("pellucid")
 
-MULTIPLY_ADDS = (
-    150_000_000_000  # of all networks on all test images of a report: about five seconds of a CPU core
-)
+MULTIPLY_ADDS = 60_000_000_000  # of all networks on all test images: a few seconds of a CPU core
 
 
 def describe(recipe: Recipe) -> list[Layer]:

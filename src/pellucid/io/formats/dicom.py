@@ -5,10 +5,11 @@ What is written is a derived image: a new instance, in a new series of the same 
 
 import functools
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -181,26 +182,50 @@ class _Sink:
         self._folder = stack.path.is_dir()
         if self._folder:
             path.mkdir()
-        self._left = self._planes()
-        self._next: Plane | None = next(self._left, None)
+            self._take_along()
+        self._part, self._left, self._next = -1, iter(()), None
 
-    def _planes(self) -> Iterator[Plane]:
-        """Each plane, while the file that it belongs to is open."""
-        for part in range(len(self._stack.parts)):
-            for source, planes in self._stack.files_of(part):
-                target = self._path / source.name if self._folder else self._path
-                self._file = DicomFile(target, DicomFrames(source), self._made)
-                yield from planes
-                self._file.commit()
+    _left: Iterator[Plane]
+    _next: Plane | None
+
+    def _take_along(self) -> None:
+        """Copy hidden files; an index would no longer be true."""
+        for file in self._stack.path.iterdir():
+            if file.name == _INDEX:
+                log.warning("%s: its index (%s) will not be in a changed folder", self._stack.name, _INDEX)
+            elif file.name.startswith(".") and file.is_file():
+                shutil.copy2(file, self._path / file.name)
 
     def write(self, plane: Plane, top: int, rows: Samples) -> None:
         """Encode rows; frames before this one that were not written stay as they were."""
+        if plane.part != self._part:
+            self._turn_to(plane.part)
         while self._next is not None and self._next != plane:
             self._copy()
         assert self._file is not None
         self._file.write(rows)
         if top + len(rows) == self._stack.parts[plane.part].size("Y"):
             self._next = next(self._left, None)
+
+    def _turn_to(self, part: int) -> None:
+        """End a part, copy the files of those from which no plane was written, and begin another one."""
+        while self._next is not None:
+            self._copy()
+        for between in range(self._part + 1, part):
+            for source, _ in self._stack.files_of(between):
+                shutil.copyfile(source, self._path / source.name if self._folder else self._path)
+        self._part = part
+        if part < len(self._stack.parts):
+            self._left = self._planes(part)
+            self._next = next(self._left, None)
+
+    def _planes(self, part: int) -> Iterator[Plane]:
+        """Each plane of a part, while the file that it belongs to is open."""
+        for source, planes in self._stack.files_of(part):
+            target = self._path / source.name if self._folder else self._path
+            self._file = DicomFile(target, DicomFrames(source), self._made)
+            yield from planes
+            self._file.commit()
 
     def _copy(self) -> None:
         """Write a frame as it was."""
@@ -212,8 +237,7 @@ class _Sink:
 
     def commit(self) -> None:
         """Write what is left."""
-        while self._next is not None:
-            self._copy()
+        self._turn_to(len(self._stack.parts))
 
     def abort(self) -> None:
         """Close the file that is open."""
@@ -221,19 +245,20 @@ class _Sink:
             self._file.abort()
 
 
+_FIRST = (0x0000, 0x0001, 0x0005, 0x0008, 0x0016, 0x0018)
+"""Elements of groups 2 and 8 with which files without a preamble begin."""
+
+
 def _matches(head: bytes) -> bool:
     """With the mark behind a preamble; or without one, from group 2 or 8 on, with a short first element."""
     if head[128:132] == b"DICM":
         return True
-    group, element = head[:2], head[2:4]
-    if group not in (b"\x02\0", b"\x08\0") or len(head) < 132 or element not in _FIRST:
+    order: Literal["little", "big"] = "little" if head[1:2] == b"\0" else "big"
+    group, element = (int.from_bytes(head[at : at + 2], order) for at in (0, 2))
+    if group not in (2, 8) or element not in _FIRST or len(head) < 132:
         return False
-    explicit = head[4:6] in _FIRST_KINDS
-    return explicit or int.from_bytes(head[4:8], "little") < 1024
-
-
-_FIRST = (b"\0\0", b"\1\0", b"\5\0", b"\x08\0", b"\x16\0", b"\x18\0")
-_FIRST_KINDS = (b"UL", b"OB", b"CS", b"UI")
+    explicit = head[4:6] in (b"UL", b"OB", b"CS", b"UI")
+    return explicit or (order == "little" and int.from_bytes(head[4:8], order) < 1024)
 
 
 def _open_stack(path: Path, axes: str | None) -> DicomStack:

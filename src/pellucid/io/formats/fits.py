@@ -29,13 +29,13 @@ def _open(path: Path, axes: str | None) -> ArrayStack:
     fits = require("astropy.io.fits", "science", "to read FITS")
     with unpacked(path) as (content, keep):
         with _reading(fits, content, str(path), "readonly") as units:
-            found = [
-                _part(str(path), number, unit, axes) for number, unit in enumerate(units) if _is_image(unit)
-            ]
             if any(unit.header.get("ZIMAGE") for unit in units):
                 raise InputError(
                     f"{path} contains an image that is compressed in a table", "Use funpack first"
                 )
+            found = [
+                _part(str(path), number, unit, axes) for number, unit in enumerate(units) if _is_image(unit)
+            ]
         if not found:
             raise InputError(f"{path} contains no image, only tables or headers", "Give a FITS image")
         parts, raws = [part for part, _ in found], [raw for _, raw in found]

@@ -4,6 +4,7 @@ A scan is an image, or a column of strips, that covers most of a page. It is fou
 also inside form XObjects and as an inline image, wherever it lies on the page and however it is turned.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError, LimitError
 from pellucid.io.pdf.samples import Decoded, NotDecodedError, decode, library
-from pellucid.io.pdf.writing import replace_samples
+from pellucid.io.pdf.writing import encode_samples
 
 SMALLEST = 400
 """Pixels: images with a shorter side are logos and the like, no pages."""
@@ -27,6 +28,9 @@ DEEPEST = 8
 """Form XObjects inside each other are searched down to this level."""
 
 Matrix = NDArray[np.float64]
+
+
+log = logging.getLogger("pellucid")
 
 
 class Placed(NamedTuple):
@@ -81,6 +85,8 @@ class Document:
         if not self.pages:
             self.close()
             raise InputError(f"{path} has no pages", "Use an intact copy")
+        if self._pdf.get_warnings():
+            log.warning("%s is damaged: what could be read of it is kept", path)
 
     def scans(self, number: int, *, max_pixels: int) -> list[Scan]:
         """Find the scans of a page, numbered from 0: usually one, or none.
@@ -117,13 +123,19 @@ class Document:
         return parts
 
     def replace(self, scan: Scan, parts: Sequence[Decoded], clean: NDArray[Any]) -> list[str]:
-        """Write cleaned samples (h, w) or (h, w, 3) of all parts; gives what could not be kept."""
+        """Write cleaned samples (h, w) or (h, w, 3) of all parts; gives what could not be kept.
+
+        Raises
+        ------
+        NotDecodedError
+            When an image would grow too much; all stay unchanged then.
+        """
         tops = np.cumsum([0, *(len(part.pixels) for part in parts)])
-        return [
-            note
+        writes = [
+            encode_samples(self._pdf, image, part, clean[top : top + len(part.pixels)])
             for image, part, top in zip(scan.images, parts, tops[:-1], strict=True)
-            if (note := replace_samples(self._pdf, image, part, clean[top : top + len(part.pixels)]))
         ]
+        return [note for write in writes if (note := write())]
 
     def _placed(self, page: Any) -> list[Placed]:
         """The images of a page; large inline images become objects first, so that they can be replaced."""

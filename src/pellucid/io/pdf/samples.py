@@ -1,6 +1,7 @@
 """The samples of an image in a PDF, decoded by pdfium whatever its codec, predictor, palette or mask."""
 
 import io
+import threading
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -12,12 +13,14 @@ from pellucid.errors import InputError, require
 Pixels = NDArray[Any]
 Kind = Literal["bilevel", "direct", "palette", "converted"]
 
+_pdfium = threading.Lock()  # it serves one thread at a time
+
 OPAQUE = 0.5
 """An image of which a mask lets less than this share through is the colour of something else."""
 
 
 class NotDecodedError(InputError):
-    """An image that cannot be cleaned; `problem` continues "page 3 ..."."""
+    """An image that cannot be cleaned; `problem` follows "it"."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, "It stays unchanged")
@@ -147,7 +150,7 @@ def _look(pikepdf: Any, image: Any, **changes: Any) -> _Shown:
         page.Contents = alone.make_stream(b"72 0 0 72 0 0 cm /Image Do")
         stream = io.BytesIO()
         alone.save(stream, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)
-    with pdfium.PdfDocument(stream.getvalue()) as pdf:
+    with _pdfium, pdfium.PdfDocument(stream.getvalue()) as pdf:
         (found,) = pdf[0].get_objects(filter=[pdfium.raw.FPDF_PAGEOBJ_IMAGE])
         samples = found.get_bitmap().to_numpy()
         samples = samples.reshape(*samples.shape[:2], -1)  # grey, or blue, green, red and perhaps alpha

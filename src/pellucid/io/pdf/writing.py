@@ -6,6 +6,7 @@ Flate, and colours that no network can clean, such as CMYK, become sRGB.
 
 import io
 import zlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,8 +39,8 @@ class _Encoded(NamedTuple):
     parameters: dict[str, Any] | None = None
 
 
-def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str:
-    """Write cleaned samples into an image object.
+def encode_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> Callable[[], str]:
+    """Encode cleaned samples for an image object, and change nothing yet.
 
     Parameters
     ----------
@@ -53,13 +54,13 @@ def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str
 
     Returns
     -------
-    str
-        What could not be kept, as the end of "page 3 ..."; empty where all was.
+    function
+        Writes them into the object. It gives what could not be kept, to follow "page 3"; empty where all was.
 
     Raises
     ------
     NotDecodedError
-        When it would grow too much; it stays unchanged then.
+        When it would grow too much.
     """
     pikepdf, old = library(), len(image.read_raw_bytes())
     space, bits = image.get("/ColorSpace"), before.bits
@@ -80,12 +81,16 @@ def replace_samples(pdf: Any, image: Any, before: Decoded, clean: Pixels) -> str
         space = pikepdf.Name.DeviceGray if clean.ndim == 2 else _srgb(pdf)
     if before.kind != "bilevel" and len(made.data) > GROWTH * old:
         raise NotDecodedError(f"would become {len(made.data) / old:.1f} times as large")
-    _replace(pikepdf, pdf, image, made, None if before.clear is None else _bits(before.clear, 1))
-    if before.kind != "bilevel":
-        image.BitsPerComponent, image.ColorSpace = bits, space
-        if "/Decode" in image:  # of the old samples
-            del image.Decode
-    return _difference(before, made)
+
+    def write() -> str:
+        _replace(pikepdf, pdf, image, made, None if before.clear is None else _bits(before.clear, 1))
+        if before.kind != "bilevel":
+            image.BitsPerComponent, image.ColorSpace = bits, space
+            if "/Decode" in image:  # of the old samples
+                del image.Decode
+        return _difference(before, made)
+
+    return write
 
 
 def _replace(pikepdf: Any, pdf: Any, image: Any, made: _Encoded, clear: _Encoded | None) -> None:
@@ -106,13 +111,9 @@ def _replace(pikepdf: Any, pdf: Any, image: Any, made: _Encoded, clear: _Encoded
 def _difference(before: Decoded, made: _Encoded) -> str:
     """What has another form now, in words."""
     old, new = (NAMES.get(name, name or "plain samples") for name in (before.codec, made.codec))
-    words = [f"is stored as {new} now, not as {old}"] if old not in (new, "plain samples") else []
-    words += ["has colours in sRGB now"] if before.kind == "converted" and before.pixels.ndim == 3 else []
-    words += (
-        ["has grey in place of its colour space"]
-        if before.kind == "converted" and before.pixels.ndim == 2
-        else []
-    )
+    words = [f"stored as {new}, no longer as {old}"] if old not in (new, "plain samples") else []
+    words += ["in sRGB"] if before.kind == "converted" and before.pixels.ndim == 3 else []
+    words += ["in grey"] if before.kind == "converted" and before.pixels.ndim == 2 else []
     return " and ".join(words)
 
 
@@ -126,8 +127,12 @@ def _tables(pikepdf: Any, pdf: Any, image: Any) -> dict[str, Any]:
     filters = image.Filter if isinstance(image.Filter, pikepdf.Array) else [image.Filter]
     outer = pdf.make_stream(image.read_raw_bytes())  # such as ASCII85 around the JPEG
     outer.Filter = pikepdf.Array(list(filters)[:-1])
-    with JpegImageFile(io.BytesIO(outer.read_bytes())) as before:
-        if before.layers != planes_of(image.ColorSpace):
+    try:
+        before = JpegImageFile(io.BytesIO(outer.read_bytes()))
+    except (OSError, SyntaxError, ValueError, pikepdf.PdfError) as exc:
+        raise NotDecodedError("has a JPEG that cannot be read") from exc
+    with before:
+        if before.layers != planes_of(image.get("/ColorSpace", pikepdf.Name.Unknown)):
             raise NotDecodedError("has a JPEG whose colours are not those that its dictionary states")
         options = {
             "qtables": list(before.quantization.values())[:2],
