@@ -103,7 +103,7 @@ def test_json_tells_of_standard_input_and_stays_off_an_image(pipe: Pipe, image: 
     [
         (b"", b"error: standard input is empty"),
         (b"words", b"error: standard input is no image"),
-        (b"SIMPLE  =" + bytes(99), b"error: standard input is a FITS file"),
+        (b"8BPS" + bytes(99), b"error: standard input is a Photoshop file"),
     ],
 )
 def test_an_error_names_the_stream_and_nothing_is_written(pipe: Pipe, data: bytes, words: bytes) -> None:

@@ -113,7 +113,8 @@ def test_a_u_net_is_given_the_level_that_each_image_drew_from_a_range(data_dir: 
     levels = network.told[0].flatten()
     assert levels.shape == (8,)
     assert 0.02 <= levels.min() < levels.max() <= 0.1
-    assert losses.argsort().tolist() == levels.argsort().tolist()  # the more noise, the more error
+    alike = torch.corrcoef(torch.stack([losses.sqrt(), levels]))[0, 1]
+    assert alike > 0.95  # the more noise, the more error
 
 
 # ---- validation ----------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ Examples:
   pellucid denoise - -o - < in.png > out.png standard input and output
   pellucid denoise photo.jpg --sigma 25 --strength 0.8
   pellucid denoise scan.pdf                  the scanned pages of a PDF
-  pellucid denoise cells.ome.tif             a stack, a volume: the same kind of file
+  pellucid denoise cells.ome.tif             a stack: the same kind of file
   pellucid denoise brain.nii.gz --noise rician:auto --json
   pellucid denoise page.png --model page-fast --paper white
 """

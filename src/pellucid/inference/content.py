@@ -51,8 +51,8 @@ def content_of(tiles: Array) -> str:
     return GRAPHICS if is_drawn(tiles) else PHOTOGRAPH
 
 
-def is_drawn(tiles: Array) -> bool:
-    """Whether an image has areas of exactly one colour, as nothing that a sensor saw has.
+def is_drawn(tiles: Array, share: float = DRAWN) -> bool:
+    """Whether a share of an image has exactly one colour, as nothing that a sensor saw has.
 
     Black areas, such as letterboxes, do not count. Images of two values alone were made by a threshold, and
     are not drawn for that.
@@ -60,7 +60,7 @@ def is_drawn(tiles: Array) -> bool:
     high, low = (over_blocks(combine, tiles) for combine in (np.maximum, np.minimum))
     plain = (high.max(axis=1) > 0.02) & ((high - low).max(axis=1) < STROKE)
     flat = (high == low).all(axis=1)
-    return bool((plain & flat).sum() > DRAWN * plain.sum()) and not is_two_valued(tiles)
+    return bool((plain & flat).sum() > share * plain.sum()) and not is_two_valued(tiles)
 
 
 def _is_document(tiles: Array) -> bool:

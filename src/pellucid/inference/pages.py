@@ -25,6 +25,9 @@ Page = NDArray[np.float32]
 UNCHANGED = 1.5 / 255
 """A page of which less is removed, as a root mean square, stays unchanged."""
 
+EXACT = 0.15
+"""Share of exactly one colour from which on a page was drawn; scans have 0 to 0.11."""
+
 SPECKS = 0.003
 """Of a page of one bit, less ink than this that changes sides is no noise: its edges alone become grey."""
 
@@ -70,21 +73,27 @@ class PageModel(Model):
         """Make the paper even or white; leave a clean page unchanged."""
         return self._try(image, options)[0]
 
-    def recognise(self, image: Overview, options: DenoiseOptions) -> Decision | None:
-        """As `decide`; None where a trial does not give white paper and dark lines, as of text."""
+    def recognise(self, image: Overview, options: DenoiseOptions, *, lined: bool = True) -> Decision | None:
+        """As `decide`; None where a trial does not give white paper and dark ink, as only a page does.
+
+        Where photographs are to be expected, `lined` asks for regular lines, as of text, too.
+        """
         decision, white = self._try(image, options)
+        lines = line_regularity(white < 0.5) if lined else 1.0
         if decision.why == DRAWN:
-            return decision
+            return decision if lines > LINES else None
         grey = (white > 0.5) & (white < 0.9)
         is_page = float((white > 0.95).mean()) >= WHITE and float(grey.mean()) <= MIDDLE
-        return decision if is_page and line_regularity(white < 0.5) > LINES else None
+        return decision if is_page and lines > LINES else None
 
     def _try(self, image: Overview, options: DenoiseOptions) -> tuple[Decision, Page]:
         """What is decided on a trial in the middle of the page, and what became white there (h, w)."""
         centre = middle(image.centre)
-        if is_drawn(image.tiles):
-            return Decision(self.name, why=DRAWN), np.ones(centre.shape[:2], np.float32)
         (tone, share), white = paper_of(image), options.paper == "white"
+        two_valued = is_two_valued(image.tiles)
+        one_bit = two_valued and tone.min() > 0.99
+        if is_drawn(image.tiles, EXACT) or (two_valued and not one_bit):
+            return Decision(self.name, why=DRAWN), centre.mean(axis=2) / tone.mean()
         run = cleaner(self._open(1), tone, white=white)
         clean = run(centre)
         reflectance = (clean if white else clean / tone).mean(axis=2)
@@ -93,7 +102,6 @@ class PageModel(Model):
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image, 0), run, options.strengths)
         ink = centre.mean(axis=2) < 0.5 * tone.mean()
-        one_bit = tone.min() > 0.99 and is_two_valued(image.tiles)
         few = one_bit and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()
         if removed < UNCHANGED or few or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)

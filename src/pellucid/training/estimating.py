@@ -137,19 +137,14 @@ def counted(clean: Tensor, random: TorchRandom) -> Part:
 
 
 def smooth(clean: Tensor, random: TorchRandom) -> Part:
-    """Noise that was enlarged, reduced or blurred, in all channels or in each, as film has it."""
+    """Noise that was enlarged or blurred, in all channels or in each, of one level or as film has it."""
     noise = random.normal(clean)
     noise = torch.where(random.between(0, 1, clean) < 0.4, noise[:, :1], noise)
-    size, way, label = clean.shape[-1], float(random.between(0, 1, clean[:1])), CORRELATED
-    mode = ("bilinear", "bicubic")[int(random.between(0, 2, clean[:1]))]
-    if way < 0.3:
+    if float(random.between(0, 1, clean[:1])) < 0.4:
+        size = clean.shape[-1]
         inner = round(size / float(random.between(1.25, 2.5, clean[:1])))
+        mode = ("bilinear", "bicubic")[int(random.between(0, 2, clean[:1]))]
         noise = F.interpolate(noise[..., :inner, :inner], (size, size), mode=mode)
-    elif way < 0.6:  # hardly correlated: what matters is the level
-        outer = round(size / float(random.between(0.4, 0.95, clean[:1])))
-        noise = random.normal(clean.new_empty(*noise.shape[:2], outer, outer))
-        noise = F.interpolate(noise, (size, size), mode=mode, antialias=True)
-        noise, label = noise / noise.std(), UNLABELLED
     else:
         wide = blurred(noise, float(random.between(0.45, 2, clean[:1])))
         share = 0.5 * random.between(0, 1, clean) ** 2
@@ -160,7 +155,7 @@ def smooth(clean: Tensor, random: TorchRandom) -> Part:
     return (
         rounded(clean + noise, random),
         block_levels(noise),
-        clean.new_full((len(clean),), label),
+        clean.new_full((len(clean),), CORRELATED),
     )
 
 
