@@ -80,6 +80,8 @@ class PageModel(Model):
         """
         decision, white = self._try(image, options)
         lines = line_regularity(white < 0.5) if lined else 1.0
+        if is_two_valued(image.tiles) and image.tiles.max() <= 0.99:  # on paper of one grey tone
+            decision = Decision(self.name, why=DRAWN)
         if decision.why == DRAWN:
             return decision if lines > LINES else None
         grey = (white > 0.5) & (white < 0.9)
@@ -90,9 +92,7 @@ class PageModel(Model):
         """What is decided on a trial in the middle of the page, and what became white there (h, w)."""
         centre = middle(image.centre)
         (tone, share), white = paper_of(image), options.paper == "white"
-        two_valued = is_two_valued(image.tiles)
-        one_bit = two_valued and tone.min() > 0.99
-        if is_drawn(image.tiles, EXACT) or (two_valued and not one_bit):
+        if is_drawn(image.tiles, EXACT):
             return Decision(self.name, why=DRAWN), centre.mean(axis=2) / tone.mean()
         run = cleaner(self._open(1), tone, white=white)
         clean = run(centre)
@@ -102,6 +102,7 @@ class PageModel(Model):
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image, 0), run, options.strengths)
         ink = centre.mean(axis=2) < 0.5 * tone.mean()
+        one_bit = tone.min() > 0.99 and is_two_valued(image.tiles)
         few = one_bit and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()
         if removed < UNCHANGED or few or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)
