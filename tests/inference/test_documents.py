@@ -356,7 +356,7 @@ def test_inherited_resources_are_found(tmp_path: Path) -> None:
 
 
 def test_a_stencil_over_an_image_of_one_pixel_is_the_scan(tmp_path: Path) -> None:
-    """As in OCRmyPDF's issue 261: white paper is an image of 1 x 1 pixels, below a stencil in CCITT G4."""
+    """As reported to OCRmyPDF: white paper is an image of 1 x 1 pixels, below a stencil in CCITT G4."""
     with pikepdf.new() as pdf:
         one = IMAGES["plain"]()[1] | {"Width": 1, "Height": 1}
         data, keys = IMAGES["stencil, CCITT"]()
@@ -399,7 +399,7 @@ def test_of_a_scan_in_layers_the_paper_is_cleaned_and_colours_under_a_mask_stay(
 
 
 def test_a_fax_inside_ascii_85_is_cleaned(tmp_path: Path) -> None:
-    """As in OCRmyPDF's issue 63: the only image is a stencil, and its fax is inside ASCII85."""
+    """As reported to OCRmyPDF: the only image is a stencil, and its fax is inside ASCII85."""
     data, keys = IMAGES["stencil, CCITT"]()
     names = [pikepdf.Name.ASCII85Decode, pikepdf.Name.CCITTFaxDecode]
     keys |= {"Filter": pikepdf.Array(names), "DecodeParms": pikepdf.Array([None, keys["DecodeParms"]])}
@@ -409,7 +409,7 @@ def test_a_fax_inside_ascii_85_is_cleaned(tmp_path: Path) -> None:
 
 
 def test_a_jpeg_inside_flate_is_cleaned(tmp_path: Path) -> None:
-    """As in OCRmyPDF's issue 1367."""
+    """As reported to OCRmyPDF."""
     data, keys = IMAGES["JPEG, colours"]()
     keys["Filter"] = pikepdf.Array([pikepdf.Name.FlateDecode, pikepdf.Name.DCTDecode])
     result = clean(scan_pdf(tmp_path / "scan.pdf", zlib.compress(data), keys))
@@ -417,7 +417,7 @@ def test_a_jpeg_inside_flate_is_cleaned(tmp_path: Path) -> None:
 
 
 def test_a_jpeg_of_one_special_ink_is_cleaned(tmp_path: Path) -> None:
-    """As in pikepdf's issue 480."""
+    """As reported to pikepdf."""
     keys = IMAGES["DeviceN"]()[1] | {"Filter": pikepdf.Name.DCTDecode}
     result = clean(scan_pdf(tmp_path / "scan.pdf", file_of(255 - scanned(), "JPEG", quality=80), keys))
     after = rendered(result.output)

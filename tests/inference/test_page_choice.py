@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pellucid
+from pellucid.datasets.graphics import draw_page
 from pellucid.inference.content import content_of, is_drawn
 from pellucid.inference.survey import cut_tiles
 from pellucid.noise.base import NumpyRandom
@@ -83,3 +84,22 @@ def test_a_page_of_one_bit_changes_where_it_has_specks_and_stays_where_only_its_
 
 def test_black_and_white_alone_is_no_sign_of_a_drawing() -> None:
     assert not is_drawn(tiles(np.where(text_page() > 128, 255, 0).astype(np.uint8)))
+
+
+@pytest.mark.parametrize("seed", [1003, 1005])  # light text on grey paper; black on one tone of grey
+def test_drawn_text_loses_nothing_whatever_its_paper(seed: int) -> None:
+    page = draw_page(np.random.default_rng(seed), 512, "page")
+    np.testing.assert_array_equal(pellucid.denoise(page), page)
+
+
+@pytest.mark.parametrize("noise", [0, 4])
+def test_dark_blots_on_a_light_sky_are_no_page(noise: int) -> None:
+    rng = np.random.default_rng(5)
+    rows, columns = np.mgrid[:384, :384]
+    scene = 225 + 15 * columns / 384 + np.zeros((384, 384))
+    for row, column, radius in zip(*rng.uniform(0, 384, (2, 60)), rng.uniform(4, 14, 60), strict=True):
+        scene[(rows - row) ** 2 + (columns - column) ** 2 < radius**2] = 40
+    scene = scene + (1 + noise) * rng.standard_normal(scene.shape)
+    result = pellucid.denoise_result(np.rint(scene.clip(0, 255)).astype(np.uint8))
+    assert result.analysis is not None
+    assert result.analysis.kind != "page"

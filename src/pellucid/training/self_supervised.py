@@ -98,7 +98,7 @@ def pairs_of_neighbours(images: Tensor, random: TorchRandom) -> Callable[[Tensor
     cells = n, 1, 1, h // 2, w // 2
     first = torch.randint(4, cells, generator=random.generator, device=images.device)
     turn = torch.randint(2, cells, generator=random.generator, device=images.device)
-    second = torch.where(turn > 0, first ^ 1, first ^ 2)  # beside it, or below or above
+    second = torch.where(turn > 0, first ^ 1, first ^ 2)  # next to it, or below or above
 
     def pick(x: Tensor) -> tuple[Tensor, Tensor]:
         four = F.pixel_unshuffle(x, 2).unflatten(1, (-1, 4))  # (n, c, h, w) -> (n, c, 4, h/2, w/2)
