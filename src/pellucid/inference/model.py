@@ -18,7 +18,16 @@ from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Anscombe, Rice, Scale, Treatment, rician_treatment, treatment_for
+from pellucid.inference.stabilise import (
+    REACH,
+    Anscombe,
+    Rice,
+    Scale,
+    Treatment,
+    keep_means,
+    rician_treatment,
+    treatment_for,
+)
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
 from pellucid.inference.trial import removed_level
@@ -193,8 +202,9 @@ class Model(Denoiser):
             return denoise_coarse(tile / np.float32(white), measured, network) * np.float32(white)
 
         plain = not halvings and white == 1
+        margin = REACH if treatment.stabiliser and treatment.stabiliser.keeps_means else 0
         work = Work(
-            self._tiles(image, halvings),
+            self._tiles(image, halvings, margin),
             network if plain else run,
             strengths,
             keep_counts=options.keep_counts,
@@ -229,8 +239,10 @@ class Model(Denoiser):
             if len(given) == 2:
                 clean += luma_of(session.run(noisy, given[0]) - clean)
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
-            clean = clean if scale is None else scale.inverse(clean)
-            return clean[:height, :width]
+            if scale is None:
+                return clean[:height, :width]
+            clean = scale.inverse(clean)[:height, :width]
+            return keep_means(tile, clean) if scale.stabiliser.keeps_means else clean
 
         return run
 
@@ -256,7 +268,7 @@ class Model(Denoiser):
             )
         return [(min(each, highest),) for each in levels]
 
-    def _tiles(self, image: Overview, halvings: int) -> Tiles:
+    def _tiles(self, image: Overview, halvings: int, margin: int = 0) -> Tiles:
         card, height, width = self.card(image.channels), image.height, image.width
         if card.size is not None and card.size != (height, width):
             right = f"{card.size[1]} x {card.size[0]}"
@@ -270,7 +282,8 @@ class Model(Denoiser):
             needed = card.bytes_per_pixel * tall * wide + STRIPS * image.row_bytes * min(tall, height)
             return tall * wide <= LARGEST_TILE and (tall <= tallest or tall >= height) and needed <= room
 
-        stride, halo = card.stride << halvings, card.radius if self._wants_exact(card) else card.overlap
+        stride = card.stride << halvings
+        halo = card.radius + margin if self._wants_exact(card) else card.overlap
         tiles = plan(height, width, stride=stride, halo=reach(halo, halvings), fits=fits)
         if tiles is None:
             raise LimitError(
