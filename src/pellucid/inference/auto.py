@@ -142,7 +142,7 @@ class Auto(Denoiser):
                 if camera < MIN_CAMERA_SIGMA[image.channels]:
                     return replace(found, kind=CLEAN, why=f"{NO_NOISE}: {trial}")
                 found = replace(found, why=f"{found.why}; {trial}")
-        if independent and not self._removes_noise(image, found):
+        if independent and not found.photon and not self._removes_noise(image, found):
             return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
         return found
 
