@@ -8,10 +8,10 @@ alone, with its level given or estimated from it. PSNR of each slice, over all o
 slice is above 5 %, then the mean. The peer is given the level, and the nine slices as one volume, from
 which it gains.
 
-A series is a diffusion scan of a part of the head, 48 x 48 voxels in 8 slices: two volumes without and 18 with
-diffusion weighting (b = 1000), whose signal falls by a tensor that differs from place to place; Rician noise of
-5 % of the brightest voxels. Pellucid gets it as a NIfTI of four dimensions; dipy's methods get the level (their
-corrections of the bias are on), the weighting, or nothing, as they need.
+A series is a diffusion scan of a part of the head, 48 x 48 voxels in 8 slices: two volumes without and 18
+with diffusion weighting (b = 1000), whose signal falls by a tensor that differs from place to place; Rician
+noise of 5 % of the brightest voxels. Pellucid gets it as a NIfTI of four dimensions; dipy's methods get the
+level (their corrections of the bias are on), the weighting, or nothing, as they need.
 """
 
 import sys
