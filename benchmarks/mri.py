@@ -83,7 +83,7 @@ SERIES_LEVEL = 0.05
 def diffusion_series(data_dir: Path | None, *, tiny: bool) -> tuple[Pixels, Pixels]:
     """A clean series (x, y, z, volumes), about 0 to 1, and the weighting of each volume."""
     if tiny:
-        anatomy = np.stack([np.asarray(small_images(1)[0])[:24, :24, 0]] * 4, axis=2)
+        anatomy = np.stack([np.asarray(small_images(1)[0])[:24, :24, 0]] * 6, axis=2)
     else:
         middle = np.stack(slices(data_dir)[:8], axis=2)
         rows, columns = (extent // 2 for extent in middle.shape[:2])
