@@ -70,6 +70,11 @@ SOME_BLACK, FLATTER, STEEP_IN_DARK = 0.1, 1.15, 1.1
 is by at most the second factor higher than the network finds, unless `MANY_CLIPPED`; then this line shows
 signal-dependent noise from the third factor on."""
 
+REDUCED = 2.6, 1.22, 8 / 255
+"""Below these log-odds the noise of a grey image is independent only nearly, as after making the image
+smaller; then the network finds 0.82 of the level, whatever the level and the size (0.4 to 0.95). Fainter noise
+than the last number has lower odds anyway."""
+
 NO_NOISE = "there is no noise to remove"
 CLEAN, WHITE, SIGNAL_DEPENDENT = "clean", "white", "signal-dependent"
 SMOOTH, CAMERA, PAGE = "smooth", "camera", "page"
@@ -186,6 +191,12 @@ class Analysis:
         return self.steepness > STEEP + 2 * flattened
 
     @property
+    def is_reduced(self) -> bool:
+        """Whether the noise of a grey image is only nearly independent (see `REDUCED`)."""
+        strong = self.visible >= REDUCED[2]
+        return strong and len(self.levels) == 1 and 0 <= self.log_odds < REDUCED[0]
+
+    @property
     def stabiliser(self) -> Anscombe | None:
         """The transform that makes the noise white, of one level, in an image near 0; None where it is so."""
         if self.kind == SIGNAL_DEPENDENT:
@@ -285,6 +296,8 @@ def analyse_tiles(
     elif line is not None:
         level = min(max(found.level, line[1] ** 0.5), FLATTER * found.level)
         found = replace(found, level=level, levels=(level,) * channels)
+    if worth and found.is_reduced:
+        found = louder(found, REDUCED[1])
     found = advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
     return scaled(found, black, white)
 
@@ -315,6 +328,18 @@ def _counted(tiles: Array, step: float, clipped: tuple[float, float]) -> Analysi
         measured=1.0,
         brightness=(0.0, float(bright[-1])),
         curve=tuple(zip(bright.tolist(), np.sqrt(step * bright).tolist(), strict=True)),
+    )
+
+
+def louder(found: Analysis, factor: float) -> Analysis:
+    """The analysis of noise whose levels are so many times as high."""
+    return replace(
+        found,
+        level=factor * found.level,
+        levels=tuple(factor * each for each in found.levels),
+        gain=tuple(factor**2 * each for each in found.gain),
+        offset=tuple(factor**2 * each for each in found.offset),
+        curve=tuple((bright, factor * level) for bright, level in found.curve),
     )
 
 
@@ -419,8 +444,9 @@ def advise(found: Analysis, *, independent: bool, steep: bool | None = None) -> 
     return replace(found, kind=WHITE, why=f"its noise is white, {level}")
 
 
-MIN_SMOOTH_SIGMA = 3 / 255
-"""Smooth noise below this level is left to the networks for photographs."""
+SMOOTH_ODDS, MIN_SMOOTH_SIGMA = -0.5, 3 / 255
+"""From these log-odds on, noise is too nearly independent to halve the image; smooth noise below this
+level is left to the networks for photographs."""
 
 NO_DETAIL = (1.4, 1.2)
 """An image is halved, and once more, where `fine_detail` is below these."""
@@ -432,7 +458,7 @@ level falls by more, a pattern seemed noise, and where it rises, texture."""
 
 def analyse_coarse(found: Analysis, pixels: Array, options: RunOptions) -> Analysis:
     """Halve a grey image (h, w, 1) until its noise is independent, as long as no detail is lost."""
-    if found.log_odds >= 0 or pixels.shape[2] != 1 or found.visible < MIN_SMOOTH_SIGMA:
+    if found.log_odds >= SMOOTH_ODDS or pixels.shape[2] != 1 or found.visible < MIN_SMOOTH_SIGMA:
         return found
     coarse, halvings = found, 0
     for limit in NO_DETAIL:
