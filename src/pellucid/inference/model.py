@@ -15,7 +15,7 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import CUT, ONCE, Pass, denoise_passes, passes
+from pellucid.inference.few_photons import ONCE, denoise_passes, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
@@ -186,7 +186,9 @@ class Model(Denoiser):
             strengths = strengths[:1] * 2  # there is no chroma
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
-        steps, halvings = _passes(image, treatment), treatment.halvings
+        halvings, noise, steps = treatment.halvings, treatment.stabiliser, ONCE
+        if isinstance(noise, Anscombe) and not halvings:
+            steps = plan_passes(image.tiles, noise)
         measured = bands(image.centre / np.float32(white), halvings)
         networks = [self.runner(image, treatment.reduced(each.variance), strengths, white) for each in steps]
 
@@ -294,15 +296,6 @@ class Model(Denoiser):
                 "Convert the image, or name a model for colour",
             )
         return self._open(channels if channels in self.channels else 3)
-
-
-def _passes(image: Overview, treatment: Treatment) -> tuple[Pass, ...]:
-    """How often the network runs: more than once where photons are few, and black is not cut off."""
-    noise = treatment.stabiliser
-    if not isinstance(noise, Anscombe) or treatment.halvings or min(noise.gain) <= 0:
-        return ONCE
-    cut = any(noise.offset) and float((image.tiles <= 0).mean()) > CUT
-    return ONCE if cut else passes(noise.photons(image.tiles.transpose(0, 2, 3, 1)))
 
 
 def _sensor_treatment(noise: SensorNoise, brightness: float) -> Treatment:
