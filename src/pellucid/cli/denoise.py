@@ -130,6 +130,8 @@ def denoise(
 
     check_threads(threads)
     level, limit = parse_sigma(sigma), parse_memory(memory)
+    if in_place and "-" in inputs:
+        raise UsageError("Standard input cannot be replaced", "Leave --in-place out, or name a file")
     with standard_streams(inputs, output) as streams:
         to_stdout = streams.output in streams.names
         if to_stdout and as_json:
