@@ -19,7 +19,16 @@ from pellucid.inference.few_photons import ONCE, denoise_passes, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Anscombe, Rice, Scale, Treatment, rician_treatment, treatment_for
+from pellucid.inference.stabilise import (
+    REACH,
+    Anscombe,
+    Rice,
+    Scale,
+    Treatment,
+    keep_means,
+    rician_treatment,
+    treatment_for,
+)
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
 from pellucid.inference.trial import removed_level
@@ -195,10 +204,11 @@ class Model(Denoiser):
         def coarse(tile: Array) -> Array:
             return denoise_coarse(tile / np.float32(white), measured, networks[0]) * np.float32(white)
 
+        margin = REACH if treatment.stabiliser and treatment.stabiliser.keeps_means else 0
         run = networks[0] if not halvings and white == 1 else coarse
         if len(steps) > 1:
             run = functools.partial(denoise_passes, steps=steps, networks=networks)
-        tiles = self._tiles(image, [halvings + each.halvings for each in steps])
+        tiles = self._tiles(image, [halvings + each.halvings for each in steps], margin)
         work = Work(tiles, run, strengths, keep_counts=options.keep_counts)
         session = self.session_for(image.channels)
         return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
@@ -230,8 +240,10 @@ class Model(Denoiser):
             if len(given) == 2:
                 clean += luma_of(session.run(noisy, given[0]) - clean)
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
-            clean = clean if scale is None else scale.inverse(clean)
-            return clean[:height, :width]
+            if scale is None:
+                return clean[:height, :width]
+            clean = scale.inverse(clean)[:height, :width]
+            return keep_means(tile, clean) if scale.stabiliser.keeps_means else clean
 
         return run
 
@@ -257,7 +269,7 @@ class Model(Denoiser):
             )
         return [(min(each, highest),) for each in levels]
 
-    def _tiles(self, image: Overview, halvings: Sequence[int] = (0,)) -> Tiles:
+    def _tiles(self, image: Overview, halvings: Sequence[int] = (0,), margin: int = 0) -> Tiles:
         """Tiles for a network that runs several times, each after halving the image so often."""
         card, height, width = self.card(image.channels), image.height, image.width
         if card.size is not None and card.size != (height, width):
@@ -272,7 +284,7 @@ class Model(Denoiser):
             needed = card.bytes_per_pixel * tall * wide + STRIPS * image.row_bytes * min(tall, height)
             return tall * wide <= LARGEST_TILE and (tall <= tallest or tall >= height) and needed <= room
 
-        halo = card.radius if self._wants_exact(card) else card.overlap
+        halo = card.radius + margin if self._wants_exact(card) else card.overlap
         stride, halo = card.stride << max(halvings), sum(reach(halo, each) for each in halvings)
         tiles = plan(height, width, stride=stride, halo=halo, fits=fits)
         if tiles is None:
