@@ -75,7 +75,9 @@ class Contender:
         return f"given sigma {sigma:.3g}"
 
 
-def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) -> list[Contender]:
+def open_contenders(
+    names: Sequence[str | Path], *, threads: int | None = None, layout: str | None = None
+) -> list[Contender]:
     """Load networks.
 
     Parameters
@@ -84,6 +86,8 @@ def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) 
         Names as in ``pellucid models``, ``.onnx`` files, and folders that ``pellucid train`` wrote.
     threads : int, optional
         By default as many as the process may use CPUs.
+    layout : str, optional
+        Of files of other programs: as of `pellucid.inference.session.RunOptions`.
 
     Raises
     ------
@@ -98,18 +102,19 @@ def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) 
     labels = [Path(text).stem if text.endswith(".onnx") else Path(text).name or text for text in texts]
     # Two runs in folders with one name are distinguished by their paths.
     shown = [text if labels.count(label) > 1 else label for text, label in zip(texts, labels, strict=True)]
-    return [_open(text, label, threads) for text, label in zip(texts, shown, strict=True)]
+    options = RunOptions(threads=threads, layout=layout)
+    return [_open(text, label, options) for text, label in zip(texts, shown, strict=True)]
 
 
-def _open(text: str, label: str, threads: int | None) -> Contender:
+def _open(text: str, label: str, options: RunOptions) -> Contender:
     run = Path(text) if Path(text).is_dir() else None
     path = index.network_in(run) if run else text
     if str(path).endswith(".onnx") and Path(path).is_file():
-        session = Session(Path(path), RunOptions(threads=threads))
+        session = Session(Path(path), options)
         if session.card.kind == "autoencoder":
             cards = {session.card.channels: session.card}
             return Contender(label, cards, lambda noisy, _: denoise_batch(session, noisy), run, Path(path))
-    model = load_model(path, threads=threads)
+    model = load_model(path, threads=options.threads)
     cards = {channels: model.card(channels) for channels in model.channels}
     return Contender(label, cards, partial(denoise_each, model), run)
 

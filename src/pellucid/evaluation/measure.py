@@ -187,14 +187,15 @@ def _methods(
         value = choose_parameter(baseline, images.validation, corruption)
         note = f"{baseline.parameter} {value:g}"
         count = baseline.images and len(first(images.test, baseline.images, BASELINE_PIXELS))
-        yield Method(baseline.name, "baseline", _with(baseline.denoise, value), note, count)
+        yield Method(baseline.name, "baseline", with_value(baseline.denoise, value), note, count)
     for contender in contenders:
         report(contender.name)
         note = contender.note(images.channels, corruption.sigma)
-        yield Method(contender.name, "network", _with(contender.denoise, corruption.sigma), note)
+        yield Method(contender.name, "network", with_value(contender.denoise, corruption.sigma), note)
 
 
-def _with(denoise: Callable[[Batch, T], Batch], value: T) -> Callable[[Batch], Batch]:
+def with_value(denoise: Callable[[Batch, T], Batch], value: T) -> Callable[[Batch], Batch]:
+    """A method that is given the same noise level, or parameter, every time."""
     return lambda noisy: denoise(noisy, value)
 
 

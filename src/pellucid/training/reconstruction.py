@@ -132,11 +132,11 @@ class Reconstruction:
         return denoised[..., :height, :width], code
 
     def look(self, denoised: Tensor, clean: Tensor) -> None:
-        """Warn once when the network gives nearly the same colour everywhere, whatever it sees."""
-        given, wanted = (images.detach().var((0, 2, 3)).mean() for images in (denoised, clean))
-        if self.collapsed or given > 0.01 * wanted:
+        """Warn once when the network gives nearly the same image, grey or not, whatever it sees."""
+        if self.collapsed or len(clean) < 2 or differences(denoised) > 0.01 * differences(clean):
             return
         self.collapsed = True
+        grey = denoised.detach().var((2, 3)).mean() < 0.01 * clean.var((2, 3)).mean()
         remedy = "Train for more steps, or at another learning rate"
         if self.loss is not LOSSES["bce"] and getattr(self.recipe.network, "output", "") == "sigmoid":
             remedy = (
@@ -144,9 +144,8 @@ class Reconstruction:
                 ' and stay there, since its gradient vanishes. Set loss = "bce", or output = "linear"'
             )
         log.warning(
-            "the network has collapsed: it gives nearly the same grey, %.2f, everywhere, whatever it sees."
-            " %s",
-            float(denoised.detach().mean()),
+            "the network has collapsed: it gives nearly the same %s, whatever it sees. %s",
+            f"grey, {float(denoised.detach().mean()):.2f}, everywhere" if grey else "image",
             remedy,
         )
 
@@ -207,6 +206,11 @@ class Reconstruction:
             span = high.amax(0) - low.amin(0)
             figures["dead_dimensions"] = int((span <= DEAD * span.max()).sum())
         return figures
+
+
+def differences(images: Tensor) -> float:
+    """How much images (n, c, h, w) differ from each other: the mean variance of a pixel among them."""
+    return float(images.detach().var(0).mean())
 
 
 FEW = (
