@@ -1,5 +1,6 @@
 """The networks that are evaluated: by name, as ``.onnx`` files, or from run folders."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +15,11 @@ from pellucid.inference.batches import Batch, denoise_batch, other_images
 from pellucid.inference.card import Card
 from pellucid.inference.denoise import estimate_sigma
 from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.model import Model
 from pellucid.inference.registry import load_model
 from pellucid.inference.session import RunOptions, Session
+
+SMALL = 2**13  # samples of an image, such as one of CIFAR-10
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,14 @@ def _open(text: str, label: str, options: RunOptions) -> Contender:
     return Contender(label, cards, partial(denoise_each, model), run)
 
 
+def denoise_small(session: Session, noisy: Batch, sigma: float) -> Batch:
+    """Run a network of a known level on small images, without the tiles and threads that large ones need."""
+    height, width = noisy.shape[1:3]
+    below, right = -height % session.card.stride, -width % session.card.stride
+    padded = np.pad(noisy, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
+    return np.stack([session.run(each, sigma) for each in padded])[:, :height, :width]
+
+
 def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
     """Run a denoiser on one image after the other.
 
@@ -144,6 +156,10 @@ def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
     limits = model.card(channels if channels in model.channels else 3).sigma
     if limits is None:
         return np.stack([model.denoise(each).image for each in noisy])
+    if sigma is not None and isinstance(model, Model) and math.prod(noisy.shape[1:]) <= SMALL:
+        session = model.session_for(channels)
+        if session.card.channels == channels:
+            return denoise_small(session, noisy, min(sigma, limits[1]))
     # The model would do the same, and warn of each image.
     levels = [sigma if sigma is not None else estimate_sigma(each) for each in noisy]
     if sigma is None:

@@ -258,11 +258,11 @@ def noise_curves(
     ----------
     contenders : sequence of Contender
     images : ImageSet
-        A tenth of its test images are used, but 20 to 200 of them, and of 1.3 million pixels at most.
+        A fortieth of its test images are used, but 20 to 200 of them, and of 1.3 million pixels at most.
     seed : int
     clip : bool
     """
-    count = min(CURVE_IMAGES, max(20, len(images.test) // 10))  # at ten levels
+    count = min(CURVE_IMAGES, max(20, len(images.test) // 40))  # at ten levels
     few = first(images.test, count, CURVE_PIXELS)
     levels = [Corruption(Gaussian(sigma), seed, clip) for sigma in CURVE_SIGMAS]
 

@@ -187,6 +187,8 @@ def train(
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
 
+    measured: dict[str, float] = {}  # of the last step
+
     with whole_steps() as interrupted, suitable_threads(recipe.family), without_subnormals():
         while (
             not gave_up(state, schedule)
@@ -210,8 +212,9 @@ def train(
             if schedule.average:
                 update_average(state, schedule.average)
 
+            measured = {}
             if state.step % check_every == 0 and (rank == 0 or decides(schedule)):
-                figures = task.validate(state.average)
+                figures = measured = task.validate(state.average)
                 if rank == 0:
                     write_log(folder, state, loss, figures, epoch=task.epoch)
                     tell(watches, state, task, figures)
@@ -229,8 +232,9 @@ def train(
 
     if state.kept is not None:
         state.average.load_state_dict(state.kept)
+        measured = {}
     if rank == 0:
-        figures = task.validate(state.average) | input_figures(task, state.average, recipe)
+        figures = (measured or task.validate(state.average)) | input_figures(task, state.average, recipe)
         refuse_nan(state.step, *figures.values())
         save(state, recipe, folder)
         write_log(folder, state, None, figures, epoch=task.epoch)
