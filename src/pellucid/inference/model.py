@@ -3,7 +3,7 @@
 import functools
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.few_photons import CUT, ONCE, Pass, denoise_passes, passes
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
@@ -188,20 +189,18 @@ class Model(Denoiser):
             strengths = strengths[:1] * 2  # there is no chroma
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
-        halvings = treatment.halvings
+        steps, halvings = _passes(image, treatment), treatment.halvings
         measured = bands(image.centre / np.float32(white), halvings)
-        network = self.runner(image, treatment, strengths, white)
+        networks = [self.runner(image, treatment.reduced(each.variance), strengths, white) for each in steps]
 
-        def run(tile: Array) -> Array:
-            return denoise_coarse(tile / np.float32(white), measured, network) * np.float32(white)
+        def coarse(tile: Array) -> Array:
+            return denoise_coarse(tile / np.float32(white), measured, networks[0]) * np.float32(white)
 
-        plain = not halvings and white == 1
-        work = Work(
-            self._tiles(image, halvings),
-            network if plain else run,
-            strengths,
-            keep_counts=options.keep_counts,
-        )
+        run = networks[0] if not halvings and white == 1 else coarse
+        if len(steps) > 1:
+            run = functools.partial(denoise_passes, steps=steps, networks=networks)
+        tiles = self._tiles(image, [halvings + each.halvings for each in steps])
+        work = Work(tiles, run, strengths, keep_counts=options.keep_counts)
         session = self.session_for(image.channels)
         return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
 
@@ -259,7 +258,8 @@ class Model(Denoiser):
             )
         return [(min(each, highest),) for each in levels]
 
-    def _tiles(self, image: Overview, halvings: int) -> Tiles:
+    def _tiles(self, image: Overview, halvings: Sequence[int] = (0,)) -> Tiles:
+        """Tiles for a network that runs several times, each after halving the image so often."""
         card, height, width = self.card(image.channels), image.height, image.width
         if card.size is not None and card.size != (height, width):
             right = f"{card.size[1]} x {card.size[0]}"
@@ -273,8 +273,9 @@ class Model(Denoiser):
             needed = card.bytes_per_pixel * tall * wide + STRIPS * image.row_bytes * min(tall, height)
             return tall * wide <= LARGEST_TILE and (tall <= tallest or tall >= height) and needed <= room
 
-        stride, halo = card.stride << halvings, card.radius if self._wants_exact(card) else card.overlap
-        tiles = plan(height, width, stride=stride, halo=reach(halo, halvings), fits=fits)
+        halo = card.radius if self._wants_exact(card) else card.overlap
+        stride, halo = card.stride << max(halvings), sum(reach(halo, each) for each in halvings)
+        tiles = plan(height, width, stride=stride, halo=halo, fits=fits)
         if tiles is None:
             raise LimitError(
                 f"{(self._memory or 0) / 1e6:.0f} MB are too few for an image of {width} x {height} pixels",
@@ -296,6 +297,15 @@ class Model(Denoiser):
                 "Convert the image, or name a model for colour",
             )
         return self._open(channels if channels in self.channels else 3)
+
+
+def _passes(image: Overview, treatment: Treatment) -> tuple[Pass, ...]:
+    """How often the network runs: more than once where photons are few, and black is not cut off."""
+    noise = treatment.stabiliser
+    if not isinstance(noise, Anscombe) or treatment.halvings or min(noise.gain) <= 0:
+        return ONCE
+    cut = any(noise.offset) and float((image.tiles <= 0).mean()) > CUT
+    return ONCE if cut else passes(noise.photons(image.tiles.transpose(0, 2, 3, 1)))
 
 
 def _sensor_treatment(noise: SensorNoise, brightness: float) -> Treatment:

@@ -12,7 +12,7 @@ variance-stabilization approach. IEEE International Symposium on Biomedical Imag
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -105,6 +105,20 @@ class Anscombe:
             light[..., channel] += one * np.interp(stabilised[..., channel], *_bias(photons))
         light += black
         return light
+
+    def reduced(self, factor: float) -> Self:
+        """The transform for noise of so many times the variance."""
+        return replace(
+            self,
+            gain=tuple(factor * each for each in self.gain),
+            offset=tuple(factor * each for each in self.offset),
+        )
+
+    def photons(self, pixels: NDArray[np.float32]) -> float:
+        """How many photons a pixel have noise like this, on average of pixels (..., c) or (..., 1)."""
+        gain, offset = np.asarray(self.gain), np.asarray(self.offset)
+        light = pixels.mean(axis=tuple(range(pixels.ndim - 1)), dtype=np.float64)
+        return float(np.mean(np.maximum(gain * light + offset, 0) / np.maximum(gain, 1e-12) ** 2))
 
     @property
     def _terms(self) -> Array:
@@ -252,6 +266,13 @@ class Treatment:
     level: float
     stabiliser: Stabiliser | None = None
     halvings: int = 0
+
+    def reduced(self, factor: float) -> Self:
+        """The treatment of noise of so many times the variance."""
+        if factor == 1:
+            return self
+        noise = self.stabiliser.reduced(factor) if isinstance(self.stabiliser, Anscombe) else self.stabiliser
+        return replace(self, level=self.level * factor**0.5, stabiliser=noise)
 
 
 @dataclass(frozen=True)
