@@ -162,8 +162,8 @@ class Reconstruction:
         """Mean squared error and PSNR in dB, and what the loss is made of, with noise of seed 0.
 
         Over the validation images (of a network that takes long over the first `validation_images`), and as
-        many of the training images, of which 1,000 at most, as they are before they are moved; the number of dead dimensions, which are the same for every image, is that of a
-        code of the validation images.
+        many of the training images, of which 1,000 at most, as they are before they are moved; the number of
+        dead dimensions, which are the same for every image, is that of a code of the validation images.
         """
         network.eval()
         some = self.train[:: max(1, len(self.train) // VALIDATED)][:VALIDATED]
