@@ -67,6 +67,8 @@ class Model(Denoiser):
     exact : bool, optional
         True lets tiles share the network's full receptive field, False only what their card says is needed
         for invisible seams. By default exact where it costs under 1.3 times the untiled time.
+    layout : str, optional
+        As of `pellucid.inference.session.RunOptions`.
 
     Raises
     ------
@@ -85,9 +87,10 @@ class Model(Denoiser):
         threads: int | None = None,
         memory: float | None = None,
         exact: bool | None = None,
+        layout: str | None = None,
     ) -> None:
         self.name = name
-        self._files, self.run_options = files, RunOptions(device, threads)
+        self._files, self.run_options = files, RunOptions(device, threads, layout)
         self._exact = exact
         _ = self.run_options.provider  # a device that is not there is an error now, not at the first image
         if memory is not None and not (is_number(memory) and 0 <= memory < math.inf):
