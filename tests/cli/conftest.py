@@ -1,4 +1,4 @@
-"""What the tests of the commands share: the `pellucid` command, in this process or in one of its own, and images."""
+"""What the tests of the commands share: the `pellucid` command, in this process or in its own, and images."""
 
 import json
 import logging
@@ -55,7 +55,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def process(tmp_path: Path, environment: dict[str, str]) -> Run:
-    """Run the command as a process in the test's folder; every outcome but a bug is the test's to evaluate."""
+    """Run the command as a process in the folder of the test, which judges every outcome but a bug."""
 
     def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
         done = subprocess.run(
@@ -77,9 +77,10 @@ def pellucid(tmp_path: Path, environment: dict[str, str], capfdbinary: pytest.Ca
 
     def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
         command = ["pellucid", *map(os.fsdecode, arguments)]
-        with as_a_process(command, tmp_path, environment | (env or {})), pytest.raises(SystemExit) as left:
+        with as_a_process(command, tmp_path, environment | (env or {})):
             capfdbinary.readouterr()
-            main()
+            with pytest.raises(SystemExit) as left:
+                main()
         return checked(arguments, left.value.code, code, *capfdbinary.readouterr())
 
     return run

@@ -33,9 +33,10 @@ def pipe(
     def run(*arguments: str, data: bytes = b"", code: int = 0) -> "subprocess.CompletedProcess[bytes]":
         command, stdin = ["pellucid", *arguments], tmp_path_factory.mktemp("stdin") / "data"
         stdin.write_bytes(data)
-        with as_a_process(command, tmp_path, environment, stdin), pytest.raises(SystemExit) as left:
+        with as_a_process(command, tmp_path, environment, stdin):
             capfdbinary.readouterr()
-            main()
+            with pytest.raises(SystemExit) as left:
+                main()
         out, err = capfdbinary.readouterr()
         checked(arguments, left.value.code, code, b"", err)
         return subprocess.CompletedProcess(command, code, out, err)
