@@ -12,6 +12,7 @@ from pellucid.cli.options import (
     Axes,
     ChannelName,
     Json,
+    Layout,
     MaxPixels,
     Overwrite,
     Pages,
@@ -66,6 +67,7 @@ def denoise(
             "--model", metavar="NAME|FILE", help="auto chooses. See: pellucid models. Or an .onnx file."
         ),
     ] = "auto",
+    layout: Layout = None,
     sigma: Annotated[
         str,
         typer.Option(metavar="auto|N", help="The standard deviation of the noise. 25 means 25/255."),
@@ -135,12 +137,16 @@ def denoise(
 
     check_threads(threads)
     level, limit = parse_sigma(sigma), parse_memory(memory)
+    if in_place and "-" in inputs:
+        raise UsageError("Standard input cannot be replaced", "Leave --in-place out, or name a file")
     with standard_streams(inputs, output) as streams:
         to_stdout = streams.output in streams.names
         if to_stdout and as_json:
             raise UsageError("--json and the image would both be written to standard output", "Give -o FILE")
         plan = make_plan(streams.inputs, streams.output, in_place=in_place, overwrite=overwrite)
-        network = _open_model(model, device=device, threads=threads, memory=limit, exact=exact or None)
+        network = _open_model(
+            model, device=device, threads=threads, memory=limit, exact=exact or None, layout=layout
+        )
         chosen: DenoiseKeywords = {
             "sigma": level,
             "noise": noise,

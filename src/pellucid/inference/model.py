@@ -15,7 +15,7 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import CUT, ONCE, Pass, denoise_passes, passes
+from pellucid.inference.few_photons import ONCE, denoise_passes, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
@@ -67,6 +67,8 @@ class Model(Denoiser):
     exact : bool, optional
         True lets tiles share the network's full receptive field, False only what their card says is needed
         for invisible seams. By default exact where it costs under 1.3 times the untiled time.
+    layout : str, optional
+        As of `pellucid.inference.session.RunOptions`.
 
     Raises
     ------
@@ -85,9 +87,10 @@ class Model(Denoiser):
         threads: int | None = None,
         memory: float | None = None,
         exact: bool | None = None,
+        layout: str | None = None,
     ) -> None:
         self.name = name
-        self._files, self.run_options = files, RunOptions(device, threads)
+        self._files, self.run_options = files, RunOptions(device, threads, layout)
         self._exact = exact
         _ = self.run_options.provider  # a device that is not there is an error now, not at the first image
         if memory is not None and not (is_number(memory) and 0 <= memory < math.inf):
@@ -195,7 +198,9 @@ class Model(Denoiser):
             strengths = strengths[:1] * 2  # there is no chroma
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
-        steps, halvings = _passes(image, treatment), treatment.halvings
+        halvings, noise, steps = treatment.halvings, treatment.stabiliser, ONCE
+        if isinstance(noise, Anscombe) and not halvings:
+            steps = plan_passes(image.tiles, noise)
         measured = bands(image.centre / np.float32(white), halvings)
         networks = [self.runner(image, treatment.reduced(each.variance), strengths, white) for each in steps]
 
@@ -307,15 +312,6 @@ class Model(Denoiser):
                 "Convert the image, or name a model for colour",
             )
         return self._open(channels if channels in self.channels else 3)
-
-
-def _passes(image: Overview, treatment: Treatment) -> tuple[Pass, ...]:
-    """How often the network runs: more than once where photons are few, and black is not cut off."""
-    noise = treatment.stabiliser
-    if not isinstance(noise, Anscombe) or treatment.halvings or min(noise.gain) <= 0:
-        return ONCE
-    cut = any(noise.offset) and float((image.tiles <= 0).mean()) > CUT
-    return ONCE if cut else passes(noise.photons(image.tiles.transpose(0, 2, 3, 1)))
 
 
 def _sensor_treatment(noise: SensorNoise, brightness: float) -> Treatment:
