@@ -33,6 +33,7 @@ from pellucid.networks.families import (
     StackedSettings,
     UNetSettings,
     VAESettings,
+    VQVAESettings,
 )
 from pellucid.networks.network import Network
 from pellucid.networks.photo import PhotoUNet
@@ -47,10 +48,11 @@ DENSE = DenseSettings(level=3)
 LATENT = ConvLatentSettings(code=5, widths=(4, 6))
 POOL = ConvPoolSettings(widths=(4, 6))
 VAE = VAESettings(code=5, widths=(4, 6))
+VQVAE = VQVAESettings(widths=(4, 6), vectors=8, code=3)
 SPARSE = SparseSettings(level=4, active=5)
 STACKED = StackedSettings(widths=(12, 6))
 DNCNN = DnCNNSettings(depth=3, width=4)
-AUTOENCODERS: tuple[AutoencoderSettings, ...] = (DENSE, LATENT, VAE, SPARSE, STACKED, POOL)
+AUTOENCODERS: tuple[AutoencoderSettings, ...] = (DENSE, LATENT, VAE, VQVAE, SPARSE, STACKED, POOL)
 
 CROPS = UNetSettings | EstimatorSettings  # a PhotoSettings is a UNetSettings
 SETS = UNetSettings | AutoencoderSettings | DnCNNSettings | OwnSettings

@@ -1,7 +1,7 @@
 """Options that mean the same in every command, and how their texts are read."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,10 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs th
 Threads = Annotated[
     int | None,
     typer.Option("--threads", metavar="N", help="Processor threads. Default: all CPUs that it may use."),
+]
+Layout = Annotated[
+    Literal["nhwc", "nchw"] | None,
+    typer.Option(help="Axes of an .onnx file of another program: nhwc of Keras, nchw of PyTorch."),
 ]
 Axes = Annotated[
     str | None,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pellucid.cli import Stopped
 from pellucid.cli.live import training_view
 from pellucid.cli.options import Json, Quiet, Threads, check_threads
-from pellucid.cli.output import progress_bar, say, say_json, table
+from pellucid.cli.output import complain, progress_bar, say, say_json, table
 from pellucid.errors import UsageError, require
 
 if TYPE_CHECKING:
@@ -133,8 +134,12 @@ def train(
     if first:
         metrics = {}
         if with_report:
-            with progress_bar(1, quiet=quiet or as_json) as step:
-                metrics = report(plan, output, list(plans), data_dir=data_dir, progress=step)
+            try:
+                with progress_bar(1, quiet=quiet or as_json) as step:
+                    metrics = report(plan, output, list(plans), data_dir=data_dir, progress=step)
+            except Stopped:
+                complain(f"{output} is trained: the same command evaluates it")
+                raise
         _finish(plan, output, list(plans), metrics, as_json=as_json, quiet=quiet)
 
 

@@ -100,7 +100,7 @@ class PageModel(Model):
         if share < PAPER and float((reflectance > 0.95).mean()) < PAPER / 2:
             return Decision(self.name, why=NO_PAPER), reflectance
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
-        work = Work(self._tiles(image, 0), run, options.strengths)
+        work = Work(self._tiles(image), run, options.strengths)
         ink = centre.mean(axis=2) < 0.5 * tone.mean()
         one_bit = tone.min() > 0.99 and is_two_valued(image.tiles)
         few = one_bit and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()

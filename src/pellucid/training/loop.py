@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pellucid.cpus import usable_cpus
-from pellucid.errors import DeviceError, PellucidError, UsageError
+from pellucid.errors import DeviceError, LimitError, PellucidError, UsageError
 from pellucid.inference.card import input_figure
 from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.families import Family
@@ -137,7 +137,7 @@ def train(
     DeviceError
         When the device is not there.
     LimitError
-        When there is no space for a checkpoint.
+        When there is no space for a checkpoint, or the training diverges.
     PellucidError
         When the exported network and torch's differ.
     KeyboardInterrupt
@@ -187,6 +187,8 @@ def train(
     random = TorchRandom(generator)
     began, saved = time.monotonic() - state.seconds, time.monotonic()
 
+    measured: dict[str, float] = {}  # of the last step
+
     with whole_steps() as interrupted, suitable_threads(recipe.family), without_subnormals():
         while (
             not gave_up(state, schedule)
@@ -196,6 +198,8 @@ def train(
             count = schedule.batch // processes
             loss = task.losses(forward, random, step=state.step, progress=progress, count=count).mean()
 
+            if state.step % 20 == 0:
+                refuse_nan(state.step, float(loss.detach()))
             set_learning_rate(state, schedule, progress)
             state.network.zero_grad(set_to_none=True)
             loss.backward()
@@ -208,8 +212,9 @@ def train(
             if schedule.average:
                 update_average(state, schedule.average)
 
+            measured = {}
             if state.step % check_every == 0 and (rank == 0 or decides(schedule)):
-                figures = task.validate(state.average)
+                figures = measured = task.validate(state.average)
                 if rank == 0:
                     write_log(folder, state, loss, figures, epoch=task.epoch)
                     tell(watches, state, task, figures)
@@ -227,8 +232,10 @@ def train(
 
     if state.kept is not None:
         state.average.load_state_dict(state.kept)
+        measured = {}
     if rank == 0:
-        figures = task.validate(state.average) | input_figures(task, state.average, recipe)
+        figures = (measured or task.validate(state.average)) | input_figures(task, state.average, recipe)
+        refuse_nan(state.step, *figures.values())
         save(state, recipe, folder)
         write_log(folder, state, None, figures, epoch=task.epoch)
         tell(watches, state, task, figures)
@@ -390,6 +397,15 @@ def tell(watches: Sequence[Watch], state: State, task: Task, figures: dict[str, 
         examples = task.examples(state.average) if isinstance(task, Reconstruction) else None
         for watch in watches:
             watch(Check(state.step, figures | rate, examples))
+
+
+def refuse_nan(step: int, *values: float) -> None:
+    """Raise a LimitError when the loss, or a figure, is no number any more, before such weights are saved."""
+    if not all(map(math.isfinite, values)):
+        raise LimitError(
+            f"The training diverged: after {step} steps the loss is no number (NaN)",
+            "Delete the run folder, and train with a lower schedule.learning_rate, or schedule.clip=1",
+        )
 
 
 def decides(schedule: Schedule) -> bool:

@@ -168,6 +168,7 @@ class Degrade(Table, frozen=True):
     camera: str | None = None  # such as camera:iso=100-25600
     scans: tuple[str, ...] = ()  # such as scan:75-300,stains=1-5: each page draws one of them
     graphics: Share = 0.0  # share of the camera's images that are drawn; half of them stay as they are
+    grey: Share = 0.0  # share of the camera's photographs in colour whose colours are removed afterwards
     clean: Share = 0.0  # share of the images that get no noise at all ...
     clean_sharp: Share = 0.0  # ... at least this share of the camera's photographs that are not enlarged
     clipped: Share = 0.5  # share of the images that are clipped to [0, 1] and rounded to 8 bit afterwards
