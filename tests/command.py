@@ -1,4 +1,4 @@
-"""The `pellucid` command in the tests' own process: to start another and to import all there takes a second."""
+"""The `pellucid` command in the process of the tests: to start another and to import all takes a second."""
 
 import logging
 import os

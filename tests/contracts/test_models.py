@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
+from pellucid.inference.analyse import estimate_sigma
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
-from pellucid.inference.denoise import estimate_sigma
 from pellucid.inference.index import MODELS, Entry, names, shipped, verify
 from pellucid.inference.model import FIXED_MEMORY, STRIPS, Model
 from pellucid.inference.registry import load_model

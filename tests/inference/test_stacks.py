@@ -9,7 +9,7 @@ import tifffile
 
 import pellucid
 from pellucid.errors import InputError, UsageError
-from pellucid.inference.denoise import analyse_file
+from pellucid.inference.analyse import analyse_file
 from tests.stacks import volume
 
 FAST: Any = {"model": "gaussian-instant", "sigma": 0.02}

@@ -75,7 +75,9 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as exc:
         raise InputError(f"{file} cannot be read: {exc.strerror}", "Check the path") from exc
     except (ValueError, TypeError, KeyError) as exc:
-        remedy = "Give what pellucid denoise --json printed, as in: pellucid denoise cells.tif --json > run.json"
+        remedy = (
+            "Give what pellucid denoise --json printed, as in: pellucid denoise cells.tif --json > run.json"
+        )
         raise InputError(f"{file} is no document of a run", remedy) from exc
 
 
@@ -86,9 +88,7 @@ def _of_run(run: dict[str, Any]) -> Iterator[str]:
         for file in run["files"]
         for each in file.get("channels", ())
     ]
-    networks = {
-        f"{each['network']} (SHA-256 {each['sha256']})": None for _, each in rows if each["changed"]
-    }
+    networks = {f"{each['network']} (SHA-256 {each['sha256']})": None for _, each in rows if each["changed"]}
     options = ", ".join(f"{name} {value}" for name, value in run["options"].items())
     yield (
         f"Noise was removed with Pellucid {run['version']}"

@@ -6,7 +6,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from pellucid.options import DenoiseOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
+
+PathLike: TypeAlias = str | os.PathLike[str]
 
 MODES = "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "F"
 """The modes of Pillow's images that are denoised as they are; P becomes RGB or RGBA, and I;16B I;16."""

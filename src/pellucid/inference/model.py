@@ -43,7 +43,7 @@ RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
 LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
-LOWEST_TILE = 544  # pixels that tiles may be high, however wide the image
+LOWEST_TILE = 256  # pixels that tiles may be high, however wide the image
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from pellucid.io.orientation import is_turned, upright_point
 
@@ -243,6 +243,28 @@ def _packed(
     return table + bytes(values)
 
 
+class _First(NamedTuple):
+    """The first directory of EXIF data: its rows, and where the next one is."""
+
+    file: BinaryIO
+    layout: _Layout
+    offset: int
+    rows: list[_Row]
+    following: int
+
+    @classmethod
+    def of(cls, exif: bytes) -> Self | None:
+        """Read it; None where it is broken."""
+        file = io.BytesIO(exif)
+        with suppress(BrokenDirectoryError, struct.error):
+            layout, offset = _Layout.read(file)
+            return cls(file, layout, offset, *_rows(file, layout, offset))
+        return None
+
+    def entry(self, row: _Row) -> Entry:
+        return _entry(self.file, self.layout, row)
+
+
 def tags_of(exif: bytes) -> tuple[dict[int, Entry], dict[int, Entry]]:
     """Read EXIF data as tags of a TIFF's first directory, and a resolution without a unit in it.
 
@@ -262,12 +284,11 @@ def directory(entries: Mapping[int, Entry], base: int, *, big: bool) -> bytes:
 
 def orientation_of(exif: bytes) -> int:
     """Read from EXIF data how the stored image has to be turned, 1 to 8; 1 (upright) by default."""
-    file = io.BytesIO(exif)
+    first = _First.of(exif)
     with suppress(BrokenDirectoryError, struct.error, IndexError):
-        layout, offset = _Layout.read(file)
-        for row in _rows(file, layout, offset)[0]:
-            if row.tag == ORIENTATION and _entry(file, layout, row).numbers[0] in range(1, 9):
-                return _entry(file, layout, row).numbers[0]
+        for row in first.rows if first else ():
+            if row.tag == ORIENTATION and (number := first.entry(row).numbers[0]) in range(1, 9):
+                return number
     return 1
 
 
@@ -289,12 +310,10 @@ def upright(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
     size : (width, height)
         Of the upright image, in pixels.
     """
-    file = io.BytesIO(exif)
-    try:
-        layout, offset = _Layout.read(file)
-        rows, following = _rows(file, layout, offset)
-    except (BrokenDirectoryError, struct.error):
+    first = _First.of(exif)
+    if first is None:
         return exif
+    file, layout, offset, rows, following = first
     data, table_end = bytearray(exif), _table_end(layout, offset, rows)
     ends, found = [table_end], {row.tag: row for row in rows}
     for tag in (GPS, EXIF, INTEROPERABILITY):  # the last is inside the second
@@ -368,12 +387,10 @@ def _thumbnail_start(exif: bytes, layout: _Layout, offset: int) -> int:
 
 def resolution_of(exif: bytes) -> tuple[float, float] | None:
     """Read the pixels per millimetre, horizontal and vertical, from EXIF data; None when they do not say."""
-    file = io.BytesIO(exif)
-    try:
-        layout, offset = _Layout.read(file)
-        return resolution_in({row.tag: _entry(file, layout, row) for row in _rows(file, layout, offset)[0]})
-    except (BrokenDirectoryError, struct.error):
-        return None
+    first = _First.of(exif)
+    with suppress(BrokenDirectoryError, struct.error):
+        return resolution_in({row.tag: first.entry(row) for row in first.rows}) if first else None
+    return None
 
 
 def with_resolution(exif: bytes | None, resolution: tuple[float, float] | None, unit: str) -> bytes | None:
@@ -394,12 +411,10 @@ def with_resolution(exif: bytes | None, resolution: tuple[float, float] | None, 
         return exif
     data, layout, rows, following = exif or b"II*\0" + bytes(4), _Layout("<", big=False), list[_Row](), 0
     if exif:
-        file = io.BytesIO(exif)
-        try:
-            layout, offset = _Layout.read(file)
-            rows, following = _rows(file, layout, offset)
-        except (BrokenDirectoryError, struct.error):
+        first = _First.of(exif)
+        if first is None:
             return exif
+        _, layout, _, rows, following = first
     data += b"\0" * (len(data) % 2)
     stated = dict(zip(_RESOLUTION, resolution_entries(resolution, unit, layout.order), strict=True))
     others = {row.tag: row.raw for row in rows if row.tag not in stated}
