@@ -311,16 +311,16 @@ def denoise_file(
 
 def _of_channels(stack: Stack, target: Path, channels: list[Channel]) -> FileResult:
     """What was done to a stack: the largest level, and all models and reasons."""
-    part = stack.parts[0]
+    part, made = stack.parts[0], Result.of(None, channels)
     return FileResult(
         source=stack.path,
         output=target,
-        sigma=max(each.sigma for each in channels),
-        changed=any(each.changed for each in channels),
-        model=", ".join(dict.fromkeys(each.model for each in channels)),
-        why="; ".join(dict.fromkeys(each.why for each in channels if each.why)),
+        sigma=made.sigma,
+        changed=made.changed,
+        model=made.model,
+        why=made.why,
         width=part.size("X"),
         height=part.size("Y"),
-        analysis=channels[0].analysis if len(channels) == 1 else None,
+        analysis=made.analysis,
         channels=tuple(channels),
     )

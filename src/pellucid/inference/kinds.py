@@ -119,15 +119,7 @@ def _denoise_stack_bytes(
             return None
         with closing(stack):
             channels = denoise_stack(stack, path, denoiser, options, overwrite=True, progress=progress)
-        image = path.read_bytes() if any(each.changed for each in channels) else data
-    return Result(
-        image,
-        max(each.sigma for each in channels),
-        any(each.changed for each in channels),
-        ", ".join(dict.fromkeys(each.model for each in channels)),
-        "; ".join(dict.fromkeys(each.why for each in channels if each.why)),
-        channels[0].analysis if len(channels) == 1 else None,
-    )
+        return Result.of(path.read_bytes() if any(each.changed for each in channels) else data, channels)
 
 
 def denoise_pillow(
