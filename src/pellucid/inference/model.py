@@ -43,7 +43,7 @@ RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
 LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
-LOWEST_TILE = 256  # pixels that tiles may be high, however wide the image, or 8 times their halo
+LOWEST_TILE = 256  # pixels that tiles may be high, however wide the image, or 6 times their halo
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
@@ -283,7 +283,7 @@ class Model(Denoiser):
         room = math.inf if self._memory is None else self._memory - FIXED_MEMORY
         halo = card.radius + margin if self._wants_exact(card) else card.overlap
         stride, halo = card.stride << max(halvings), sum(reach(halo, each) for each in halvings)
-        tallest = max(LOWEST_TILE, 8 * halo, STRIP // image.row_bytes)
+        tallest = max(LOWEST_TILE, 6 * halo, STRIP // image.row_bytes)
 
         def fits(tall: int, wide: int) -> bool:
             strips = STRIPS * image.row_bytes * min(tall, height)
