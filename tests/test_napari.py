@@ -7,7 +7,7 @@ napari and its plugin for pytest warn when they are loaded: where they are insta
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # napari's own
     pytest.importorskip("qtpy", reason="needs Qt")
-    napari = pytest.importorskip("napari", reason="needs the extra napari")
-    import napari.utils.notifications
+    pytest.importorskip("napari", reason="needs the extra napari")
 
 from pellucid.napari import adapt_tool, denoise_tool, saved
 from tests.stacks import volume
@@ -29,11 +28,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(autouse=True)
-def _application() -> Iterator[None]:
+def _application() -> None:
     from napari.qt import get_qapp
 
     get_qapp()
-    yield
 
 
 def viewer_with(array: Any, **options: Any) -> Any:
@@ -93,7 +91,9 @@ def test_an_error_is_shown_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     viewer = viewer_with(volume(2, 48, 48))
     tool = denoise_tool(viewer)
     tool[1].value = "no-such-network"
-    with napari.utils.notifications.notification_manager as manager:
+    from napari.utils.notifications import notification_manager
+
+    with notification_manager as manager:
         press(tool, viewer.layers[0], lambda: any("no-such-network" in str(each) for each in manager.records))
     assert len(viewer.layers) == 1
 

@@ -112,7 +112,7 @@ def denoise_tool(viewer: Any = None) -> Any:
 
 
 def adapt_tool() -> Any:
-    """The widget that adapts a network to the noise of a layer; `denoise_tool` takes its file as the model."""
+    """The widget that adapts a network to the noise of a layer; its file is a model for `denoise_tool`."""
     from magicgui.widgets import FileEdit, SpinBox
 
     output = FileEdit(label="network", mode="w", filter="*.onnx", value="adapted.onnx")

@@ -106,7 +106,8 @@ def _of_channel(name: str, row: dict[str, Any]) -> str:
         return f"{name} was left unchanged: {row['why']}."
     words = f"In {name}, {row['why'] or 'the noise'}"
     if any(row.get("gain", ())):
-        lines = [f"{gain:.4g} * value {offset:+.4g}" for gain, offset in zip(row["gain"], row["offset"])]
+        pairs = zip(row["gain"], row["offset"], strict=True)
+        lines = [f"{gain:.4g} * value {offset:+.4g}" for gain, offset in pairs]
         words += f": variance = {'; '.join(dict.fromkeys(lines))}, in the units of the file"
     return f"{words}."
 

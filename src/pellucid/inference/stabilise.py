@@ -79,7 +79,7 @@ class Anscombe:
     gain: tuple[float, ...]
     offset: tuple[float, ...]
     black: tuple[float, ...] = (0.0,)
-    keeps_means = True
+    keeps_means: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not all(
@@ -186,7 +186,7 @@ class Rice:
     """
 
     sigma: float
-    keeps_means = False
+    keeps_means: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma < np.inf:

@@ -329,7 +329,7 @@ class DicomFile:
 
     def _encoded(self, values: Samples) -> bytes:
         """A frame (height, width, channels) as JPEG-LS, of an even number of bytes."""
-        from pydicom.pixels.encoders import JPEGLSLosslessEncoder
+        from pydicom.pixels.encoders.base import JPEGLSLosslessEncoder
 
         frames = self._frames
         with discreet(frames.name, "has a frame that cannot be compressed"):
