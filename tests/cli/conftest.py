@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """What the tests of the commands share: the `pellucid` command, here or in another process, and images."""
-=======
-"""What the tests of the commands share: the `pellucid` command, in this process or in its own, and images."""
->>>>>>> main
 
 import json
 import os
@@ -63,11 +59,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def process(tmp_path: Path, environment: dict[str, str]) -> Run:
-<<<<<<< HEAD
     """Run the command as a process in the test's folder; the test evaluates every outcome but a bug."""
-=======
-    """Run the command as a process in the folder of the test, which judges every outcome but a bug."""
->>>>>>> main
 
     def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
         done = subprocess.run(
@@ -89,17 +81,9 @@ def pellucid(tmp_path: Path, environment: dict[str, str], capfdbinary: pytest.Ca
 
     def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
         command = ["pellucid", *map(os.fsdecode, arguments)]
-<<<<<<< HEAD
         capfdbinary.readouterr()
         left = run_here(command, tmp_path, environment | (env or {}))
         return checked(arguments, left, code, *capfdbinary.readouterr())
-=======
-        with as_a_process(command, tmp_path, environment | (env or {})):
-            capfdbinary.readouterr()
-            with pytest.raises(SystemExit) as left:
-                main()
-        return checked(arguments, left.value.code, code, *capfdbinary.readouterr())
->>>>>>> main
 
     return run
 
