@@ -45,6 +45,7 @@ RICIAN_AUTO = "rician:auto"
 LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
 LOWEST_TILE = 256  # pixels that tiles may be high, however wide the image, or 6 times their halo
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
+LINES = 250  # that libvips holds for each strip
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
@@ -287,9 +288,9 @@ class Model(Denoiser):
 
         def fits(tall: int, wide: int) -> bool:
             strips = STRIPS * image.row_bytes * min(tall, height)
-            # Tiles of a wide image give up what its strips take beyond those of others.
-            less = max(0, strips - STRIPS * STRIP) / card.bytes_per_pixel
-            largest = max(LARGEST_TILE - less, LARGEST_TILE / 4)
+            # Tiles of a wide image give up what its strips and libvips' lines take beyond those of others.
+            more = max(0, image.row_bytes * (min(tall, height) + LINES) - STRIP * 4 / 3)
+            largest = max(LARGEST_TILE - STRIPS * more / card.bytes_per_pixel, LARGEST_TILE / 4)
             fitting = tall * wide <= largest and (tall <= tallest or height <= tallest)
             return fitting and card.bytes_per_pixel * tall * wide + strips <= room
 
