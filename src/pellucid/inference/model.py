@@ -208,12 +208,13 @@ class Model(Denoiser):
         def coarse(tile: Array) -> Array:
             return denoise_coarse(tile / np.float32(white), measured, networks[0]) * np.float32(white)
 
-        margin = REACH if treatment.stabiliser and treatment.stabiliser.keeps_means else 0
+        unbiased = treatment.stabiliser is None or treatment.stabiliser.keeps_means
+        margin = REACH if treatment.stabiliser and unbiased else 0
         run = networks[0] if not halvings and white == 1 else coarse
         if len(steps) > 1:
             run = functools.partial(denoise_passes, steps=steps, networks=networks)
         tiles = self._tiles(image, [halvings + each.halvings for each in steps], margin)
-        work = Work(tiles, run, strengths, keep_counts=options.keep_counts)
+        work = Work(tiles, run, strengths, options.keep_counts, unbiased)
         session = self.session_for(image.channels)
         return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
 

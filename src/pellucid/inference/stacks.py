@@ -16,10 +16,12 @@ from pellucid.inference.denoiser import Decision, Denoiser, never_a_page
 from pellucid.inference.masked import Mask
 from pellucid.inference.overview import Layout, Overview, look_over_some
 from pellucid.inference.sample_types import WHITE, as_pixels, from_pixels
+from pellucid.inference.stabilise import keep_means
 from pellucid.inference.stream import Array, Progress, Work, stream
 from pellucid.io.files import copy_file
 from pellucid.io.stack import (
     Derivation,
+    Part,
     Plane,
     PlaneSink,
     PlaneSource,
@@ -166,7 +168,8 @@ def denoise_stack(
         decisions.append(decision)
         channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
         if decision.work is not None:
-            work = replace(decision.work, run=_unless_flat(decision.work.run))
+            work = _with_means(decision.work, _radius(stack, stack.parts[group[0].part]))
+            work = replace(work, run=_unless_flat(work.run))
             works |= dict.fromkeys(group, (image.layout, work))
     if not works:
         copy_file(stack.path, target, overwrite=overwrite)
@@ -204,6 +207,9 @@ RECONSTRUCTED = "gaussian:auto"
 
 RECONSTRUCTED_SHARE = 0.5
 """Of the noise of CT that a strength of 1 removes; at 2 it is all."""
+
+SERIES_RADIUS, RECONSTRUCTED_RADIUS = 3, 2
+"""Of `keep_means` for series and for CT, pixels (docs/decisions/stacks.md)."""
 
 _NO_MATTER = "model", "axes", "channel_axis", "compress", "device", "threads", "memory", "max_pixels"
 """Options that do not change what is made; networks are known by their files."""
@@ -300,6 +306,26 @@ def look_over_planes(stack: Stack, planes: Sequence[Plane], nodata: float | None
     """
     sources = [as_pixels(PlaneSource(stack, plane), nodata) for plane in planes]
     return never_a_page(look_over_some(sources, nodata))
+
+
+def _radius(stack: Stack, part: Part) -> int | None:
+    """The radius of the window in which means stay; None where that of the treatment is enough.
+
+    In a series, what changes from one plane to the next is often small and weak, such as an activation, and a
+    network smooths it with the noise. In a slice of CT, noise has little power at low frequencies, so that
+    keeping means costs next to nothing, and faint edges stay sharper.
+    """
+    if stack.noise == RECONSTRUCTED:
+        return RECONSTRUCTED_RADIUS
+    return SERIES_RADIUS if part.size("T") > 1 else None
+
+
+def _with_means(work: Work, radius: int | None) -> Work:
+    """The network, made to leave the means of small windows as they are."""
+    if radius is None or not work.unbiased:
+        return work
+    run, pixels = work.run, radius
+    return replace(work, run=lambda tile: keep_means(tile, run(tile), pixels))
 
 
 def _unless_flat(run: Callable[[Array], Array]) -> Callable[[Array], Array]:
