@@ -114,7 +114,7 @@ def _one_by_one(denoise: Callable[..., Pixels], noisy: Batch, **options: Any) ->
 
 
 CHOICE_SIDE = 256  # pixels a side of the part of an image on which a parameter is chosen
-CHOICE_PIXELS = 160_000  # in all
+CHOICE_PIXELS = 100_000  # in all
 
 SIGMAS = (0.02, 0.035, 0.05, 0.08, 0.13, 0.2, 0.35, 0.55, 0.9)
 
