@@ -1,13 +1,16 @@
-"""What the tests of the commands share: the real `pellucid` command, and images to give it."""
+"""What the tests of the commands share: the `pellucid` command, in this process or in its own, and images."""
 
 import json
+import logging
 import os
 import pty
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
+import pellucid as package
+from pellucid.cli import main
 
 PELLUCID = str(Path(sys.executable).with_name("pellucid"))
 
@@ -38,14 +44,18 @@ Run = Callable[..., Done]
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """The present environment without what changes the output."""
+    """The present environment without what changes the output, but with the package that is tested.
+
+    Nothing is compiled: a file that a full disk cuts off would stay.
+    """
     unwanted = ("PELLUCID_", "COLUMNS", "FORCE_COLOR", "PYTHON")
-    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    return kept | {"PYTHONPATH": str(Path(package.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @pytest.fixture
-def pellucid(tmp_path: Path, environment: dict[str, str]) -> Run:
-    """Run the command in the test's folder; every outcome but a bug is the test's to judge."""
+def process(tmp_path: Path, environment: dict[str, str]) -> Run:
+    """Run the command as a process in the folder of the test, which judges every outcome but a bug."""
 
     def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
         done = subprocess.run(
@@ -56,13 +66,61 @@ def pellucid(tmp_path: Path, environment: dict[str, str]) -> Run:
             capture_output=True,
             timeout=120,
         )
-        out, err = (text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr))
-        assert done.returncode == code, f"{arguments}\n{out}\n{err}"
-        assert "Traceback" not in err
-        assert "\x1b" not in out + err, "colour without a terminal"
-        return Done(done.returncode, out, err)
+        return checked(arguments, done.returncode, code, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def pellucid(tmp_path: Path, environment: dict[str, str], capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Do in this process what `process` does: to start one and to import all takes most of a second."""
+
+    def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
+        command = ["pellucid", *map(os.fsdecode, arguments)]
+        with as_a_process(command, tmp_path, environment | (env or {})):
+            capfdbinary.readouterr()
+            with pytest.raises(SystemExit) as left:
+                main()
+        return checked(arguments, left.value.code, code, *capfdbinary.readouterr())
+
+    return run
+
+
+@contextmanager
+def as_a_process(
+    command: list[str], folder: Path, environment: dict[str, str], stdin: str | Path = os.devnull
+) -> Iterator[None]:
+    """Give the command what a process of its own would have, and take back what it sets."""
+    log = logging.getLogger("pellucid")
+    before, handlers, propagate = dict(os.environ), log.handlers[:], log.propagate
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with (
+        open(stdin) as given,
+        chdir(folder),
+        pytest.MonkeyPatch.context() as patch,
+        warnings.catch_warnings(),
+    ):
+        patch.setattr(sys, "argv", command)
+        patch.setattr(sys, "stdin", given)
+        os.environ.clear()
+        os.environ.update(environment)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            log.handlers[:], log.propagate = handlers, propagate
+            for number, handler in signals.items():
+                signal.signal(number, handler)
+
+
+def checked(arguments: Any, left: Any, code: int, *streams: bytes) -> Done:
+    """How a command ended that had to end with a code."""
+    out, err = (text.decode("utf-8", "surrogateescape") for text in streams)
+    assert left == code, f"{arguments}\n{out}\n{err}"
+    assert "Traceback" not in err
+    assert "\x1b" not in out + err, "colour without a terminal"
+    return Done(left, out, err)
 
 
 def start(command: list[str], folder: Path, env: dict[str, str], number: int) -> "subprocess.Popen[str]":

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pellucid.inference import index
 from pellucid.inference.coarse import fine_detail, halve
 from pellucid.inference.content import GRAPHICS, PHOTOGRAPH, content_of
-from pellucid.inference.few_photons import photon_step
+from pellucid.inference.few_photons import COUNTED_SIDE, Counts, photon_counts
 from pellucid.inference.fitting import curve, fit_channels, fit_cut_off, mean_level, residuals, weighted_range
 from pellucid.inference.html import table_html
 from pellucid.inference.session import RunOptions, Session
@@ -72,8 +72,8 @@ signal-dependent noise from the third factor on."""
 
 REDUCED = 2.6, 1.22, 8 / 255
 """Below these log-odds the noise of a grey image is independent only nearly, as after making the image
-smaller; then the network finds 0.82 of the level, whatever the level and the size (0.4 to 0.95). Fainter noise
-than the last number has lower odds anyway."""
+smaller; then the network finds 0.82 of the level, whatever the level and the size (0.4 to 0.95). Noise
+fainter than the last number has lower odds anyway."""
 
 NO_NOISE = "there is no noise to remove"
 CLEAN, WHITE, SIGNAL_DEPENDENT = "clean", "white", "signal-dependent"
@@ -247,9 +247,9 @@ def analyse_tiles(
     channels = tiles.shape[1]
     black, white = scale or ((0.0, 1.0) if is_8bit else value_range(tiles))
     tiles = (tiles - np.float32(black)) / np.float32(white)
-    step = None if masks is not None else photon_step(tiles)
-    if step is not None:
-        return scaled(_counted(tiles, step, clipped), black, white)
+    counts = photon_counts(tiles, masks)
+    if counts is not None:
+        return scaled(_counted(tiles, counts, clipped), black, white)
     session = _session(channels, options)
     where = survey(tiles, masks)
     blocks, weight = measure(tiles, where, session)
@@ -288,8 +288,11 @@ def analyse_tiles(
         if found.content == GRAPHICS:
             return scaled(replace(found, kind=CLEAN, why=NO_NOISE), black, white)
     worth = found.log_odds > -SURE and found.level >= MIN_WHITE_SIGMA
-    line = fit_cut_off(tiles) if worth and found.visible > STRONG and clipped[0] > SOME_BLACK else None
-    if line is not None and clipped[0] > MANY_CLIPPED:
+    dark = float((tiles <= 0).mean(axis=1)[where.keep.repeat(BLOCK, 1).repeat(BLOCK, 2)].mean())
+    line = None
+    if worth and found.visible > STRONG and dark > SOME_BLACK and max(clipped) > 0:
+        line = fit_cut_off(tiles, where.keep)
+    if line is not None and dark > MANY_CLIPPED:
         return scaled(_before_the_cut(found, *line), black, white)
     if worth and found.is_steep and found.level < FEW_PHOTONS:
         found = stabilised_twice(found, tiles, where, session)
@@ -302,22 +305,25 @@ def analyse_tiles(
     return scaled(found, black, white)
 
 
-def _counted(tiles: Array, step: float, clipped: tuple[float, float]) -> Analysis:
-    """The analysis of an image of photon counts, of which each is worth `step`."""
-    channels, light = tiles.shape[1], tiles.mean(axis=(0, 2, 3), dtype=np.float64)
-    levels = tuple(np.sqrt(step * light).tolist())
-    level = float(np.sqrt(step * light.mean()))
-    bright = np.linspace(0, float(np.quantile(tiles, 0.99)), 9)
+def _counted(tiles: Array, counts: Counts, clipped: tuple[float, float]) -> Analysis:
+    """The analysis of an image of photon counts."""
+    step, brightness = counts
+    channels, light = len(brightness), float(brightness.mean())
+    even = np.ones_like(brightness[0])
+    levels = [mean_level(np.sqrt(step * each), even) for each in brightness]
+    level = float(np.sqrt(np.mean(np.square(levels))))
     correlation, between, luma, chroma = residuals(tiles, np.ones_like(tiles[:, 0, ::BLOCK, ::BLOCK]))
+    low, high = weighted_range(brightness.ravel(), np.tile(even, channels))
+    bright = np.linspace(low, high, 9) if low < high else np.array([low])
     visible = level >= MIN_WHITE_SIGMA
     return Analysis(
         kind=SIGNAL_DEPENDENT if visible else CLEAN,
-        why=f"it counts photons, {light.mean() / step:.2g} a pixel" if visible else NO_NOISE,
+        why=f"it counts photons, {light / step:.2g} a pixel" if visible else NO_NOISE,
         content=PHOTOGRAPH,
         level=level,
         gain=(step,) * channels,
         offset=(0.0,) * channels,
-        levels=levels,
+        levels=tuple(levels),
         photon=step,
         log_odds=2 * SURE,
         correlation=correlation,
@@ -325,8 +331,8 @@ def _counted(tiles: Array, step: float, clipped: tuple[float, float]) -> Analysi
         luma=luma,
         chroma=chroma,
         clipped=clipped,
-        measured=1.0,
-        brightness=(0.0, float(bright[-1])),
+        measured=brightness.shape[1] * COUNTED_SIDE**2 * channels / tiles.size,
+        brightness=(low, high),
         curve=tuple(zip(bright.tolist(), np.sqrt(step * bright).tolist(), strict=True)),
     )
 

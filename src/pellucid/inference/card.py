@@ -196,6 +196,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
         *([("Noise", _sensor(card.noise))] if card.noise else []),
         ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
         ("Licence", card.licence),
+        ("Not for", "diagnosis"),
         *([("Fails on", card.limits)] if card.limits else []),
         *([("Warning", text)] if (text := shortfall(card)) else []),
         ("Parameters", f"{card.parameters:,}"),

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.inference.coarse import enlarge, halve
+from pellucid.inference.stabilise import Anscombe
+from pellucid.inference.survey import BLOCK, over_blocks
 
 Array = NDArray[np.float32]
 
@@ -25,7 +27,10 @@ MOST_LEVELS = 64
 FILLED = 0.6
 """This share of the multiples of the step between the lowest and the highest value occurs."""
 
-SIDE = 16  # pixels a side of the blocks whose variance is compared with their mean
+ENOUGH = 0.1
+"""Where a smaller share of the blocks has no part of one value, black parts count, too."""
+
+COUNTED_SIDE = 16  # pixels a side of the blocks whose variance is compared with their mean
 LIKE_COUNTS = (0.7, 1.4)
 """Variance over mean, in photons: 1 for independent counts, less for few shades, more for texture."""
 
@@ -41,28 +46,48 @@ MANY, FEW, FEWEST = 5.0, 2.0, 0.05
 and below the third no smaller size is tried."""
 
 
-def photon_step(tiles: Array) -> float | None:
-    """The brightness of one photon, where the samples of tiles (n, c, h, w) are counts of photons."""
-    step = _step(tiles[..., ::4, ::4])
-    if step is None or _step(tiles) is None:
+class Counts(NamedTuple):
+    """Counts of photons: the brightness of one, and that of blocks (c, n) that are image."""
+
+    step: float
+    brightness: Array
+
+
+def photon_counts(tiles: Array, masks: NDArray[np.bool_] | None) -> Counts | None:
+    """Find out whether the samples of tiles (n, c, h, w) are counts of photons, where masks (n, h, w) say."""
+    some = tiles[..., ::4, ::4]
+    if masks is not None:
+        some = some.transpose(0, 2, 3, 1)[masks[..., ::4, ::4]]
+    if _step(some) is None:
         return None
-    height, width = (extent // SIDE * SIDE for extent in tiles.shape[2:])
-    counts = tiles[..., :height, :width] / np.float32(step)
-    near, far = (_differences(counts, distance) for distance in (1, 2))
-    means = _cut(counts).mean(axis=(1, 2))
-    near, far, means = near[lit := means > 0.02], far[lit], means[lit]
-    if not len(means) or not far.all():
+    blocks = _cut(tiles)
+    parts = blocks.reshape(*blocks.shape[:2], 4, 4, 4, 4)
+    varied = np.ptp(parts, axis=(3, 5)).any(axis=1)  # (m, 4, 4)
+    image = varied.all(axis=(1, 2))  # no bar, and not beside one
+    if image.mean() < ENOUGH:  # too dark to tell
+        image = varied.any(axis=(1, 2))
+    if masks is not None:
+        image &= _cut(masks[:, None]).all(axis=(1, 2, 3))
+    blocks = blocks[image]
+    step = _step(blocks) if len(blocks) else None
+    if step is None:
         return None
+    brightness = blocks.mean(axis=(2, 3))
+    near, far = (_differences(blocks / np.float32(step), distance) for distance in (1, 2))
+    lit = (brightness > 0.02 * step) & (far > 0)
+    if not lit.any():
+        return None
+    near, far = near[lit], far[lit]
     quiet = near + far <= np.median(near + far)
     alike = near[quiet].sum() / far[quiet].sum()
-    ratio = np.quantile(near / means, 0.25)
+    ratio = np.quantile(near * step / brightness[lit], 0.25)
     counted = LIKE_COUNTS[0] < ratio < LIKE_COUNTS[1] and INDEPENDENT[0] < alike < INDEPENDENT[1]
-    return step if counted else None
+    return Counts(step, np.ascontiguousarray(brightness.T)) if counted else None
 
 
-def _step(tiles: Array) -> float | None:
+def _step(samples: Array) -> float | None:
     """The step of which all samples are multiples, as near as 8 bits tell; None for many values."""
-    values = np.unique(tiles)
+    values = np.unique(samples)
     values = values[values < 1]  # white may be cut off
     if not 3 <= len(values) <= MOST_LEVELS:
         return None
@@ -77,22 +102,22 @@ def _step(tiles: Array) -> float | None:
     return float(least + most) / 2 if least <= most else None
 
 
-def _differences(counts: Array, distance: int) -> NDArray[Any]:
-    """Half the mean squares of differences at a distance, down and across, of blocks (n,)."""
-    blocks = _cut(counts)
-    down, across = (
-        blocks[:, distance:] - blocks[:, :-distance],
-        blocks[:, :, distance:] - blocks[:, :, :-distance],
-    )
-    halves: NDArray[Any] = ((down**2).mean(axis=(1, 2)) + (across**2).mean(axis=(1, 2))) / 4
+def _differences(blocks: Array, distance: int) -> NDArray[Any]:
+    """Half the mean squares of differences at a distance, down and across, of blocks (n, c, 16, 16)."""
+    down = blocks[:, :, distance:] - blocks[:, :, :-distance]
+    across = blocks[..., distance:] - blocks[..., :-distance]
+    halves: NDArray[Any] = ((down**2).mean(axis=(2, 3)) + (across**2).mean(axis=(2, 3))) / 4
     return halves
 
 
-def _cut(counts: Array) -> Array:
-    """Tiles (n, c, h, w) as blocks (m, 16, 16)."""
-    n, c, height, width = counts.shape
-    shape = n * c, height // SIDE, SIDE, width // SIDE, SIDE
-    return counts.reshape(shape).swapaxes(2, 3).reshape(-1, SIDE, SIDE)
+def _cut(tiles: NDArray[Any]) -> NDArray[Any]:
+    """Tiles (n, c, h, w) as blocks (m, c, 16, 16)."""
+    n, c, height, width = tiles.shape
+    rows, columns = height // COUNTED_SIDE, width // COUNTED_SIDE
+    blocks = tiles[..., : rows * COUNTED_SIDE, : columns * COUNTED_SIDE].reshape(
+        n, c, rows, COUNTED_SIDE, columns, COUNTED_SIDE
+    )
+    return blocks.transpose(0, 2, 4, 1, 3, 5).reshape(-1, c, COUNTED_SIDE, COUNTED_SIDE)
 
 
 class Pass(NamedTuple):
@@ -107,7 +132,23 @@ class Pass(NamedTuple):
         return float(self.share**2 / 4**self.halvings)
 
 
-ONCE = (Pass(0, 1.0),)
+ONCE: tuple[Pass, ...] = (Pass(0, 1.0),)
+
+
+def plan_passes(tiles: Array, noise: Anscombe) -> tuple[Pass, ...]:
+    """How often a network runs on an image of tiles (n, c, h, w): more than once where photons are few."""
+    if min(noise.gain) <= 0:
+        return ONCE
+    high, low = (over_blocks(each, tiles) for each in (np.maximum, np.minimum))
+    varied = (high != low).any(axis=1)  # bars and margins are no image
+    varied = varied if varied.mean() > ENOUGH else np.ones_like(varied)
+    light, black = (
+        over_blocks(np.add, each).transpose(0, 2, 3, 1)[varied] / np.float32(BLOCK**2)
+        for each in (tiles, (tiles <= 0).astype(np.float32))
+    )
+    if any(noise.offset) and black.mean() > CUT:
+        return ONCE
+    return passes(noise.photons(light))
 
 
 def passes(photons: float) -> tuple[Pass, ...]:

@@ -80,19 +80,21 @@ def fit(brightness: Array, levels: Array, weight: Array) -> tuple[float, float]:
     return gain, offset
 
 
-def fit_cut_off(tiles: Array) -> tuple[float, float] | None:
+def fit_cut_off(tiles: Array, keep: NDArray[np.bool_]) -> tuple[float, float] | None:
     """Gain and offset where black cuts off much of the noise of tiles (n, c, h, w), as it was before.
 
     In a block of 8 x 8 pixels, the share of samples at black and the mean of all samples tell the mean and
-    the deviation that a normal distribution had before everything below black was set to black. None where
-    few blocks have a share that tells them.
+    the deviation that a normal distribution had before everything below black was set to black. Blocks of
+    4 x 4 pixels count where `keep` (n, h / 4, w / 4) says. None where few have a share that tells something.
     """
     n, c, height, width = tiles.shape
     rows, columns = height // CUT_SIDE, width // CUT_SIDE
     blocks = tiles[..., : rows * CUT_SIDE, : columns * CUT_SIDE]
     blocks = blocks.reshape(n * c * rows, CUT_SIDE, columns, CUT_SIDE)
     share, mean = (blocks <= 0).mean(axis=(1, 3)).ravel(), blocks.mean(axis=(1, 3)).ravel()
-    tells = (share > CUT_SHARES[0]) & (share < CUT_SHARES[1]) & ((blocks < 1).all(axis=(1, 3)).ravel())
+    image = keep[:, : 2 * rows, : 2 * columns].reshape(n, rows, 2, columns, 2).all(axis=(2, 4))
+    tells = (share > CUT_SHARES[0]) & (share < CUT_SHARES[1]) & (blocks < 1).all(axis=(1, 3)).ravel()
+    tells &= np.repeat(np.asarray(image)[:, None], c, axis=1).ravel()
     if tells.sum() < BINS:
         return None
     ratio = np.linspace(-3, 3, 601)

@@ -15,11 +15,20 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import CUT, ONCE, Pass, denoise_passes, passes
+from pellucid.inference.few_photons import ONCE, denoise_passes, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Anscombe, Rice, Scale, Treatment, rician_treatment, treatment_for
+from pellucid.inference.stabilise import (
+    REACH,
+    Anscombe,
+    Rice,
+    Scale,
+    Treatment,
+    keep_means,
+    rician_treatment,
+    treatment_for,
+)
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
 from pellucid.inference.trial import removed_level
@@ -189,17 +198,20 @@ class Model(Denoiser):
             strengths = strengths[:1] * 2  # there is no chroma
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
-        steps, halvings = _passes(image, treatment), treatment.halvings
+        halvings, noise, steps = treatment.halvings, treatment.stabiliser, ONCE
+        if isinstance(noise, Anscombe) and not halvings:
+            steps = plan_passes(image.tiles, noise)
         measured = bands(image.centre / np.float32(white), halvings)
         networks = [self.runner(image, treatment.reduced(each.variance), strengths, white) for each in steps]
 
         def coarse(tile: Array) -> Array:
             return denoise_coarse(tile / np.float32(white), measured, networks[0]) * np.float32(white)
 
+        margin = REACH if treatment.stabiliser and treatment.stabiliser.keeps_means else 0
         run = networks[0] if not halvings and white == 1 else coarse
         if len(steps) > 1:
             run = functools.partial(denoise_passes, steps=steps, networks=networks)
-        tiles = self._tiles(image, [halvings + each.halvings for each in steps])
+        tiles = self._tiles(image, [halvings + each.halvings for each in steps], margin)
         work = Work(tiles, run, strengths, keep_counts=options.keep_counts)
         session = self.session_for(image.channels)
         return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
@@ -231,8 +243,10 @@ class Model(Denoiser):
             if len(given) == 2:
                 clean += luma_of(session.run(noisy, given[0]) - clean)
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
-            clean = clean if scale is None else scale.inverse(clean)
-            return clean[:height, :width]
+            if scale is None:
+                return clean[:height, :width]
+            clean = scale.inverse(clean)[:height, :width]
+            return keep_means(tile, clean) if scale.stabiliser.keeps_means else clean
 
         return run
 
@@ -258,7 +272,7 @@ class Model(Denoiser):
             )
         return [(min(each, highest),) for each in levels]
 
-    def _tiles(self, image: Overview, halvings: Sequence[int] = (0,)) -> Tiles:
+    def _tiles(self, image: Overview, halvings: Sequence[int] = (0,), margin: int = 0) -> Tiles:
         """Tiles for a network that runs several times, each after halving the image so often."""
         card, height, width = self.card(image.channels), image.height, image.width
         if card.size is not None and card.size != (height, width):
@@ -273,7 +287,7 @@ class Model(Denoiser):
             needed = card.bytes_per_pixel * tall * wide + STRIPS * image.row_bytes * min(tall, height)
             return tall * wide <= LARGEST_TILE and (tall <= tallest or tall >= height) and needed <= room
 
-        halo = card.radius if self._wants_exact(card) else card.overlap
+        halo = card.radius + margin if self._wants_exact(card) else card.overlap
         stride, halo = card.stride << max(halvings), sum(reach(halo, each) for each in halvings)
         tiles = plan(height, width, stride=stride, halo=halo, fits=fits)
         if tiles is None:
@@ -297,15 +311,6 @@ class Model(Denoiser):
                 "Convert the image, or name a model for colour",
             )
         return self._open(channels if channels in self.channels else 3)
-
-
-def _passes(image: Overview, treatment: Treatment) -> tuple[Pass, ...]:
-    """How often the network runs: more than once where photons are few, and black is not cut off."""
-    noise = treatment.stabiliser
-    if not isinstance(noise, Anscombe) or treatment.halvings or min(noise.gain) <= 0:
-        return ONCE
-    cut = any(noise.offset) and float((image.tiles <= 0).mean()) > CUT
-    return ONCE if cut else passes(noise.photons(image.tiles.transpose(0, 2, 3, 1)))
 
 
 def _sensor_treatment(noise: SensorNoise, brightness: float) -> Treatment:

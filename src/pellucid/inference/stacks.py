@@ -12,7 +12,7 @@ from pellucid import __version__
 from pellucid.errors import UsageError
 from pellucid.inference.analysis import CLEAN, MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units
 from pellucid.inference.auto import Auto
-from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.denoiser import Decision, Denoiser, never_a_page
 from pellucid.inference.masked import Mask
 from pellucid.inference.overview import Layout, Overview, look_over_some
 from pellucid.inference.stream import Array, Progress, Work, round_sum, stream
@@ -57,6 +57,8 @@ class Channel:
         As in `pellucid.FileResult`.
     white : float
         The sample that is 1.0 in the analysis.
+    network, digest : str
+        As in `Decision`; empty where nothing was changed.
     """
 
     name: str
@@ -67,13 +69,16 @@ class Channel:
     why: str
     analysis: Analysis | None
     white: float
+    network: str
+    digest: str
 
     @classmethod
     def of(cls, name: str, planes: int, decision: Decision, dtype: np.dtype[Any]) -> "Channel":
         """What a decision says, for samples of a dtype."""
         made = decision
         white = float(WHITE.get(dtype.name, 1))
-        return cls(name, planes, made.sigma, made.changed, made.model, made.why, made.analysis, white)
+        about = made.sigma, made.changed, made.model, made.why, made.analysis
+        return cls(name, planes, *about, white, made.network, made.digest)
 
     def document(self) -> dict[str, Any]:
         """Give it as values that JSON has; gain, offset and range are in the units of the file's samples."""
@@ -84,6 +89,8 @@ class Channel:
             "model": self.model,
             "why": self.why,
             "sigma": self.sigma,
+            "network": self.network,
+            "sha256": self.digest,
         }
         if self.analysis is not None:
             found = in_units(self.analysis, self.white)
@@ -207,7 +214,7 @@ RECONSTRUCTED = "gaussian:auto"
 RECONSTRUCTED_SHARE = 0.5
 """Of the noise of CT that a strength of 1 removes; at 2 it is all."""
 
-_NO_MATTER = "model", "axes", "channel_axis", "device", "threads", "memory", "max_pixels"
+_NO_MATTER = "model", "axes", "channel_axis", "compress", "device", "threads", "memory", "max_pixels"
 """Options that do not change what is made; networks are known by their files."""
 
 
@@ -241,6 +248,7 @@ def derivation_of(decisions: Sequence[Decision], options: DenoiseOptions) -> Der
         tuple(dict.fromkeys((each.network, each.digest) for each in decisions if each.changed)),
         ", ".join(asked),
         ", ".join(f"{each.network} {each.sigma:.6g}" for each in decisions),
+        options.compress,
     )
 
 
@@ -299,7 +307,8 @@ def look_over_planes(stack: Stack, planes: Sequence[Plane], nodata: float | None
     InputError
         For infinite values, or where no pixel has data.
     """
-    return look_over_some([as_pixels(PlaneSource(stack, plane), nodata) for plane in planes], nodata)
+    sources = [as_pixels(PlaneSource(stack, plane), nodata) for plane in planes]
+    return never_a_page(look_over_some(sources, nodata))
 
 
 def _unless_flat(run: Callable[[Array], Array]) -> Callable[[Array], Array]:
