@@ -59,6 +59,7 @@ LONG = {
         "sparse",
         "stacked",
         "frameworks",
+        "kinds",
     ),
     *("self-supervised", "own-images", "dense", "strided", "sixteen", "lab-sheet"),
 }
