@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
+from pellucid.inference.bilevel import bilevel_of
 from pellucid.inference.denoiser import Decision, Denoiser, Result, WithPlanes, carry_out, denoise_array
 from pellucid.inference.overview import look_over
 from pellucid.inference.pixels import one_source
@@ -41,6 +42,10 @@ class Planned:
     def __init__(self, source: Source, denoiser: Denoiser, options: DenoiseOptions) -> None:
         self._source, self._overview = source, look_over(source, options.nodata)
         self.decision = denoiser.decide(self._overview, options)
+        work = self.decision.work
+        if work and work.page and source.encoding.bits == 1 and options.paper == "keep":
+            work = replace(work, run=bilevel_of(work.run))
+            self.decision = replace(self.decision, work=work)
         self._planes: list[Samples] = []
         if options.extra_channels == "denoise":
             count = source.channels + source.alpha
