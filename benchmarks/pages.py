@@ -167,26 +167,28 @@ def ocr(desk: Desk, options: Any) -> dict[str, Any]:
     for count, number in enumerate(_spread(options.pages)):
         page = test_page(number, shelf)
 
-        def read(image: Page, name: str, *extra: str, number: int = number) -> str:
+        def read(make: Callable[[], Page], name: str, *extra: str, number: int = number) -> str:
+            """What Tesseract reads; a text that is kept saves making the image, too."""
             kept = options.texts and options.texts / f"{number} {name} {digests.get(name, '')}.txt"
             if kept and kept.exists():
                 return str(kept.read_text())
-            text = read_text(image, *extra, tesseract=options.tesseract)
+            text = read_text(make(), *extra, tesseract=options.tesseract)
             if kept:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 kept.write_text(text)
             return text
 
-        texts = {"clean": read(page.clean, "clean")}
+        texts = {"clean": read(partial(np.asarray, page.clean), "clean")}
         for name, method in tools.items():
-            if name in own or count < options.peers:
+            if name in own:
                 result = method(page.noisy)
-                texts[name] = read(result, name)
-                if name in own:
-                    strokes[name].append(components(result, page.clean))
+                texts[name] = read(partial(np.asarray, result), name)
+                strokes[name].append(components(result, page.clean))
+            elif count < options.peers:
+                texts[name] = read(partial(method, page.noisy), name)
         for kind in (1, 2) if count < options.peers else ():
             name = f"Tesseract, method {kind}"
-            texts[name] = read(page.noisy, name, "-c", f"thresholding_method={kind}")
+            texts[name] = read(partial(np.asarray, page.noisy), name, "-c", f"thresholding_method={kind}")
         for name, text in texts.items():
             rows[name].append((page.kind, round(character_error(text, page.text), 5)))
         print(number, page.kind, {name: rows[name][-1][1] for name in texts}, flush=True)

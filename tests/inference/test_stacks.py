@@ -9,7 +9,7 @@ import tifffile
 
 import pellucid
 from pellucid.errors import InputError, UsageError
-from pellucid.inference.denoise import analyse_file
+from pellucid.inference.analyse import analyse_file
 from tests.inference.page_images import text_page
 from tests.stacks import volume
 

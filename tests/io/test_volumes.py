@@ -10,7 +10,7 @@ import pytest
 
 import pellucid
 from pellucid.errors import InputError, MissingExtraError, UsageError
-from pellucid.inference.denoise import analyse_file
+from pellucid.inference.analyse import analyse_file
 from pellucid.io.formats.nifti import default_axes
 from pellucid.io.stack_files import open_stack
 from tests.stacks import volume

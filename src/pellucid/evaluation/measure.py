@@ -30,7 +30,7 @@ from pellucid.inference.batches import Batch
 from pellucid.noise.sensor import Gaussian
 
 CURVE_SIGMAS = tuple(step / 10 for step in range(1, 11))
-CURVE_IMAGES, CURVE_PIXELS = 200, 1_300_000  # at most so many images, and so many pixels in all
+CURVE_IMAGES, CURVE_PIXELS = 200, 500_000  # at most so many images, and so many pixels in all
 SSIM_IMAGES = 1000  # SSIM takes most of the time of an evaluation
 BASELINE_PIXELS = 1_300_000  # in all images of a slow baseline, eight photographs of 481 x 321
 GALLERY_BYTES = 1_500_000  # of all images in a report
@@ -258,7 +258,7 @@ def noise_curves(
     ----------
     contenders : sequence of Contender
     images : ImageSet
-        A fortieth of its test images are used, but 20 to 200 of them, and of 1.3 million pixels at most.
+        A fortieth of its test images are used, but 20 to 200 of them, and of half a million pixels at most.
     seed : int
     clip : bool
     """

@@ -43,8 +43,9 @@ RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
 LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
-LOWEST_TILE = 544  # pixels that tiles may be high, however wide the image
+LOWEST_TILE = 256  # pixels that tiles may be high, however wide the image, or 6 times their halo
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
+LINES = 250  # that libvips holds for each strip
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
@@ -282,14 +283,18 @@ class Model(Denoiser):
                 f"{self.name} takes {right} pixels, not {width} x {height}", "Name another model"
             )
         room = math.inf if self._memory is None else self._memory - FIXED_MEMORY
-        tallest = max(LOWEST_TILE, STRIP // image.row_bytes)
-
-        def fits(tall: int, wide: int) -> bool:
-            needed = card.bytes_per_pixel * tall * wide + STRIPS * image.row_bytes * min(tall, height)
-            return tall * wide <= LARGEST_TILE and (tall <= tallest or tall >= height) and needed <= room
-
         halo = card.radius + margin if self._wants_exact(card) else card.overlap
         stride, halo = card.stride << max(halvings), sum(reach(halo, each) for each in halvings)
+        tallest = max(LOWEST_TILE, 6 * halo, STRIP // image.row_bytes)
+
+        def fits(tall: int, wide: int) -> bool:
+            strips = STRIPS * image.row_bytes * min(tall, height)
+            # Tiles of a wide image give up what its strips and libvips' lines take beyond those of others.
+            more = max(0, image.row_bytes * (min(tall, height) + LINES) - STRIP * 4 / 3)
+            largest = max(LARGEST_TILE - STRIPS * more / card.bytes_per_pixel, LARGEST_TILE / 4)
+            fitting = tall * wide <= largest and (tall <= tallest or height <= tallest)
+            return fitting and card.bytes_per_pixel * tall * wide + strips <= room
+
         tiles = plan(height, width, stride=stride, halo=halo, fits=fits)
         if tiles is None:
             raise LimitError(

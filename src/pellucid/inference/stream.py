@@ -44,6 +44,8 @@ class Work:
         The sum of the colours' samples of each strip stays the same.
     unbiased : bool
         Whether the mean of what is removed is 0, as it is not of Rician noise.
+    page : bool
+        It cleans ink on paper: a file of one bit keeps it.
     """
 
     tiles: Tiles
@@ -51,6 +53,7 @@ class Work:
     strengths: tuple[float, float] = (1.0, 1.0)
     keep_counts: bool = False
     unbiased: bool = True
+    page: bool = False
 
 
 def stream(source: Source, sink: Sink, layout: Layout, work: Work, progress: Progress | None = None) -> None:
