@@ -8,7 +8,8 @@
 goes through every own path (`paths.py`): each network, with its level given and estimated, with and without
 variance stabilisation, and unchanged. What the default loses against the best of them, for each image, is
 what counts; next to it stands how often it found the kind of noise that is there. `--cache` keeps the PSNR
-of the paths, which only change with the networks, so that a second run measures the choice alone.
+of the paths, which only change with the networks, so that a second run measures the choice alone; `--kept`
+takes that of the best path from the last run's figures.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import numpy as np
 from benchmarks.cells import Cell, all_cells
 from benchmarks.common import Desk, arguments, facts, table
 from benchmarks.labelled import Photograph, photographs, tiny_photographs
-from benchmarks.paths import UNCHANGED, Own, chosen, score
+from benchmarks.paths import Own, chosen, score
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -33,6 +34,8 @@ SPARED = (
     r"|photons: (3|30|300)(, read noise)?$|photons: (1|10|100|1000)(, read noise)?, grey$"
 )
 """Cells that a quick run leaves out, since others are near."""
+
+KEPT = "best path of the last run"
 
 Rows: TypeAlias = dict[str, list[Any]]
 """Of the images of one cell: image, noisy, default and best path's PSNR, the kind found, the best path."""
@@ -46,6 +49,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--cells", default="", metavar="PATTERN", help="only the cells with such titles")
     parser.add_argument("--part", default="1/1", metavar="K/N", help="every Nth cell, from the Kth")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the PSNR of the paths there")
+    parser.add_argument("--kept", action="store_true", help="measure the default alone; keep the best paths")
     parser.add_argument("--worst", type=int, default=25, help="print so many of the largest losses")
     return parser.parse_args()
 
@@ -55,9 +59,12 @@ def main() -> None:
     desk = Desk("auto", options)
     images = tiny_photographs() if desk.tiny else photographs(options.photos_dir, quick=options.quick)
     run, cells = facts(), {}
+    last = desk.read().get("cells", {}) if options.kept else {}
     for number, cell in wanted(options):
         # A quick run takes half of its photographs for each cell, in turns.
-        rows = measure(cell, images[number % 2 :: 2] if options.quick else images, options)
+        rows = measure(
+            cell, images[number % 2 :: 2] if options.quick else images, options, last.get(cell.title)
+        )
         cells[cell.title] = rows
         print(f"{cell.title}: {summary(rows)}", flush=True)
     print_worst(cells, options.worst)
@@ -65,7 +72,9 @@ def main() -> None:
     figures.setdefault("runs", {})[run["date"]] = run
     kept = figures.setdefault("cells", {})
     rights = {cell.title: list(cell.right) for cell in all_cells()}
-    kept |= {title: condensed(rows, rights[title]) | {"run": run["date"]} for title, rows in cells.items()}
+    for title, rows in cells.items():
+        paths = {"paths": last[title]["paths"]} if title in last else {}
+        kept[title] = condensed(rows, rights[title]) | paths | {"run": run["date"]}
     figures["cells"] = {title: kept[title] for title in rights if title in kept}  # in the tables' order
     if options.quick:
         print(tables(figures))
@@ -86,20 +95,25 @@ def wanted(options: argparse.Namespace) -> Iterator[tuple[int, Cell]]:
             yield number, cell
 
 
-def measure(cell: Cell, images: list[Photograph], options: argparse.Namespace) -> Rows:
+def measure(cell: Cell, images: list[Photograph], options: argparse.Namespace, last: Figures | None) -> Rows:
     """What the default and the best of all paths reach on each image of a cell."""
     own = Own(options.cache and options.cache / f"{cell.title.replace(' ', '_').replace(':', '')}.json")
     without = "instant|estimated" if options.quick else SLOW if cell.source == LARGE else "nothing"
     rows: Rows = {name: [] for name in ("image", "noisy", "default", "best", "kind", "path")}
-    for name, clean, seed in cell.images(images):
+    for number, (name, clean, seed) in enumerate(cell.images(images)):
         case = cell.make(clean, seed)
-        paths = own.measure(case, without=without)
         output, kind = chosen(case.noisy)
-        path, best = max(paths.items(), key=lambda pair: pair[1])
-        values = name, paths[UNCHANGED], score(case, output), best, kind, path
+        default = score(case, output)
+        if last is None:
+            paths = own.measure(case, without=without)
+            path, best = max(paths.items(), key=lambda pair: pair[1])
+        else:
+            path, best = KEPT, max(default, last["best"][number])
+        values = name, score(case, case.noisy), default, best, kind, path
         for column, value in zip(rows.values(), values, strict=True):
             column.append(round(value, 3) if isinstance(value, float) else value)
-        own.save()
+        if last is None:
+            own.save()
     return rows
 
 

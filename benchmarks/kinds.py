@@ -22,7 +22,7 @@ from pellucid.datasets.named import load_dataset
 from pellucid.evaluation.codes import accuracy, draw_codes, frechet_distance
 from pellucid.evaluation.contender import open_contenders
 from pellucid.evaluation.images import ImageSet, read_corruption
-from pellucid.evaluation.measure import Method, score
+from pellucid.evaluation.measure import Method, score, with_value
 from pellucid.inference.codec import Codec
 from pellucid.io.image import to_float
 from pellucid.training.loop import train
@@ -36,9 +36,11 @@ KINDS: Mapping[str, str] = {  # and the recipe whose network it is
     "sparse": "mnist-sparse",
     "stacked": "mnist-stacked",
     "vae": "mnist-vae",
+    "vq-vae": "mnist-vq-vae",
     "conv-latent": "mnist-latent16",
     "conv-pool": "mnist-pool",
     "dncnn": "mnist-dncnn",
+    "ffdnet": "mnist-ffdnet",
 }
 SETS = ("mnist", "fashion-mnist")
 CHANGES = ("schedule.epochs=none", "schedule.batch=32", "schedule.precision=float32", "loss=bce")
@@ -66,7 +68,7 @@ def measure(name: str, kind: str, options: argparse.Namespace, desk: Desk) -> di
     """Train one network, or take the one that is there, and measure it."""
     images, data_dir, own = load(name, options, desk)
     steps = 3 if desk.tiny else 800
-    linear = ["loss=mse"] if kind == "dncnn" else []  # it has no sigmoid
+    linear = ["loss=mse"] if kind in ("dncnn", "ffdnet") else []  # it has no sigmoid
     changes = [*CHANGES, *own, *linear, f"schedule.steps={steps}", f"degrade.noise={TRAINED}"]
     run = (options.runs or desk.scratch) / f"{name}-{kind}"
     file = train(load_recipe(KINDS[kind], changes), run, data_dir=data_dir)
@@ -74,8 +76,8 @@ def measure(name: str, kind: str, options: argparse.Namespace, desk: Desk) -> di
     found: dict[str, Any] = {"parameters": contender.card(1).parameters, "psnr": {}, "noisy": {}}
     for text in NOISES:
         corruption = read_corruption(text)
-        methods = (("psnr", lambda noisy: contender.denoise(noisy, None)), ("noisy", lambda noisy: noisy))
-        for key, denoise in methods:
+        given = with_value(contender.denoise, corruption.sigma)  # which most do not take
+        for key, denoise in (("psnr", given), ("noisy", lambda noisy: noisy)):
             scores = score(Method(key, "network", denoise), images.test, corruption)
             found[key][text] = round(float(scores.values[:, 1].mean()), 2)
     return found | (code_figures(file, images) if contender.card(1).code else {})

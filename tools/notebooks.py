@@ -16,7 +16,7 @@ PAGES = sorted((DOCS / "course").glob("[0-9]*.md"), key=lambda page: int(page.st
 FOLDER = DOCS.parent / "notebooks"
 INSTALL = """import importlib.util
 
-if importlib.util.find_spec("pellucid") is None:
+if not all(map(importlib.util.find_spec, ("pellucid", "torch", "skimage", "sklearn"))):
     %pip install -q "pellucid[lab]"
 %matplotlib inline
 """

@@ -27,6 +27,7 @@ class DenoiseKeywords(TypedDict, total=False):
     channel: str | None
     per_plane: bool
     keep_counts: bool
+    compress: bool
     device: str
     threads: int | None
     memory: float | None
@@ -79,6 +80,9 @@ class DenoiseOptions:
         from planes across the stack.
     keep_counts : bool
         The sum of the samples of each image or plane stays the same.
+    compress : bool
+        DICOM is written compressed without loss (JPEG-LS), not uncompressed. Other stacks keep the
+        compression that they have.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``coreml`` or ``directml``.
     threads : int, optional
@@ -113,6 +117,7 @@ class DenoiseOptions:
     channel: str | None = None
     per_plane: bool = False
     keep_counts: bool = False
+    compress: bool = False
     device: str = "auto"
     threads: int | None = None
     memory: float | None = None

@@ -1,4 +1,4 @@
-"""What the tests of the commands share: the real `pellucid` command, and images to give it."""
+"""What the tests of the commands share: the `pellucid` command, here or in another process, and images."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
+import pellucid as package
+from tests.command import run_here
 
 PELLUCID = str(Path(sys.executable).with_name("pellucid"))
 
@@ -36,16 +39,27 @@ class Done:
 Run = Callable[..., Done]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def traced_once() -> Iterator[None]:
+    from tests import tiny
+
+    yield from tiny.traced_once()
+
+
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """The present environment without what changes the output."""
+    """The present environment without what changes the output, but with the package that is tested.
+
+    Nothing is compiled: a file that a full disk cuts off would stay.
+    """
     unwanted = ("PELLUCID_", "COLUMNS", "FORCE_COLOR", "PYTHON")
-    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    return kept | {"PYTHONPATH": str(Path(package.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @pytest.fixture
-def pellucid(tmp_path: Path, environment: dict[str, str]) -> Run:
-    """Run the command in the test's folder; every outcome but a bug is the test's to judge."""
+def process(tmp_path: Path, environment: dict[str, str]) -> Run:
+    """Run the command as a process in the test's folder; the test evaluates every outcome but a bug."""
 
     def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
         done = subprocess.run(
@@ -56,13 +70,31 @@ def pellucid(tmp_path: Path, environment: dict[str, str]) -> Run:
             capture_output=True,
             timeout=120,
         )
-        out, err = (text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr))
-        assert done.returncode == code, f"{arguments}\n{out}\n{err}"
-        assert "Traceback" not in err
-        assert "\x1b" not in out + err, "colour without a terminal"
-        return Done(done.returncode, out, err)
+        return checked(arguments, done.returncode, code, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def pellucid(tmp_path: Path, environment: dict[str, str], capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Do in this process what `process` does: to start one and to import all takes most of a second."""
+
+    def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
+        command = ["pellucid", *map(os.fsdecode, arguments)]
+        capfdbinary.readouterr()
+        left = run_here(command, tmp_path, environment | (env or {}))
+        return checked(arguments, left, code, *capfdbinary.readouterr())
+
+    return run
+
+
+def checked(arguments: Any, left: Any, code: int, *streams: bytes) -> Done:
+    """How a command ended that had to end with a code."""
+    out, err = (text.decode("utf-8", "surrogateescape") for text in streams)
+    assert left == code, f"{arguments}\n{out}\n{err}"
+    assert "Traceback" not in err
+    assert "\x1b" not in out + err, "colour without a terminal"
+    return Done(left, out, err)
 
 
 def start(command: list[str], folder: Path, env: dict[str, str], number: int) -> "subprocess.Popen[str]":

@@ -205,11 +205,11 @@ def test_a_part_of_a_set_is_encoded(pellucid: Run, tmp_path: Path) -> None:
     assert tree(tmp_path / "decoded") == {f"0000{number}.png" for number in range(5)}
 
 
-def test_without_the_lab_one_line_says_how_to_get_it(pellucid: Run, tmp_path: Path) -> None:
+def test_without_the_lab_one_line_says_how_to_get_it(process: Run, tmp_path: Path) -> None:
     missing = tmp_path / "missing/onnx"
     missing.mkdir(parents=True)
     (missing / "__init__.py").write_text("raise ModuleNotFoundError('No module named onnx')")
-    done = pellucid(
+    done = process(
         *("encode", "--model", "grey", "digits", "-o", "codes.npz"),
         env={"PYTHONPATH": str(missing.parent)},
         code=5,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.cli.conftest import Run, tree
-from tests.evaluation.networks import identity, mean_filter, network_file
+from tests.evaluation.networks import identity, keras_file, mean_filter, network_file
 
 NOISE = ("--noise", "gaussian:0.3", "--no-baselines")
 
@@ -131,6 +131,17 @@ def test_a_set_of_images_that_the_network_cannot_take_is_refused(pellucid: Run, 
     network_file(folder / "sized.onnx", size=(28, 28))
     done = pellucid("evaluate", "sized.onnx", "--set", "photos", *NOISE, code=2)
     assert "takes images of 28 x 28 pixels, and these have 40 x 32" in done.err
+
+
+def test_a_network_of_keras_is_evaluated_and_denoises(pellucid: Run, folder: Path) -> None:
+    keras_file(folder / "keras.onnx")
+    rows = pellucid(
+        "evaluate", "keras.onnx", "run", "--set", "photos", *NOISE, "--layout", "nhwc", "--json"
+    ).json["rows"]
+    assert [row["method"] for row in rows] == ["noisy input", "keras", "run"]
+    assert rows[1]["psnr"]["mean"] > rows[0]["psnr"]["mean"]
+    pellucid("denoise", "photos/0.png", "--model", "keras.onnx", "--layout", "nhwc", "-o", "out.png")
+    assert "nhwc" in pellucid("denoise", "photos/0.png", "--model", "keras.onnx", code=3).err
 
 
 def test_the_help_has_an_example_and_says_which_noises_there_are(pellucid: Run) -> None:

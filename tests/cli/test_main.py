@@ -15,23 +15,37 @@ from PIL import Image
 
 import pellucid as package
 from tests.cli.conftest import PELLUCID, Run, on_a_terminal, start, tree, wait_for
+from tests.stacks import volume
 
 COMMANDS = [
-    *("denoise", "noise", "compare", "models", "recipes", "train", "evaluate", "encode", "decode", "doctor")
+    *(
+        "denoise",
+        "cite",
+        "noise",
+        "compare",
+        "models",
+        "recipes",
+        "train",
+        "evaluate",
+        "encode",
+        "decode",
+        "doctor",
+    )
 ]
 Save = Callable[[str], Path]
+GIVEN = ("--sigma", "25", "--model", "gaussian-instant")
 
 
-def test_version_is_one_line_and_loads_no_typer(environment: dict[str, str], pellucid: Run) -> None:
-    assert pellucid("--version").out == f"pellucid {package.__version__}\n"
+def test_version_is_one_line_and_loads_no_typer(environment: dict[str, str], process: Run) -> None:
+    assert process("--version").out == f"pellucid {package.__version__}\n"
     code = "import atexit, sys; sys.argv = ['pellucid', '--version']; from pellucid.cli import main\n"
     code += "atexit.register(lambda: print(sorted({'typer', 'numpy', 'rich'} & set(sys.modules)))); main()"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_without_arguments_it_prints_its_help(pellucid: Run) -> None:
-    assert pellucid().out == pellucid("--help").out
+def test_without_arguments_it_prints_its_help(process: Run) -> None:
+    assert process().out == process("--help").out
 
 
 @pytest.mark.parametrize(
@@ -88,7 +102,7 @@ def test_closed_streams_do_no_harm(
     environment: dict[str, str], image: Save, tmp_path: Path, closing: str
 ) -> None:
     image("a.png")
-    line = f'"{PELLUCID}" denoise a.png --sigma 25 {closing}'
+    line = f'"{PELLUCID}" denoise a.png {" ".join(GIVEN)} {closing}'
     assert subprocess.run(["sh", "-c", line], env=environment, cwd=tmp_path).returncode == 0
     with Image.open(tmp_path / "a-denoised.png") as pil_image:
         pil_image.load()
@@ -102,10 +116,10 @@ def test_closed_streams_do_no_harm(
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     ],
 )
-def test_any_terminal_can_print_any_name(pellucid: Run, image: Save, locale: dict[str, str]) -> None:
+def test_any_terminal_can_print_any_name(process: Run, image: Save, locale: dict[str, str]) -> None:
     name = image("猫.png").name
-    pellucid("denoise", name, "--sigma", "25", env=locale)
-    assert pellucid("denoise", f"no-{name}", "--sigma", "25", env=locale, code=3).err.startswith("error: no-")
+    process("denoise", name, *GIVEN, env=locale)
+    assert process("denoise", f"no-{name}", *GIVEN, env=locale, code=3).err.startswith("error: no-")
 
 
 def test_a_name_of_two_lines_cannot_look_like_two_messages(pellucid: Run) -> None:
@@ -114,8 +128,9 @@ def test_a_name_of_two_lines_cannot_look_like_two_messages(pellucid: Run) -> Non
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-@pytest.mark.parametrize("json", [False, True])
+@pytest.mark.parametrize(
+    ("name", "json"), [("SIGINT", False), ("SIGTERM", False), ("SIGHUP", False), ("SIGTERM", True)]
+)
 def test_a_signal_ends_it_with_one_line_and_nothing_half_written(
     environment: dict[str, str], tmp_path: Path, name: str, json: bool
 ) -> None:
@@ -148,6 +163,33 @@ def test_signals_one_upon_the_other_are_as_one(environment: dict[str, str], tmp_
     assert (out, err) == ("", "error: Interrupted. Every file that was written is complete.\n")
 
 
+@pytest.mark.parametrize("kind", ["npy", "zarr", "dcm"])
+def test_a_signal_within_a_stack_leaves_nothing_half_written(
+    environment: dict[str, str], tmp_path: Path, kind: str
+) -> None:
+    array = volume(40, 512, 512)
+    path = tmp_path / f"stack.{kind}"
+    if kind == "npy":
+        np.save(path, array)
+    elif kind == "zarr":
+        pytest.importorskip("zarr").save_array(path, array, zarr_format=2)
+    else:
+        pytest.importorskip("pydicom")
+        from tests.io.dicoms import write
+
+        write(path, "frames", array)
+    before = tree(tmp_path)
+    axes = [] if kind == "dcm" else ["--axes", "ZYX"]
+    command = [PELLUCID, "denoise", path.name, "--sigma", "2", *axes, "-o", f"new/clean.{kind}"]
+    running = start(command, tmp_path, environment, signal.SIGINT)
+    wait_for(lambda: any((tmp_path / "new").glob(".pellucid-*")))  # the planes are being denoised
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (130, "")
+    assert err == "error: Interrupted. Every file that was written is complete.\n"
+    assert tree(tmp_path) == before
+
+
 def test_a_folder_that_was_deleted_is_told(tmp_path: Path, environment: dict[str, str]) -> None:
     (tmp_path / "gone").mkdir()
     command = f'cd gone && rmdir ../gone && "{PELLUCID}" denoise a.png'
@@ -156,12 +198,12 @@ def test_a_folder_that_was_deleted_is_told(tmp_path: Path, environment: dict[str
     assert done.stderr.startswith(b"error: The current folder has been deleted.")
 
 
-def test_nothing_is_left_in_the_home_folder(pellucid: Run, image: Save, tmp_path: Path) -> None:
+def test_nothing_is_left_in_the_home_folder(process: Run, image: Save, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     image("a.png")
     home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": ""}
-    pellucid("denoise", "a.png", "--sigma", "25", env=home)
-    pellucid("doctor", env=home)
+    process("denoise", "a.png", *GIVEN, env=home)
+    process("doctor", env=home)
     assert not tree(tmp_path / "home")
 
 
@@ -184,20 +226,20 @@ def test_a_terminal_shows_a_bar_and_then_the_results(
     environment: dict[str, str], image: Save, tmp_path: Path
 ) -> None:
     image("a.png"), image("b.png")
-    command = [PELLUCID, "denoise", "a.png", "b.png", "--sigma", "25"]
+    command = [PELLUCID, "denoise", "a.png", "b.png", *GIVEN]
     shown = on_a_terminal(command, tmp_path, environment)
     assert "1 of 2" in shown
     assert "b.png -> b-denoised.png" in shown
     assert "\x1b" not in on_a_terminal([*command, "--overwrite", "--quiet"], tmp_path, environment)
 
 
-def test_a_bug_is_one_line_that_says_how_to_report_it(pellucid: Run, image: Save, tmp_path: Path) -> None:
+def test_a_bug_is_one_line_that_says_how_to_report_it(process: Run, image: Save, tmp_path: Path) -> None:
     image("a.png")
     broken = tmp_path / "broken/onnxruntime"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise RuntimeError('a surprise')")
     arguments, path = ("denoise", "a.png", "--sigma", "25"), {"PYTHONPATH": str(broken.parent)}
-    done = pellucid(*arguments, env=path, code=1)
+    done = process(*arguments, env=path, code=1)
     assert done.err.startswith("error: This is a bug in Pellucid: RuntimeError: a surprise. ")
     assert "PELLUCID_DEBUG=1" in done.err
     assert done.err.count("\n") == 1

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.cli.conftest import PELLUCID, Run, tree
+from tests.cli.conftest import PELLUCID, Run, checked, tree
+from tests.command import run_here
 
 Save = Callable[[str], Path]
 Pipe = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -21,15 +22,22 @@ GIVEN = ("--sigma", "25", "--model", "gaussian-instant")
 
 
 @pytest.fixture
-def pipe(tmp_path: Path, environment: dict[str, str]) -> Pipe:
+def pipe(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    environment: dict[str, str],
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> Pipe:
     """Run the command with these bytes as standard input."""
 
     def run(*arguments: str, data: bytes = b"", code: int = 0) -> "subprocess.CompletedProcess[bytes]":
-        command = [PELLUCID, *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, input=data, capture_output=True)
-        assert done.returncode == code, done.stderr
-        assert b"Traceback" not in done.stderr
-        return done
+        command, stdin = ["pellucid", *arguments], tmp_path_factory.mktemp("stdin") / "data"
+        stdin.write_bytes(data)
+        capfdbinary.readouterr()
+        left = run_here(command, tmp_path, environment, stdin)
+        out, err = capfdbinary.readouterr()
+        checked(arguments, left, code, b"", err)
+        return subprocess.CompletedProcess(command, code, out, err)
 
     return run
 
@@ -135,6 +143,10 @@ def test_a_stream_holds_one_image(
     assert pipe("denoise", *arguments, *GIVEN, data=data, code=2).stdout == b""
     assert (tmp_path / "photo.png").read_bytes() == data
     assert tree(tmp_path) == {"photo.png", "folder"}
+
+
+def test_standard_input_cannot_be_replaced(pellucid: Run) -> None:
+    assert "Standard input cannot be replaced" in pellucid("denoise", "-", "--in-place", code=2).err
 
 
 def test_a_terminal_is_no_image(image: Save, environment: dict[str, str], tmp_path: Path) -> None:

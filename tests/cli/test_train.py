@@ -350,12 +350,12 @@ def test_a_recipe_that_makes_no_sense_is_refused_and_what_may_be_meant_is_named(
 
 @pytest.mark.parametrize("package", ["torch", "onnx"])
 def test_without_the_lab_one_line_says_how_to_get_it(
-    pellucid: Run, images: Path, tmp_path: Path, package: str
+    process: Run, images: Path, tmp_path: Path, package: str
 ) -> None:
     missing = tmp_path / "missing" / package
     missing.mkdir(parents=True)
     (missing / "__init__.py").write_text(f"raise ModuleNotFoundError('No module named {package}')")
-    done = pellucid(
+    done = process(
         *("train", "--recipe", "tiny.toml", "-o", "run", "--data-dir", "images"),
         env={"PYTHONPATH": str(missing.parent)},
         code=5,

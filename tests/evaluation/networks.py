@@ -100,3 +100,19 @@ def network_file(path: Path, nodes: Nodes = identity, *, output: str = "denoised
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def keras_file(path: Path, *, shape: Sequence[int | str] = ("n", "rows", "columns", 1)) -> Path:
+    """Write `mean_filter` as converters write a network of Keras: axes (n, h, w, c), and no card."""
+    weights = np.full((1, 1, 3, 3), 1 / 9, np.float32)
+    nodes = [
+        make_node("Constant", [], ["kernel"], value=numpy_helper.from_array(weights)),
+        make_node("Transpose", ["input_1"], ["planes"], perm=[0, 3, 1, 2]),
+        make_node("Conv", ["planes", "kernel"], ["smooth"], pads=[1, 1, 1, 1]),
+        make_node("Transpose", ["smooth"], ["conv2d"], perm=[0, 2, 3, 1]),
+    ]
+    ends = [make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in ("input_1", "conv2d")]
+    graph = make_graph(nodes, "model", ends[:1], ends[1:])
+    model = make_model(graph, opset_imports=[make_opsetid("", 17)], ir_version=10)
+    path.write_bytes(model.SerializeToString())
+    return path

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,43 @@ def test_what_is_compressed_without_loss_is_written_uncompressed(tmp_path: Path,
     assert not new.file_meta.TransferSyntaxUID.is_compressed
     assert new.get("LossyImageCompression") is None
     assert np.array_equal(second_reader(tmp_path / "derived.dcm"), samples)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
+@pytest.mark.parametrize("shape", [(33, 35), (3, 32, 35)])
+def test_it_can_be_written_compressed_without_loss(
+    tmp_path: Path, dtype: str, shape: tuple[int, ...]
+) -> None:
+    limits = np.iinfo(dtype)
+    samples = np.random.default_rng(0).integers(limits.min, limits.max, shape, dtype, endpoint=True)
+    path = write(tmp_path / "image.dcm", "SC" if len(shape) == 2 else "frames", samples)
+    new = derived(path, replace(MADE, compress=True))
+    assert new.file_meta.TransferSyntaxUID == JPEGLSLossless
+    assert new.get("LossyImageCompression") is None
+    assert new.SOPInstanceUID == derived(path).SOPInstanceUID
+    derived(path, replace(MADE, compress=True))
+    assert np.array_equal(new.pixel_array, samples)
+    assert np.array_equal(second_reader(tmp_path / "derived.dcm"), samples)
+    assert np.array_equal(values(tmp_path / "derived.dcm"), samples)
+
+
+def test_signed_values_of_12_bits_and_colours_are_compressed_without_loss(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    signed = random.integers(-2048, 2047, (39, 41), "int16", endpoint=True)
+    path = write(tmp_path / "image.dcm", "CT", signed, BitsStored=12, HighBit=11)
+    assert np.array_equal(derived(path, replace(MADE, compress=True)).pixel_array, signed)
+    assert np.array_equal(values(tmp_path / "derived.dcm"), signed)
+    colours = random.integers(0, 255, (36, 37, 3), "uint8")
+    path = write(tmp_path / "image.dcm", "US", colours, PlanarConfiguration=0)
+    assert np.array_equal(derived(path, replace(MADE, compress=True)).pixel_array, colours)
+
+
+def test_samples_of_32_bits_stay_uncompressed_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "image.dcm", "SC", np.arange(1024, dtype="uint32").reshape(32, 32))
+    assert not derived(path, replace(MADE, compress=True)).file_meta.TransferSyntaxUID.is_compressed
+    assert "not compressed" in caplog.text
 
 
 @pytest.mark.parametrize(

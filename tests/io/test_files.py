@@ -88,8 +88,31 @@ def test_a_truncated_file_is_refused_without_noise(
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"progressive": False}])
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_jpeg_that_lacks_its_end_marker_alone_is_read_with_a_warning(
+    options: dict[str, Any],
+    missing: int,
+    photo: NDArray[np.uint8],
+    pillow_file: Make,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = pillow_file("whole.jpg", photo, **options)
+    whole, cut = read_image(path), tmp_path / "cut.jpg"
+    content = path.read_bytes()[:-missing]
+    cut.write_bytes(content)
+    for data, name in ((cut, str(cut)), (content, "The image")):
+        found = read_image(data)
+        assert np.array_equal(found.samples, whole.samples)
+        assert found.encoding == whole.encoding
+        assert caplog.messages.pop() == f"{name} has no marker for its end, and may be cut off"
+    write_image(tmp_path / "written.jpg", found)
+    assert (tmp_path / "written.jpg").read_bytes().endswith(b"\xff\xd9")
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"progressive": False}])
 @pytest.mark.parametrize("missing", [8, 100, 1000])
-def test_a_jpeg_that_lacks_its_end_is_refused(
+def test_a_jpeg_that_lacks_more_than_its_end_marker_is_refused(
     options: dict[str, Any], missing: int, photo: NDArray[np.uint8], pillow_file: Make
 ) -> None:
     path = pillow_file("cut.jpg", photo, **options)

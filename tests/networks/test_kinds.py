@@ -1,4 +1,4 @@
-"""The variational, sparse and stacked autoencoders, and DnCNN."""
+"""The variational, vector-quantised, sparse and stacked autoencoders, and DnCNN."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pellucid.networks.network import Goal
 from pellucid.training.checkpoint import make_network
 from pellucid.training.export import export_network
 from pellucid.training.losses import LOSSES
-from tests.tiny import AUTOENCODERS, DNCNN, SPARSE, STACKED, VAE, set_recipe
+from tests.tiny import AUTOENCODERS, DNCNN, SPARSE, STACKED, VAE, VQVAE, set_recipe
 
 
 @pytest.fixture
@@ -54,6 +54,44 @@ def test_the_kl_term_is_that_of_torch(images: Tensor) -> None:
     code = torch.distributions.Normal(mean, (log_variance / 2).exp())
     expected = torch.distributions.kl_divergence(code, torch.distributions.Normal(0, 1)).sum(1) / 256
     assert torch.allclose(network(images, Goal(images, LOSSES["mse"]))["kl"], expected, atol=1e-6)
+
+
+# ---- vector-quantised ----------------------------------------------------------------------------
+
+
+def test_each_place_of_a_quantised_code_is_a_vector_of_the_codebook(images: Tensor) -> None:
+    network = network_of(VQVAE).eval()
+    code = network(images)[1]
+    assert code.shape == (6, 3, 4, 4)
+    distances = torch.cdist(code.movedim(1, -1).reshape(-1, 3), network.codebook.vectors)
+    assert distances.amin(1).max() < 1e-6
+
+
+def test_the_nearest_vector_is_that_of_a_search_through_all(images: Tensor) -> None:
+    codebook = network_of(VQVAE).codebook
+    torch.nn.init.normal_(codebook.vectors)
+    z = torch.randn(2, 3, 4, 4)
+    distances = torch.cdist(z.movedim(1, -1).reshape(-1, 3), codebook.vectors)
+    expected = codebook.vectors[distances.argmin(1)].reshape(2, 4, 4, 3).movedim(-1, 1)
+    assert torch.equal(codebook.nearest(z), expected)
+
+
+def test_the_gradient_passes_the_codebook_and_moves_it_too(images: Tensor) -> None:
+    network = network_of(VQVAE)
+    terms = network(images, Goal(images, LOSSES["mse"]))
+    assert list(terms) == ["reconstruction", "codebook", "commitment"]
+    terms["reconstruction"].mean().backward(retain_graph=True)
+    vectors = network.codebook.vectors
+    assert not torch.is_tensor(vectors.grad)
+    assert network.encoder[0].weight.grad.abs().max() > 0
+    terms["codebook"].mean().backward()
+    assert vectors.grad.abs().max() > 0
+
+
+def test_a_code_that_was_drawn_is_decoded_as_the_nearest_of_the_codebook(images: Tensor) -> None:
+    network = network_of(VQVAE).eval()
+    drawn = torch.randn(2, 3, 4, 4)
+    assert torch.equal(network.decode(drawn), network.decode(network.codebook.nearest(drawn)))
 
 
 # ---- sparse --------------------------------------------------------------------------------------

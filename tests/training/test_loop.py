@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from pellucid.cpus import usable_cpus
 from pellucid.datasets.folder import read_samples
-from pellucid.errors import DeviceError, InputError, UsageError
+from pellucid.errors import DeviceError, InputError, LimitError, UsageError
 from pellucid.inference.card import psnr_gain, shortfall
 from pellucid.inference.registry import load_model
 from pellucid.inference.session import Session
 from pellucid.metrics.quality import psnr
-from pellucid.networks.families import ConvLatentSettings, EstimatorSettings
+from pellucid.networks.families import ConvLatentSettings, DnCNNSettings, EstimatorSettings
 from pellucid.networks.network import Network
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.sensor import Gaussian
@@ -336,6 +336,17 @@ def test_what_cannot_be_trained_leaves_no_folder(data_dir: Path, tmp_path: Path)
 
 
 # ---- early stopping ------------------------------------------------------------------------------
+
+
+def test_a_training_that_diverges_ends_with_the_remedy_and_saves_no_such_weights(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"learning_rate": 1.0, "warm_up": 0, "average": 0, "steps": 60}
+    recipe = set_recipe(network=DnCNNSettings(depth=30, width=16), **settings)
+    with pytest.raises(LimitError, match=r"diverged: after \d+ steps .*schedule.learning_rate"):
+        train(recipe, tmp_path, data_dir=data_dir, device="cpu")
+    assert not (tmp_path / "checkpoint.pt").exists()
+
 
 # So fast that it soon gets worse.
 RESTLESS: dict[str, Any] = {"network": DENSE, "learning_rate": 0.03, "rates": "constant", "epochs": 40}

@@ -219,6 +219,20 @@ def test_one_colour_everywhere_is_a_collapse_however_late(
     assert "Train for more steps, or at another learning rate" in caplog.text
 
 
+def test_one_image_for_all_is_a_collapse_too(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    task = task_of(data_dir)
+    mean = task.train.float().mean(0) / 255
+    with caplog.at_level(logging.WARNING, "pellucid"):
+        task.losses(
+            lambda noisy: (mean.expand_as(noisy), None),
+            seeded(0),
+            step=LOOK_EVERY - 1,
+            progress=0.0,
+            count=8,
+        )
+    assert "it gives nearly the same image, whatever it sees. Train for more steps" in caplog.text
+
+
 def test_a_network_that_gives_images_has_not_collapsed(
     data_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,6 +7,7 @@ import typer
 from pellucid import __version__
 from pellucid.cli import (
     adapt,
+    cite,
     compare,
     decode,
     denoise,
@@ -35,6 +36,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("adapt", epilog=adapt.EXAMPLES)(adapt.adapt)
+app.command("cite", epilog=cite.EXAMPLES)(cite.cite)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("encode", epilog=encode.EXAMPLES)(encode.encode)
 app.command("decode", epilog=decode.EXAMPLES)(decode.decode)

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pellucid import __version__
 from pellucid.cli import Stopped
 from pellucid.cli.options import (
     MAX_PIXELS,
     Axes,
     ChannelName,
     Json,
+    Layout,
     MaxPixels,
     Overwrite,
     Pages,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from pellucid.batch.plan import Job, Plan
     from pellucid.batch.run import Outcome, Progress
     from pellucid.inference.stacks import FileResult
+    from pellucid.options import DenoiseKeywords
 
 EXAMPLES = """\b
 Examples:
@@ -64,6 +67,7 @@ def denoise(
             "--model", metavar="NAME|FILE", help="auto chooses. See: pellucid models. Or an .onnx file."
         ),
     ] = "auto",
+    layout: Layout = None,
     sigma: Annotated[
         str,
         typer.Option(metavar="auto|N", help="The standard deviation of the noise. 25 means 25/255."),
@@ -101,6 +105,9 @@ def denoise(
     keep_counts: Annotated[
         bool, typer.Option("--keep-counts", help="The sum of the samples of each image or plane stays.")
     ] = False,
+    compress: Annotated[
+        bool, typer.Option("--compress", help="Write DICOM compressed without loss, as JPEG-LS.")
+    ] = False,
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda, coreml or directml.")
     ] = "auto",
@@ -126,16 +133,20 @@ def denoise(
     from pellucid.batch.plan import make_plan
     from pellucid.batch.run import Outcome, failure, run
     from pellucid.inference.denoise import denoise_file
-    from pellucid.options import DenoiseKeywords, DenoiseOptions
+    from pellucid.options import DenoiseOptions
 
     check_threads(threads)
     level, limit = parse_sigma(sigma), parse_memory(memory)
+    if in_place and "-" in inputs:
+        raise UsageError("Standard input cannot be replaced", "Leave --in-place out, or name a file")
     with standard_streams(inputs, output) as streams:
         to_stdout = streams.output in streams.names
         if to_stdout and as_json:
             raise UsageError("--json and the image would both be written to standard output", "Give -o FILE")
         plan = make_plan(streams.inputs, streams.output, in_place=in_place, overwrite=overwrite)
-        network = _open_model(model, device=device, threads=threads, memory=limit, exact=exact or None)
+        network = _open_model(
+            model, device=device, threads=threads, memory=limit, exact=exact or None, layout=layout
+        )
         chosen: DenoiseKeywords = {
             "sigma": level,
             "noise": noise,
@@ -149,9 +160,11 @@ def denoise(
             "channel": channel,
             "per_plane": per_plane,
             "keep_counts": keep_counts,
+            "compress": compress,
             "max_pixels": max_pixels,
         }
         network.check(DenoiseOptions.of(**chosen))
+        facts = {"version": __version__, "options": _options(model, chosen)}
 
         def work(job: "Job", progress: "Progress") -> "FileResult":
             return denoise_file(
@@ -175,11 +188,11 @@ def denoise(
                     elif outcome.result and not silent:
                         write(_line(_row(outcome, streams)))
         except Stopped as stop:
-            stop.done = _document(plan, outcomes, streams)
+            stop.done = facts | _document(plan, outcomes, streams)
             raise
         error = failure(outcomes)
         if as_json:
-            document = _document(plan, outcomes, streams)
+            document = facts | _document(plan, outcomes, streams)
             say_json(document | ({"error": error.document()} if error else {}))
             raise typer.Exit(error.exit_code if error else 0)
         if not quiet and (len(outcomes) > 1 or plan.skipped or plan.done):
@@ -196,6 +209,14 @@ def _open_model(name: str, **options: Any) -> Any:
     network = load_model(name, **options)
     network.card(network.channels[-1])  # opens it: a wrong device is reported before any image is read
     return network
+
+
+def _options(model: str, chosen: "DenoiseKeywords") -> dict[str, Any]:
+    """The options that change what is made, where they are not the default."""
+    from pellucid.options import DenoiseOptions
+
+    given = {"model": model} | {name: value for name, value in chosen.items() if name != "max_pixels"}
+    return {name: value for name, value in given.items() if value != getattr(DenoiseOptions, name)}
 
 
 def _document(plan: "Plan", outcomes: "list[Outcome]", streams: Streams) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli.options import Json, Overwrite, Quiet, Threads, check_threads
+from pellucid.cli.options import DataDir, Json, Layout, Overwrite, Quiet, Threads, check_threads
 from pellucid.cli.output import progress_bar, say, say_json, table
 from pellucid.errors import InputError, UsageError, require
 
@@ -37,10 +37,7 @@ def evaluate(
     noises: Annotated[
         list[str], typer.Option("--noise", metavar="NOISE", help="Such as gaussian:0.5. May be repeated.")
     ],
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Folder of the sets that are present."),
-    ] = None,
+    data_dir: DataDir = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -60,6 +57,7 @@ def evaluate(
     bm3d: Annotated[
         bool, typer.Option("--bm3d", help="BM3D among them, on ten images: it takes a minute or more.")
     ] = False,
+    layout: Layout = None,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -81,7 +79,7 @@ def evaluate(
     from pellucid.evaluation.measure import evaluate as measure
     from pellucid.evaluation.report import results_json, write_results
 
-    contenders = open_contenders(models, threads=threads)
+    contenders = open_contenders(models, threads=threads, layout=layout)
     loaded = _load_sets(sets, contenders, data_dir, limit)
     with progress_bar(len(sets) * len(noises), quiet=quiet or as_json) as step:
         evaluation = measure(contenders, loaded, noises, baselines=baselines, bm3d=bm3d, progress=step)

@@ -4,6 +4,7 @@ None is given the noise level. Each has one parameter, and is evaluated at the v
 validation images with the same noise: a baseline is as good as it can be without having seen the test images.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -114,7 +115,7 @@ def _one_by_one(denoise: Callable[..., Pixels], noisy: Batch, **options: Any) ->
 
 
 CHOICE_SIDE = 256  # pixels a side of the part of an image on which a parameter is chosen
-CHOICE_PIXELS = 160_000  # in all
+CHOICE_PIXELS = 100_000  # in all
 
 SIGMAS = (0.02, 0.035, 0.05, 0.08, 0.13, 0.2, 0.35, 0.55, 0.9)
 
@@ -151,6 +152,8 @@ def _middle(samples: Samples) -> Samples:
 def choose_parameter(baseline: Baseline, images: Sequence[Samples], corruption: Corruption) -> float:
     """Find the value with the least squared error over all pixels of validation images.
 
+    The error falls and then rises with the value, so it is followed from the middle downhill.
+
     Parameters
     ----------
     baseline : Baseline
@@ -163,8 +166,14 @@ def choose_parameter(baseline: Baseline, images: Sequence[Samples], corruption: 
     middles = [_middle(each) for each in images[: baseline.chosen_on]]
     batches = list(other.batches(first(middles, None, CHOICE_PIXELS)))
 
+    @functools.cache
     def error(value: float) -> float:
         squares = [np.square(baseline.denoise(noisy, value) - clean) for clean, noisy in batches]
         return sum(float(each.sum(dtype=np.float64)) for each in squares)
 
-    return min(baseline.tries, key=error)
+    place, found = -1, len(baseline.tries) // 2
+    while found != place:
+        place = found
+        near = range(max(0, place - 1), min(len(baseline.tries), place + 2))
+        found = min(near, key=lambda number: error(baseline.tries[number]))
+    return baseline.tries[place]

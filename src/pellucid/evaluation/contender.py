@@ -1,5 +1,6 @@
 """The networks that are evaluated: by name, as ``.onnx`` files, or from run folders."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,13 +10,16 @@ import numpy as np
 
 from pellucid.errors import UsageError
 from pellucid.inference import index
+from pellucid.inference.analyse import estimate_sigma
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
 from pellucid.inference.batches import Batch, denoise_batch, other_images
 from pellucid.inference.card import Card
-from pellucid.inference.denoise import estimate_sigma
 from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.model import Model
 from pellucid.inference.registry import load_model
 from pellucid.inference.session import RunOptions, Session
+
+SMALL = 2**13  # samples of an image, such as one of CIFAR-10
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ class Contender:
         return f"given sigma {sigma:.3g}"
 
 
-def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) -> list[Contender]:
+def open_contenders(
+    names: Sequence[str | Path], *, threads: int | None = None, layout: str | None = None
+) -> list[Contender]:
     """Load networks.
 
     Parameters
@@ -84,6 +90,8 @@ def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) 
         Names as in ``pellucid models``, ``.onnx`` files, and folders that ``pellucid train`` wrote.
     threads : int, optional
         By default as many as the process may use CPUs.
+    layout : str, optional
+        Of files of other programs: as of `pellucid.inference.session.RunOptions`.
 
     Raises
     ------
@@ -98,20 +106,29 @@ def open_contenders(names: Sequence[str | Path], *, threads: int | None = None) 
     labels = [Path(text).stem if text.endswith(".onnx") else Path(text).name or text for text in texts]
     # Two runs in folders with one name are distinguished by their paths.
     shown = [text if labels.count(label) > 1 else label for text, label in zip(texts, labels, strict=True)]
-    return [_open(text, label, threads) for text, label in zip(texts, shown, strict=True)]
+    options = RunOptions(threads=threads, layout=layout)
+    return [_open(text, label, options) for text, label in zip(texts, shown, strict=True)]
 
 
-def _open(text: str, label: str, threads: int | None) -> Contender:
+def _open(text: str, label: str, options: RunOptions) -> Contender:
     run = Path(text) if Path(text).is_dir() else None
     path = index.network_in(run) if run else text
     if str(path).endswith(".onnx") and Path(path).is_file():
-        session = Session(Path(path), RunOptions(threads=threads))
+        session = Session(Path(path), options)
         if session.card.kind == "autoencoder":
             cards = {session.card.channels: session.card}
             return Contender(label, cards, lambda noisy, _: denoise_batch(session, noisy), run, Path(path))
-    model = load_model(path, threads=threads)
+    model = load_model(path, threads=options.threads)
     cards = {channels: model.card(channels) for channels in model.channels}
     return Contender(label, cards, partial(denoise_each, model), run)
+
+
+def denoise_small(session: Session, noisy: Batch, sigma: float) -> Batch:
+    """Run a network of a known level on small images, without the tiles and threads that large ones need."""
+    height, width = noisy.shape[1:3]
+    below, right = -height % session.card.stride, -width % session.card.stride
+    padded = np.pad(noisy, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
+    return np.stack([session.run(each, sigma) for each in padded])[:, :height, :width]
 
 
 def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
@@ -139,6 +156,10 @@ def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
     limits = model.card(channels if channels in model.channels else 3).sigma
     if limits is None:
         return np.stack([model.denoise(each).image for each in noisy])
+    if sigma is not None and isinstance(model, Model) and math.prod(noisy.shape[1:]) <= SMALL:
+        session = model.session_for(channels)
+        if session.card.channels == channels:
+            return denoise_small(session, noisy, min(sigma, limits[1]))
     # The model would do the same, and warn of each image.
     levels = [sigma if sigma is not None else estimate_sigma(each) for each in noisy]
     if sigma is None:

@@ -30,7 +30,7 @@ from pellucid.inference.batches import Batch
 from pellucid.noise.sensor import Gaussian
 
 CURVE_SIGMAS = tuple(step / 10 for step in range(1, 11))
-CURVE_IMAGES, CURVE_PIXELS = 200, 1_300_000  # at most so many images, and so many pixels in all
+CURVE_IMAGES, CURVE_PIXELS = 200, 500_000  # at most so many images, and so many pixels in all
 SSIM_IMAGES = 1000  # SSIM takes most of the time of an evaluation
 BASELINE_PIXELS = 1_300_000  # in all images of a slow baseline, eight photographs of 481 x 321
 GALLERY_BYTES = 1_500_000  # of all images in a report
@@ -187,14 +187,15 @@ def _methods(
         value = choose_parameter(baseline, images.validation, corruption)
         note = f"{baseline.parameter} {value:g}"
         count = baseline.images and len(first(images.test, baseline.images, BASELINE_PIXELS))
-        yield Method(baseline.name, "baseline", _with(baseline.denoise, value), note, count)
+        yield Method(baseline.name, "baseline", with_value(baseline.denoise, value), note, count)
     for contender in contenders:
         report(contender.name)
         note = contender.note(images.channels, corruption.sigma)
-        yield Method(contender.name, "network", _with(contender.denoise, corruption.sigma), note)
+        yield Method(contender.name, "network", with_value(contender.denoise, corruption.sigma), note)
 
 
-def _with(denoise: Callable[[Batch, T], Batch], value: T) -> Callable[[Batch], Batch]:
+def with_value(denoise: Callable[[Batch, T], Batch], value: T) -> Callable[[Batch], Batch]:
+    """A method that is given the same noise level, or parameter, every time."""
     return lambda noisy: denoise(noisy, value)
 
 
@@ -257,11 +258,11 @@ def noise_curves(
     ----------
     contenders : sequence of Contender
     images : ImageSet
-        A tenth of its test images are used, but 20 to 200 of them, and of 1.3 million pixels at most.
+        A fortieth of its test images are used, but 20 to 200 of them, and of half a million pixels at most.
     seed : int
     clip : bool
     """
-    count = min(CURVE_IMAGES, max(20, len(images.test) // 10))  # at ten levels
+    count = min(CURVE_IMAGES, max(20, len(images.test) // 40))  # at ten levels
     few = first(images.test, count, CURVE_PIXELS)
     levels = [Corruption(Gaussian(sigma), seed, clip) for sigma in CURVE_SIGMAS]
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from pellucid.inference import index
 from pellucid.inference.coarse import fine_detail, halve
-from pellucid.inference.content import GRAPHICS, content_of
-from pellucid.inference.fitting import curve, fit_channels, mean_level, residuals, weighted_range
+from pellucid.inference.content import GRAPHICS, PHOTOGRAPH, content_of
+from pellucid.inference.few_photons import COUNTED_SIDE, Counts, photon_counts
+from pellucid.inference.fitting import curve, fit_channels, fit_cut_off, mean_level, residuals, weighted_range
 from pellucid.inference.html import table_html
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Anscombe
@@ -64,6 +65,16 @@ STABILISED = 16
 MANY_CLIPPED = 0.2
 """From this share of samples at black or white on, a channel may be quiet because it is clipped."""
 
+SOME_BLACK, FLATTER, STEEP_IN_DARK = 0.1, 1.15, 1.1
+"""Where more samples than the first are black, strong noise is measured from shares of black, too: its level
+is by at most the second factor higher than the network finds, unless `MANY_CLIPPED`; then this line shows
+signal-dependent noise from the third factor on."""
+
+REDUCED = 2.6, 1.22, 8 / 255
+"""Below these log-odds the noise of a grey image is independent only nearly, as after making the image
+smaller; then the network finds 0.82 of the level, whatever the level and the size (0.4 to 0.95). Noise
+fainter than the last number has lower odds anyway."""
+
 NO_NOISE = "there is no noise to remove"
 CLEAN, WHITE, SIGNAL_DEPENDENT = "clean", "white", "signal-dependent"
 SMOOTH, CAMERA, PAGE = "smooth", "camera", "page"
@@ -93,6 +104,9 @@ class Analysis:
         Of each channel.
     gain, offset : tuple of float
         For each channel, variance = gain * brightness + offset.
+    photon : float
+        The brightness of one photon, where the image counts them: all samples are multiples of it, with the
+        noise that counts have; else 0.
     white : float
         The range of brightness: 1, but that of the image itself where its samples have more than 8 bits and
         are much darker or brighter, or far from 0.
@@ -127,6 +141,7 @@ class Analysis:
     gain: tuple[float, ...]
     offset: tuple[float, ...]
     levels: tuple[float, ...] = ()
+    photon: float = 0.0
     white: float = 1.0
     black: float = 0.0
     log_odds: float = 0.0
@@ -174,6 +189,12 @@ class Analysis:
         """Whether the level changes with brightness, by more than clipping makes it seem in strong noise."""
         flattened = min(1.0, 20 * sum(self.clipped)) * max(0.0, self.visible - STRONG)
         return self.steepness > STEEP + 2 * flattened
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the noise of a grey image is only nearly independent (see `REDUCED`)."""
+        strong = self.visible >= REDUCED[2]
+        return strong and len(self.levels) == 1 and 0 <= self.log_odds < REDUCED[0]
 
     @property
     def stabiliser(self) -> Anscombe | None:
@@ -226,6 +247,9 @@ def analyse_tiles(
     channels = tiles.shape[1]
     black, white = scale or ((0.0, 1.0) if is_8bit else value_range(tiles))
     tiles = (tiles - np.float32(black)) / np.float32(white)
+    counts = photon_counts(tiles, masks)
+    if counts is not None:
+        return scaled(_counted(tiles, counts, clipped), black, white)
     session = _session(channels, options)
     where = survey(tiles, masks)
     blocks, weight = measure(tiles, where, session)
@@ -263,11 +287,80 @@ def analyse_tiles(
         found = replace(found, log_odds=min(found.log_odds, -SURE))
         if found.content == GRAPHICS:
             return scaled(replace(found, kind=CLEAN, why=NO_NOISE), black, white)
-    worth = found.log_odds > -SURE and MIN_WHITE_SIGMA <= found.level < FEW_PHOTONS
-    if worth and found.is_steep:
+    worth = found.log_odds > -SURE and found.level >= MIN_WHITE_SIGMA
+    dark = float((tiles <= 0).mean(axis=1)[where.keep.repeat(BLOCK, 1).repeat(BLOCK, 2)].mean())
+    line = None
+    if worth and found.visible > STRONG and dark > SOME_BLACK and max(clipped) > 0:
+        line = fit_cut_off(tiles, where.keep)
+    if line is not None and dark > MANY_CLIPPED:
+        return scaled(_before_the_cut(found, *line), black, white)
+    if worth and found.is_steep and found.level < FEW_PHOTONS:
         found = stabilised_twice(found, tiles, where, session)
+    elif line is not None:
+        level = min(max(found.level, line[1] ** 0.5), FLATTER * found.level)
+        found = replace(found, level=level, levels=(level,) * channels)
+    if worth and found.is_reduced:
+        found = louder(found, REDUCED[1])
     found = advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
     return scaled(found, black, white)
+
+
+def _counted(tiles: Array, counts: Counts, clipped: tuple[float, float]) -> Analysis:
+    """The analysis of an image of photon counts."""
+    step, brightness = counts
+    channels, light = len(brightness), float(brightness.mean())
+    even = np.ones_like(brightness[0])
+    levels = [mean_level(np.sqrt(step * each), even) for each in brightness]
+    level = float(np.sqrt(np.mean(np.square(levels))))
+    correlation, between, luma, chroma = residuals(tiles, np.ones_like(tiles[:, 0, ::BLOCK, ::BLOCK]))
+    low, high = weighted_range(brightness.ravel(), np.tile(even, channels))
+    bright = np.linspace(low, high, 9) if low < high else np.array([low])
+    visible = level >= MIN_WHITE_SIGMA
+    return Analysis(
+        kind=SIGNAL_DEPENDENT if visible else CLEAN,
+        why=f"it counts photons, {light / step:.2g} a pixel" if visible else NO_NOISE,
+        content=PHOTOGRAPH,
+        level=level,
+        gain=(step,) * channels,
+        offset=(0.0,) * channels,
+        levels=tuple(levels),
+        photon=step,
+        log_odds=2 * SURE,
+        correlation=correlation,
+        channel_correlation=between,
+        luma=luma,
+        chroma=chroma,
+        clipped=clipped,
+        measured=brightness.shape[1] * COUNTED_SIDE**2 * channels / tiles.size,
+        brightness=(low, high),
+        curve=tuple(zip(bright.tolist(), np.sqrt(step * bright).tolist(), strict=True)),
+    )
+
+
+def louder(found: Analysis, factor: float) -> Analysis:
+    """The analysis of noise whose levels are so many times as high."""
+    return replace(
+        found,
+        level=factor * found.level,
+        levels=tuple(factor * each for each in found.levels),
+        gain=tuple(factor**2 * each for each in found.gain),
+        offset=tuple(factor**2 * each for each in found.offset),
+        curve=tuple((bright, factor * level) for bright, level in found.curve),
+    )
+
+
+def _before_the_cut(found: Analysis, gain: float, offset: float) -> Analysis:
+    """The analysis of the noise that black had not yet cut off, in place of what is left of it."""
+    channels = len(found.gain)
+    level = max(found.level, (gain * float(np.mean(found.brightness)) + offset) ** 0.5)
+    whole = replace(
+        found,
+        level=level,
+        levels=(level,) * channels,
+        gain=(gain,) * channels,
+        offset=(offset,) * channels,
+    )
+    return advise(whole, independent=True, steep=whole.steepness > STEEP_IN_DARK)
 
 
 def _clipped(tiles: Array) -> tuple[float, float]:
@@ -324,6 +417,7 @@ def scaled(found: Analysis, black: float, white: float) -> Analysis:
         white=white,
         level=found.level * white,
         levels=tuple(white * level for level in found.levels),
+        photon=found.photon * white,
         gain=tuple(white * gain for gain in found.gain),
         offset=tuple(
             white**2 * offset - white * gain * black
@@ -343,20 +437,22 @@ def in_units(found: Analysis, white: float) -> Analysis:
     return replace(made, black=found.black * white, white=found.white * white, coarse=coarse)
 
 
-def advise(found: Analysis, *, independent: bool) -> Analysis:
+def advise(found: Analysis, *, independent: bool, steep: bool | None = None) -> Analysis:
     """Decide what to do about noise that is, or is not, independent: the analysis' `kind`, and why."""
+    steep = found.is_steep if steep is None else steep
     level = f"{255 * found.visible:.1f} of 255"
     if not independent:
         return replace(found, kind=CAMERA, why=f"its noise is correlated, as a camera leaves it, {level}")
     if found.visible < MIN_WHITE_SIGMA:
         return replace(found, kind=CLEAN, why=NO_NOISE)
-    if found.is_steep:
+    if steep:
         return replace(found, kind=SIGNAL_DEPENDENT, why=f"its noise depends on brightness, {level}")
     return replace(found, kind=WHITE, why=f"its noise is white, {level}")
 
 
-MIN_SMOOTH_SIGMA = 3 / 255
-"""Smooth noise below this level is left to the networks for photographs."""
+SMOOTH_ODDS, MIN_SMOOTH_SIGMA = -0.5, 3 / 255
+"""From these log-odds on, noise is too nearly independent to halve the image; smooth noise below this
+level is left to the networks for photographs."""
 
 NO_DETAIL = (1.4, 1.2)
 """An image is halved, and once more, where `fine_detail` is below these."""
@@ -368,7 +464,7 @@ level falls by more, a pattern seemed noise, and where it rises, texture."""
 
 def analyse_coarse(found: Analysis, pixels: Array, options: RunOptions) -> Analysis:
     """Halve a grey image (h, w, 1) until its noise is independent, as long as no detail is lost."""
-    if found.log_odds >= 0 or pixels.shape[2] != 1 or found.visible < MIN_SMOOTH_SIGMA:
+    if found.log_odds >= SMOOTH_ODDS or pixels.shape[2] != 1 or found.visible < MIN_SMOOTH_SIGMA:
         return found
     coarse, halvings = found, 0
     for limit in NO_DETAIL:

@@ -20,6 +20,7 @@ from pellucid.inference.analysis import (
     CLEAN,
     NO_NOISE,
     PAGE,
+    REDUCED,
     SIGNAL_DEPENDENT,
     SMOOTH,
     SURE,
@@ -28,6 +29,7 @@ from pellucid.inference.analysis import (
     advise,
     analyse_coarse,
     analyse_tiles,
+    louder,
 )
 from pellucid.inference.card import Card
 from pellucid.inference.coarse import halve
@@ -142,7 +144,7 @@ class Auto(Denoiser):
                 if camera < MIN_CAMERA_SIGMA[image.channels]:
                     return replace(found, kind=CLEAN, why=f"{NO_NOISE}: {trial}")
                 found = replace(found, why=f"{found.why}; {trial}")
-        if independent and not self._removes_noise(image, found):
+        if independent and not found.photon and not self._removes_noise(image, found):
             return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
         return found
 
@@ -153,6 +155,8 @@ class Auto(Denoiser):
 
     def _removes_noise(self, image: Overview, found: Analysis) -> bool:
         """Whether a network for white noise removes noise from a few crops, and no texture or pattern."""
+        if found.is_reduced:  # the trial compares with independent noise
+            found = louder(found, 1 / REDUCED[1])
         inner = found.coarse or found
         crops, valid = image.sample(TRIED)
         if found.halvings:

@@ -98,7 +98,7 @@ def read_card(metadata: Mapping[str, str], source: str) -> Card:
     if KEY not in metadata:
         raise InputError(
             f"{source} has no card: it was not written by pellucid train",
-            "Only such networks say how they are to be run; train one with: pellucid train",
+            "Train one with it, or give the layout of this one's axes: nhwc (of Keras) or nchw (of PyTorch)",
         )
     try:
         facts = msgspec.json.decode(metadata[KEY], type=dict[str, Any])
@@ -196,6 +196,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
         *([("Noise", _sensor(card.noise))] if card.noise else []),
         ("Trained on", f"{card.trained_on}; {card.steps:,} steps"),
         ("Licence", card.licence),
+        ("Not for", "diagnosis"),
         *([("Fails on", card.limits)] if card.limits else []),
         *([("Warning", text)] if (text := shortfall(card)) else []),
         ("Parameters", f"{card.parameters:,}"),

@@ -1,6 +1,7 @@
 """What denoises: the protocol that a single network and the automatic choice among several implement."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar, Unpack, runtime_checkable
 
 import numpy as np
@@ -113,8 +114,8 @@ class Result(Generic[T]):
         return Result(image, self.sigma, self.changed, self.model, self.why, self.analysis)
 
     @classmethod
-    def of(cls, image: T, decisions: list[Decision]) -> "Result[T]":
-        """The result of one image, or of the images of a stack."""
+    def of(cls, image: T, decisions: Sequence[Any]) -> "Result[T]":
+        """The result of one image, or of a stack: of each a `Decision`, or what a stack has of a channel."""
         return cls(
             image,
             max(each.sigma for each in decisions),
@@ -201,11 +202,21 @@ def denoise_array(
     decisions = []
     for group in images.groups(per_plane=options.per_plane):
         image = look_over_some([source for source, _ in group])
+        image = never_a_page(image) if len(group) > 1 else image
         decisions.append(denoiser.decide(image, options))
         if decisions[-1].changed:
             for source, colours in group:
                 carry_out(source, ArraySink(colours), image, decisions[-1], progress)
     return Result.of(images.result, decisions)
+
+
+def never_a_page(image: Overview) -> Overview:
+    """The planes of a stack are measurements: paper is not made even in them.
+
+    An image with a mask, though of all its pixels, is not taken for a page.
+    """
+    full = np.ones((len(image.tiles), *image.tiles.shape[2:]), np.bool_)
+    return replace(image, masks=full if image.masks is None else image.masks)
 
 
 def carry_out(

@@ -6,6 +6,7 @@ A. Foi and others: Practical Poissonian-Gaussian noise modeling and fitting for 
 Transactions on Image Processing 17 (2008).
 """
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ BINS = 24
 
 ALIKE = 1.15
 """Channels whose levels are within this factor of those of all together have one line."""
+
+CUT_SIDE, CUT_SHARES = 8, (0.15, 0.9)
+"""Pixels a side of the blocks from whose shares of black the noise below black is found, and these shares."""
 
 PATCH, PATCHES = 4, 32  # blocks a side of a patch, and how many patches show the correlation
 
@@ -74,6 +78,33 @@ def fit(brightness: Array, levels: Array, weight: Array) -> tuple[float, float]:
         offset = float(mean - gain * centre)
         line = np.maximum(gain * bright + offset, 1e-3 * variance.mean())
     return gain, offset
+
+
+def fit_cut_off(tiles: Array, keep: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Gain and offset where black cuts off much of the noise of tiles (n, c, h, w), as it was before.
+
+    In a block of 8 x 8 pixels, the share of samples at black and the mean of all samples tell the mean and
+    the deviation that a normal distribution had before everything below black was set to black. Blocks of
+    4 x 4 pixels count where `keep` (n, h / 4, w / 4) says. None where few have a share that tells something.
+    """
+    n, c, height, width = tiles.shape
+    rows, columns = height // CUT_SIDE, width // CUT_SIDE
+    blocks = tiles[..., : rows * CUT_SIDE, : columns * CUT_SIDE]
+    blocks = blocks.reshape(n * c * rows, CUT_SIDE, columns, CUT_SIDE)
+    share, mean = (blocks <= 0).mean(axis=(1, 3)).ravel(), blocks.mean(axis=(1, 3)).ravel()
+    image = keep[:, : 2 * rows, : 2 * columns].reshape(n, rows, 2, columns, 2).all(axis=(2, 4))
+    tells = (share > CUT_SHARES[0]) & (share < CUT_SHARES[1]) & (blocks < 1).all(axis=(1, 3)).ravel()
+    tells &= np.repeat(np.asarray(image)[:, None], c, axis=1).ravel()
+    if tells.sum() < BINS:
+        return None
+    ratio = np.linspace(-3, 3, 601)
+    normal = NormalDist()
+    below = np.array([normal.cdf(-each) for each in ratio])  # falls
+    left = np.array([each * normal.cdf(each) + normal.pdf(each) for each in ratio])
+    at = np.interp(-share[tells], -below, ratio)
+    deviation = mean[tells] / np.interp(at, ratio, left)
+    certain = np.ones_like(deviation, dtype=np.float32)
+    return fit((at * deviation).astype(np.float32), deviation.astype(np.float32), certain)
 
 
 def binned(

@@ -3,7 +3,7 @@
 import functools
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,20 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.few_photons import ONCE, denoise_passes, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
-from pellucid.inference.stabilise import Anscombe, Rice, Scale, Treatment, rician_treatment, treatment_for
+from pellucid.inference.stabilise import (
+    REACH,
+    Anscombe,
+    Rice,
+    Scale,
+    Treatment,
+    keep_means,
+    rician_treatment,
+    treatment_for,
+)
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
 from pellucid.inference.trial import removed_level
@@ -33,8 +43,9 @@ RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
 LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
-LOWEST_TILE = 544  # pixels that tiles may be high, however wide the image
+LOWEST_TILE = 256  # pixels that tiles may be high, however wide the image, or 6 times their halo
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
+LINES = 250  # that libvips holds for each strip
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
@@ -57,6 +68,8 @@ class Model(Denoiser):
     exact : bool, optional
         True lets tiles share the network's full receptive field, False only what their card says is needed
         for invisible seams. By default exact where it costs under 1.3 times the untiled time.
+    layout : str, optional
+        As of `pellucid.inference.session.RunOptions`.
 
     Raises
     ------
@@ -75,9 +88,10 @@ class Model(Denoiser):
         threads: int | None = None,
         memory: float | None = None,
         exact: bool | None = None,
+        layout: str | None = None,
     ) -> None:
         self.name = name
-        self._files, self.run_options = files, RunOptions(device, threads)
+        self._files, self.run_options = files, RunOptions(device, threads, layout)
         self._exact = exact
         _ = self.run_options.provider  # a device that is not there is an error now, not at the first image
         if memory is not None and not (is_number(memory) and 0 <= memory < math.inf):
@@ -185,20 +199,22 @@ class Model(Denoiser):
             strengths = strengths[:1] * 2  # there is no chroma
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
-        halvings = treatment.halvings
+        halvings, noise, steps = treatment.halvings, treatment.stabiliser, ONCE
+        if isinstance(noise, Anscombe) and not halvings:
+            steps = plan_passes(image.tiles, noise)
         measured = bands(image.centre / np.float32(white), halvings)
-        network = self.runner(image, treatment, strengths, white)
+        networks = [self.runner(image, treatment.reduced(each.variance), strengths, white) for each in steps]
 
-        def run(tile: Array) -> Array:
-            return denoise_coarse(tile / np.float32(white), measured, network) * np.float32(white)
+        def coarse(tile: Array) -> Array:
+            return denoise_coarse(tile / np.float32(white), measured, networks[0]) * np.float32(white)
 
-        plain = not halvings and white == 1
-        work = Work(
-            self._tiles(image, halvings),
-            network if plain else run,
-            strengths,
-            keep_counts=options.keep_counts,
-        )
+        unbiased = treatment.stabiliser is None or treatment.stabiliser.keeps_means
+        margin = REACH if treatment.stabiliser and unbiased else 0
+        run = networks[0] if not halvings and white == 1 else coarse
+        if len(steps) > 1:
+            run = functools.partial(denoise_passes, steps=steps, networks=networks)
+        tiles = self._tiles(image, [halvings + each.halvings for each in steps], margin)
+        work = Work(tiles, run, strengths, options.keep_counts, unbiased)
         session = self.session_for(image.channels)
         return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
 
@@ -229,8 +245,10 @@ class Model(Denoiser):
             if len(given) == 2:
                 clean += luma_of(session.run(noisy, given[0]) - clean)
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
-            clean = clean if scale is None else scale.inverse(clean)
-            return clean[:height, :width]
+            if scale is None:
+                return clean[:height, :width]
+            clean = scale.inverse(clean)[:height, :width]
+            return keep_means(tile, clean) if scale.stabiliser.keeps_means else clean
 
         return run
 
@@ -256,7 +274,8 @@ class Model(Denoiser):
             )
         return [(min(each, highest),) for each in levels]
 
-    def _tiles(self, image: Overview, halvings: int) -> Tiles:
+    def _tiles(self, image: Overview, halvings: Sequence[int] = (0,), margin: int = 0) -> Tiles:
+        """Tiles for a network that runs several times, each after halving the image so often."""
         card, height, width = self.card(image.channels), image.height, image.width
         if card.size is not None and card.size != (height, width):
             right = f"{card.size[1]} x {card.size[0]}"
@@ -264,14 +283,19 @@ class Model(Denoiser):
                 f"{self.name} takes {right} pixels, not {width} x {height}", "Name another model"
             )
         room = math.inf if self._memory is None else self._memory - FIXED_MEMORY
-        tallest = max(LOWEST_TILE, STRIP // image.row_bytes)
+        halo = card.radius + margin if self._wants_exact(card) else card.overlap
+        stride, halo = card.stride << max(halvings), sum(reach(halo, each) for each in halvings)
+        tallest = max(LOWEST_TILE, 6 * halo, STRIP // image.row_bytes)
 
         def fits(tall: int, wide: int) -> bool:
-            needed = card.bytes_per_pixel * tall * wide + STRIPS * image.row_bytes * min(tall, height)
-            return tall * wide <= LARGEST_TILE and (tall <= tallest or tall >= height) and needed <= room
+            strips = STRIPS * image.row_bytes * min(tall, height)
+            # Tiles of a wide image give up what its strips and libvips' lines take beyond those of others.
+            more = max(0, image.row_bytes * (min(tall, height) + LINES) - STRIP * 4 / 3)
+            largest = max(LARGEST_TILE - STRIPS * more / card.bytes_per_pixel, LARGEST_TILE / 4)
+            fitting = tall * wide <= largest and (tall <= tallest or height <= tallest)
+            return fitting and card.bytes_per_pixel * tall * wide + strips <= room
 
-        stride, halo = card.stride << halvings, card.radius if self._wants_exact(card) else card.overlap
-        tiles = plan(height, width, stride=stride, halo=reach(halo, halvings), fits=fits)
+        tiles = plan(height, width, stride=stride, halo=halo, fits=fits)
         if tiles is None:
             raise LimitError(
                 f"{(self._memory or 0) / 1e6:.0f} MB are too few for an image of {width} x {height} pixels",

@@ -48,7 +48,7 @@ WHITE, MIDDLE = 0.6, 0.2
 LINES = 0.36
 """How regular lines of text are at least: photographs with dark twigs on a light sky reach 0.33."""
 
-DIM, EXPOSED = 0.5, 0.75
+DIM, EXPOSED = 0.6, 0.7
 """A page whose paper is darker than the first is made as light as the second before the network sees it: none
 that trained it was so dark."""
 
@@ -105,7 +105,7 @@ class PageModel(Model):
         if share < PAPER and float((reflectance > 0.95).mean()) < PAPER / 2:
             return Decision(self.name, why=NO_PAPER), reflectance
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
-        work = Work(self._tiles(image, 0), run, options.strengths, page=True)
+        work = Work(self._tiles(image), run, options.strengths, page=True)
         ink = centre.mean(axis=2) < 0.5 * tone.mean()
         one_bit = tone.min() > 0.99 and is_two_valued(image.tiles)
         few = one_bit and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()

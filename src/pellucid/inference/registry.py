@@ -32,6 +32,7 @@ def load_model(
     threads: int | None = None,
     memory: float | None = None,
     exact: bool | None = None,
+    layout: str | None = None,
 ) -> Denoiser:
     """Load a network of the installation, by its name, or one's own, by its path.
 
@@ -39,8 +40,9 @@ def load_model(
     ----------
     name_or_path : str or Path
         Such as ``gaussian-fast``; one name serves grey and colour. ``auto`` chooses for each image. Or an
-        ``.onnx`` file that ``pellucid train`` wrote, or the folder of its run.
-    device, threads, memory, exact
+        ``.onnx`` file that ``pellucid train`` wrote, or the folder of its run; with `layout`, also one of
+        another program whose input and output is an image.
+    device, threads, memory, exact, layout
         As for `Model`.
 
     Returns
@@ -69,6 +71,7 @@ def load_model(
             f"A model cannot be {type(name_or_path).__name__}", "Give a name, a path, or what load_model gave"
         )
     options: dict[str, Any] = {"device": device, "threads": threads, "memory": memory, "exact": exact}
+    options["layout"] = layout
     if name_or_path == "auto":
         return Auto(
             {name: _installed(name, options) for name in CHOICE}, PageModel(PAGES, _files(PAGES), **options)
@@ -84,7 +87,7 @@ def _own(path: Path, options: dict[str, Any]) -> Model:
     others = f"one of {', '.join(index.names())}"
     if not os.path.isfile(path):
         raise InputError(f"There is no file {path}", f"Check the path, or name {others}")
-    card = Session(path, RunOptions(options["device"], options["threads"])).card
+    card = Session(path, RunOptions(options["device"], options["threads"], options["layout"])).card
     if card.kind == "noise-estimator":
         raise InputError(f"{path} estimates noise and does not denoise", f"Name {others}")
     warn_of(str(path), shortfall(card))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from pellucid.cpus import usable_cpus
 from pellucid.errors import DeviceError, InputError, LimitError, UsageError
-from pellucid.inference.card import Card, read_card
+from pellucid.inference.card import KEY, Card, read_card
+from pellucid.inference.foreign import LAYOUTS, Foreign, read_foreign
 
 log = logging.getLogger("pellucid")
 
@@ -55,15 +56,18 @@ class RunOptions:
         CUDA fails, a warning is logged once a process, and the CPU takes over.
     threads : int, optional
         By default as many as the process may use CPUs, which is also the most that are used.
+    layout : str, optional
+        ``nhwc`` (as of Keras) or ``nchw`` (as of PyTorch), the order of the axes of files without a card.
 
     Raises
     ------
     UsageError
-        When there is no such kind of device, or the number of threads is not a whole number from 1.
+        When there is no such kind of device or layout, or the number of threads is not a whole number from 1.
     """
 
     device: str = "auto"
     threads: int | None = None
+    layout: str | None = None
 
     def __post_init__(self) -> None:
         if self.device != "auto" and self.device not in PROVIDERS:
@@ -72,6 +76,8 @@ class RunOptions:
             isinstance(self.threads, numbers.Integral) and self.threads >= 1
         ):
             raise UsageError(f"{self.threads} threads cannot run a network", "Give a whole number from 1")
+        if self.layout not in (None, *LAYOUTS):
+            raise UsageError(f"There is no layout {self.layout!r}", f"Give {' or '.join(LAYOUTS)}")
 
     @property
     def provider(self) -> str:
@@ -101,13 +107,13 @@ class Session:
     Parameters
     ----------
     path : Path
-        An ``.onnx`` file that ``pellucid train`` wrote.
+        An ``.onnx`` file that ``pellucid train`` wrote or, with a layout in `options`, another program.
     options : RunOptions, optional
 
     Raises
     ------
     InputError
-        When the file is no network, or none that ``pellucid train`` wrote.
+        When the file is no network, or has no card and `options` have no layout, or its input is no image.
     DeviceError
         When the device that was named is not there, or the network cannot run on it.
     """
@@ -124,7 +130,13 @@ class Session:
             _leave_out(provider, exc.problem)
         self.inputs = [each.name for each in self._session.get_inputs()]
         self.outputs = [each.name for each in self._session.get_outputs()]
-        self.card: Card = read_card(self._session.get_modelmeta().custom_metadata_map, str(path))
+        self._foreign: Foreign | None = None
+        metadata, layout = self._session.get_modelmeta().custom_metadata_map, self._options.layout
+        if KEY not in metadata and layout is not None:
+            parts = self._session.get_inputs(), self._session.get_outputs()
+            self._foreign = read_foreign(path, *parts, layout)
+            self.inputs, self.outputs = ["noisy"], ["denoised"]
+        self.card: Card = self._foreign.card if self._foreign else read_card(metadata, str(path))
 
     @property
     def title(self) -> str:
@@ -155,7 +167,7 @@ class Session:
             if provider == CPU:
                 raise InputError(
                     f"{self._path} cannot be loaded as a network: {_first_line(exc)}",
-                    "Name an .onnx file that pellucid train wrote",
+                    "Name an .onnx file, such as pellucid train writes",
                 ) from exc
             self._load(CPU)  # so that a file that is no network is not taken for a device that fails
             raise _does_not_work(provider, exc) from exc
@@ -199,6 +211,8 @@ class Session:
             When the device that was named fails where the CPU does not.
         """
         try:
+            if self._foreign:
+                return [self._foreign.run(self._compute, inputs["noisy"])]
             feeds = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
             results: list[NDArray[np.float32]] = self._compute(list(outputs) or self.outputs, feeds)
         except DeviceError:
@@ -209,7 +223,7 @@ class Session:
             ) from exc
         return results
 
-    def _compute(self, outputs: list[str], feeds: dict[str, NDArray[np.float32]]) -> Any:
+    def _compute(self, outputs: list[str], feeds: Mapping[str, NDArray[np.float32]]) -> Any:
         """Run on the device; where it fails and the CPU does not, the device is at fault."""
         provider = self._session.get_providers()[0]
         try:

@@ -12,8 +12,8 @@ variance-stabilization approach. IEEE International Symposium on Biomedical Imag
 """
 
 import functools
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -39,8 +39,16 @@ STEEPER, KNEE = 0.9, 1.25  # of the Rician transform: variance in 0.9 to 1.06 wh
 BLOCK = 16  # pixels a side, of one mean in the estimate of Rician noise
 
 
+RADIUS = 12  # pixels from the middle to the side of the window in which a mean is kept
+REACH = 2 * RADIUS
+"""As far as a pixel changes what `keep_means` gives."""
+
+
 class Stabiliser(Protocol):
     """A transform of pixels to noise of standard deviation 1, and its exact unbiased inverse."""
+
+    keeps_means: ClassVar[bool]
+    """Whether the noise leaves the mean of the pixels as it is, so that local means are to stay."""
 
     def forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Transform noisy pixels (h, w, c), 0 to 1, so that their noise has standard deviation 1."""
@@ -71,6 +79,7 @@ class Anscombe:
     gain: tuple[float, ...]
     offset: tuple[float, ...]
     black: tuple[float, ...] = (0.0,)
+    keeps_means: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not all(
@@ -105,6 +114,20 @@ class Anscombe:
             light[..., channel] += one * np.interp(stabilised[..., channel], *_bias(photons))
         light += black
         return light
+
+    def reduced(self, factor: float) -> Self:
+        """The transform for noise of so many times the variance."""
+        return replace(
+            self,
+            gain=tuple(factor * each for each in self.gain),
+            offset=tuple(factor * each for each in self.offset),
+        )
+
+    def photons(self, pixels: NDArray[np.float32]) -> float:
+        """How many photons a pixel have noise like this, on average of pixels (..., c) or (..., 1)."""
+        gain, offset = np.asarray(self.gain), np.asarray(self.offset)
+        light = pixels.mean(axis=tuple(range(pixels.ndim - 1)), dtype=np.float64)
+        return float(np.mean(np.maximum(gain * light + offset, 0) / np.maximum(gain, 1e-12) ** 2))
 
     @property
     def _terms(self) -> Array:
@@ -163,6 +186,7 @@ class Rice:
     """
 
     sigma: float
+    keeps_means: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma < np.inf:
@@ -253,6 +277,13 @@ class Treatment:
     stabiliser: Stabiliser | None = None
     halvings: int = 0
 
+    def reduced(self, factor: float) -> Self:
+        """The treatment of noise of so many times the variance."""
+        if factor == 1:
+            return self
+        noise = self.stabiliser.reduced(factor) if isinstance(self.stabiliser, Anscombe) else self.stabiliser
+        return replace(self, level=self.level * factor**0.5, stabiliser=noise)
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -276,6 +307,35 @@ class Scale:
     def inverse(self, denoised: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the network gives to pixels (h, w, c)."""
         return self.stabiliser.inverse(denoised / np.float32(self.sigma) + np.float32(self.low))
+
+
+def keep_means(
+    noisy: NDArray[np.float32], clean: NDArray[np.float32], radius: int = RADIUS
+) -> NDArray[np.float32]:
+    """Give back the coarse part of what was removed, so that the mean of each neighbourhood stays.
+
+    An unbiased inverse relies on the noise being as it was modelled. Where photons are few, or the gain is
+    not quite right, the mean shifts; noise itself has hardly any part this coarse.
+
+    Parameters
+    ----------
+    noisy, clean : float32 array (h, w, c)
+    radius : int
+        The window, a box used twice, has ``2 * radius + 1`` pixels a side.
+
+    Returns
+    -------
+    float32 array (h, w, c)
+    """
+    removed = (noisy - clean).astype(np.float64)
+    width = 2 * radius + 1
+    for axis in (0, 1, 0, 1):
+        edges = [(radius + 1, radius) if each == axis else (0, 0) for each in range(3)]
+        sums = np.pad(removed, edges, mode="symmetric").cumsum(axis)
+        ahead, behind = (np.moveaxis(sums, axis, 0)[part] for part in (slice(width, None), slice(-width)))
+        removed = np.moveaxis((ahead - behind) / width, 0, axis)
+    kept: NDArray[np.float32] = clean + removed.astype(np.float32)
+    return kept
 
 
 def deviation_at(stabiliser: Stabiliser, brightness: float) -> float:

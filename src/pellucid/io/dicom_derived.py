@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, require
 from pellucid.io.dicom_frames import DicomFrames, discreet, values_of
 from pellucid.io.image import Samples
 from pellucid.io.stack import Derivation
@@ -24,6 +24,9 @@ log = logging.getLogger("pellucid")
 
 _IMPLEMENTATION = "2.25.91663326983650268141934284093648139675"
 LARGEST = 2**32 - 2  # bytes of an element
+
+FEW_PIXELS = 1024
+"""Frames with fewer pixels than this become larger by compression, beyond what the library allows for."""
 
 _STALE = (
     "SmallestImagePixelValue",
@@ -114,8 +117,14 @@ def derived_header(frames: DicomFrames, made: Derivation) -> Any:
         new.ImageType = ["DERIVED", "SECONDARY", *values_of(new.get("ImageType"))[2:]]
         _describe(new, str(source_class), str(source), made)
         _describe_pixels(new, frames)
-        new.file_meta = _meta(new)
+        new.file_meta = _meta(new, compressed=is_compressed(frames, made))
     return new
+
+
+def is_compressed(frames: DicomFrames, made: Derivation) -> bool:
+    """Whether the samples are to be compressed, and JPEG-LS takes such, and makes them smaller."""
+    small = frames.height * frames.width < FEW_PIXELS
+    return made.compress and frames.dtype.itemsize <= 2 and frames.bits >= 2 and not small
 
 
 def _copied(header: Any) -> Any:
@@ -241,22 +250,22 @@ def _describe_pixels(new: Any, frames: DicomFrames) -> None:
         new.LossyImageCompressionRatio = f"{ratio:.2f}"
 
 
-def _meta(new: Any) -> Any:
+def _meta(new: Any, *, compressed: bool) -> Any:
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import UID, ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLSLossless
 
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID = new.SOPClassUID
     meta.MediaStorageSOPInstanceUID = new.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = JPEGLSLossless if compressed else ExplicitVRLittleEndian
     meta.ImplementationClassUID = UID(_IMPLEMENTATION)
     meta.ImplementationVersionName = "PELLUCID"
     return meta
 
 
 class DicomFile:
-    """A DICOM file that is written frame by frame, uncompressed.
+    """A DICOM file that is written frame by frame: uncompressed, or without loss as JPEG-LS.
 
     Parameters
     ----------
@@ -269,17 +278,25 @@ class DicomFile:
     ------
     InputError
         When the source cannot be understood, or the file would be too large for the format.
+    MissingExtraError
+        When the library that compresses is missing.
     """
 
     def __init__(self, path: Path, frames: DicomFrames, made: Derivation) -> None:
         header = derived_header(frames, made)
-        self._dtype = frames.dtype.newbyteorder("<")
+        self._frames, self._dtype = frames, frames.dtype.newbyteorder("<")
         self._least = -(1 << (frames.bits - 1)) if frames.dtype.kind == "i" else 0
         self._largest = self._least + (1 << frames.bits) - 1
+        self._compressed = is_compressed(frames, made)
+        if self._compressed:
+            require("jpeg_ls", "science", "to write compressed DICOM")
+        elif made.compress:
+            log.warning("%s: such samples are not compressed (JPEG-LS has 2 to 16 bits)", frames.name)
+        self._rows: list[Samples] = []  # of the frame that is compressed when it is complete
         self._length = (
             math.prod((frames.count, frames.height, frames.width, frames.channels)) * self._dtype.itemsize
         )
-        if self._length > LARGEST:
+        if self._length > LARGEST and not self._compressed:
             raise InputError(
                 f"{frames.name} needs {self._length:,} bytes uncompressed, and a DICOM file holds 4 GB",
                 "Give its frames in several files",
@@ -291,20 +308,54 @@ class DicomFile:
             dcmwrite(head, header, enforce_file_format=True)
         self._file: BinaryIO = path.open("wb")
         self._file.write(head.getvalue())
+        if self._compressed:  # of unknown length, and with an empty table of offsets
+            self._file.write(_PIXEL_DATA + b"OB\0\0\xff\xff\xff\xff" + _ITEM + bytes(4))
+            return
         vr = b"OB" if self._dtype.itemsize == 1 else b"OW"
         length = (self._length + self._length % 2).to_bytes(4, "little")
-        self._file.write(b"\xe0\x7f\x10\0" + vr + b"\0\0" + length)
+        self._file.write(_PIXEL_DATA + vr + b"\0\0" + length)
 
     def write(self, rows: Samples) -> None:
         """Write the next rows (n, width, channels) of the next frame; values beyond its bits are limited."""
         values = rows.clip(self._least, self._largest).astype(self._dtype)
-        self._file.write(np.ascontiguousarray(values).tobytes())
+        if not self._compressed:
+            self._file.write(np.ascontiguousarray(values).tobytes())
+            return
+        self._rows.append(values)
+        if sum(map(len, self._rows)) == self._frames.height:
+            frame = self._encoded(np.concatenate(self._rows))
+            self._rows.clear()
+            self._file.write(_ITEM + len(frame).to_bytes(4, "little") + frame)
+
+    def _encoded(self, values: Samples) -> bytes:
+        """A frame (height, width, channels) as JPEG-LS, of an even number of bytes."""
+        from pydicom.pixels.encoders.base import JPEGLSLosslessEncoder
+
+        frames = self._frames
+        with discreet(frames.name, "has a frame that cannot be compressed"):
+            stream = JPEGLSLosslessEncoder.encode(
+                values if frames.channels == 3 else values[..., 0],
+                rows=frames.height,
+                columns=frames.width,
+                samples_per_pixel=frames.channels,
+                number_of_frames=1,
+                bits_allocated=8 * frames.dtype.itemsize,
+                bits_stored=frames.bits,
+                pixel_representation=int(frames.dtype.kind == "i"),
+                photometric_interpretation="RGB" if frames.channels == 3 else frames.photometric,
+                planar_configuration=0,
+            )
+        return bytes(stream) + b"\0" * (len(stream) % 2)
 
     def commit(self) -> None:
         """Write the end."""
-        self._file.write(b"\0" * (self._length % 2))
+        self._file.write(_END if self._compressed else b"\0" * (self._length % 2))
         self._file.close()
 
     def abort(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+_PIXEL_DATA, _ITEM, _END = b"\xe0\x7f\x10\0", b"\xfe\xff\0\xe0", b"\xfe\xff\xdd\xe0\0\0\0\0"
+"""The tag of the pixels; with compressed ones, that of an item, and what follows the last item."""

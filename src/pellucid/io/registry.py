@@ -53,7 +53,7 @@ _FOREIGN = {
     b"P7": ("a PAM", "PNG"),
     b"Pf": ("a PFM", "TIFF with 32-bit floats"),
     b"PF": ("a PFM", "TIFF with 32-bit floats"),
-    b"%PDF": ("a PDF", "PNG, one for each page"),
+    b"%PDF": ("a PDF", "PNG, one for each page, or clean its scans by pellucid denoise or denoise_file"),
     b"8BPS": ("a Photoshop file", "TIFF"),
     b"v/1\x01": ("an OpenEXR file", "TIFF with 32-bit floats"),
     b"\x89HDF": ("an HDF5 file, such as MINC 2 or Imaris", "NIfTI or OME-TIFF"),
@@ -68,6 +68,7 @@ _FOREIGN = {
     b"AT&TFORM": ("a DjVu", "PNG, one for each page"),
     b"\x1a\x45\xdf\xa3": ("a film", "PNG, one for each frame"),
     b"FUJIFILMCCD-RAW": ("a camera's raw file", "TIFF with 16 bits"),
+    b"\x1f\x8b": ("compressed by gzip as a whole", "an unpacked file, as gunzip makes"),
     b"<svg": ("an SVG drawing", "PNG"),
     b"<?xml": ("an XML file, perhaps an SVG drawing", "PNG"),
 }

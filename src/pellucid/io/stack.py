@@ -111,12 +111,15 @@ class Derivation:
         The options that differ from their defaults, as text.
     treatment : str
         What was decided for each channel, such as its noise level, as text.
+    compress : bool
+        As `DenoiseOptions.compress`.
     """
 
     software: str
     models: tuple[tuple[str, str], ...] = ()
     options: str = ""
     treatment: str = ""
+    compress: bool = False
 
 
 class Stack(Protocol):

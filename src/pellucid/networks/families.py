@@ -135,6 +135,19 @@ class VAESettings(ConvLatentSettings, frozen=True, tag="vae"):
     beta: Annotated[float, msgspec.Meta(ge=0)] = 1.0  # weight of the KL term
 
 
+class VQVAESettings(AutoencoderSettings, frozen=True, tag="vq-vae"):
+    """Of a `pellucid.networks.vqvae.VQVAE`, which has no dropout."""
+
+    vectors: Count = 64  # in the codebook
+    code: Count = 8  # dimensions of each of them
+    widths: Widths = (16, 32)  # channels after each halving of the size
+    commitment: Annotated[float, msgspec.Meta(ge=0)] = 0.25  # weight of the term that holds the encoder
+
+    @property
+    def stride(self) -> int:
+        return 1 << len(self.widths)
+
+
 class SparseSettings(AutoencoderSettings, frozen=True, tag="sparse"):
     """Of a `pellucid.networks.sparse.Sparse`, which has no dropout."""
 
@@ -282,6 +295,14 @@ FAMILIES = (
         settings=VAESettings,
         kind="autoencoder",
         network="vae:VAE",
+        outputs=CODED,
+        sets=True,
+        own_terms=True,
+    ),
+    Family(
+        settings=VQVAESettings,
+        kind="autoencoder",
+        network="vqvae:VQVAE",
         outputs=CODED,
         sets=True,
         own_terms=True,

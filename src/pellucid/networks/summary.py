@@ -13,6 +13,7 @@ from pellucid.networks.autoencoder import Dropout, Output, TransposedConvolution
 from pellucid.networks.families import Family
 from pellucid.networks.network import Network
 from pellucid.networks.unet import Residual
+from pellucid.networks.vqvae import Codebook
 
 Words = Callable[[Any], str]
 
@@ -25,6 +26,7 @@ LAYERS: dict[type[nn.Module], Words] = {
     nn.Flatten: lambda layer: "flatten",
     nn.Unflatten: lambda layer: "reshape",
     Unpool: lambda layer: "unpooling 2x",
+    Codebook: lambda layer: f"the nearest of {len(layer.vectors)} vectors",
     Residual: lambda layer: f"residual block {sides(layer.first)}",
 }
 

@@ -103,6 +103,8 @@ class Photographs(Crops):
             left = random.between(0, 1, crops) < share
             noisy, target = torch.where(left, crops, noisy), torch.where(left, crops, target)
             sharp = torch.full_like(crops[:, :1], not soft)
+            if degrade.grey and float(random.between(0, 1, crops[:1])) < degrade.grey:
+                noisy, target = (mix(each, YCBCR[:1]).expand_as(each) for each in (noisy, target))
             pairs.append((torch.cat([noisy, target, sharp], 1) * 255).round().to(torch.uint8))
         return torch.cat(pairs)
 

@@ -4,6 +4,7 @@ The whole set is in memory as one uint8 tensor, and a batch is an index into it:
 processes, and little Python, since an image of 28 x 28 pixels costs less than looking after it would.
 """
 
+import copy
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from pellucid.networks.network import Goal
 from pellucid.noise.base import Noise
 from pellucid.noise.registry import parse_noise
 from pellucid.noise.sensor import Gaussian
+from pellucid.training.export import cost
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom
 from pellucid.training.recipe import Recipe, SetData
@@ -32,6 +34,7 @@ from pellucid.training.self_supervised import WAYS
 log = logging.getLogger("pellucid")
 
 VALIDATED = 1000  # images at a time; of the training images as many are measured
+MULTIPLY_ADDS = 60_000_000_000  # of a measurement: a few seconds of a CPU core
 FEW_IMAGES = 20
 EXAMPLES = 8  # images that can be watched while the network learns
 LOOK_EVERY = 100  # steps between two checks whether the network has collapsed
@@ -71,6 +74,7 @@ class Reconstruction:
         self.warm_up = schedule.shorter_warm_up(steps).warm_up
         self.shuffled, self.order = -1, torch.empty(0)
         self.collapsed = False
+        self.most: int | None = None
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
@@ -132,21 +136,24 @@ class Reconstruction:
         return denoised[..., :height, :width], code
 
     def look(self, denoised: Tensor, clean: Tensor) -> None:
-        """Warn once when the network gives nearly the same colour everywhere, whatever it sees."""
-        given, wanted = (images.detach().var((0, 2, 3)).mean() for images in (denoised, clean))
-        if self.collapsed or given > 0.01 * wanted:
+        """Warn once when the network gives nearly the same image, grey or not, whatever it sees."""
+        if self.collapsed or len(clean) < 2 or differences(denoised) > 0.01 * differences(clean):
             return
         self.collapsed = True
+        grey = denoised.detach().var((2, 3)).mean() < 0.01 * clean.var((2, 3)).mean()
         remedy = "Train for more steps, or at another learning rate"
-        if self.loss is not LOSSES["bce"] and getattr(self.recipe.network, "output", "") == "sigmoid":
+        if (
+            grey
+            and self.loss is not LOSSES["bce"]
+            and getattr(self.recipe.network, "output", "") == "sigmoid"
+        ):
             remedy = (
                 f"Where most pixels are black, a sigmoid under {self.recipe.loss.upper()} can fall into black"
                 ' and stay there, since its gradient vanishes. Set loss = "bce", or output = "linear"'
             )
         log.warning(
-            "the network has collapsed: it gives nearly the same grey, %.2f, everywhere, whatever it sees."
-            " %s",
-            float(denoised.detach().mean()),
+            "the network has collapsed: it gives nearly the same %s, whatever it sees. %s",
+            f"grey, {float(denoised.detach().mean()):.2f}, everywhere" if grey else "image",
             remedy,
         )
 
@@ -154,17 +161,26 @@ class Reconstruction:
     def validate(self, network: Any) -> dict[str, float]:
         """Mean squared error and PSNR in dB, and what the loss is made of, with noise of seed 0.
 
-        Over the validation images, and as many of the training images, of which 1,000 at most, as they are
-        before they are moved; the number of dead dimensions, which are the same for every image, is that of a
-        code of the validation images.
+        Over the validation images (of a network that takes long over the first `validation_images`), and as
+        many of the training images, of which 1,000 at most, as they are before they are moved; the number of
+        dead dimensions, which are the same for every image, is that of a code of the validation images.
         """
         network.eval()
         some = self.train[:: max(1, len(self.train) // VALIDATED)][:VALIDATED]
-        figures = self.measure(network, "training", some) | self.measure(
-            network, "validation", self.validation
-        )
+        held_out = self.validation[: self.affordable(network)]
+        figures = self.measure(network, "training", some) | self.measure(network, "validation", held_out)
+        if len(held_out) < len(self.validation):
+            figures["validation_images"] = len(held_out)
         network.train()
         return figures
+
+    def affordable(self, network: Any) -> int:
+        """How many images are measured in seconds; found once, so that all figures are of the same."""
+        if self.most is None:
+            multiply_adds, _ = cost(copy.deepcopy(network).cpu(), self.recipe.family, self.data.channels)
+            pixels = self.train[0, 0].numel()
+            self.most = max(VALIDATED, MULTIPLY_ADDS // max(1, multiply_adds * pixels))
+        return self.most
 
     @torch.no_grad()
     def examples(self, network: Any) -> NDArray[np.float32]:
@@ -207,6 +223,11 @@ class Reconstruction:
             span = high.amax(0) - low.amin(0)
             figures["dead_dimensions"] = int((span <= DEAD * span.max()).sum())
         return figures
+
+
+def differences(images: Tensor) -> float:
+    """How much images (n, c, h, w) differ from each other: the mean variance of a pixel among them."""
+    return float(images.detach().var(0).mean())
 
 
 FEW = (

@@ -22,11 +22,9 @@ from pellucid.noise.registry import parse_noise
 from pellucid.training.checkpoint import make_network
 from pellucid.training.export import add_figures
 from pellucid.training.recipe import Recipe, SetData
-from pellucid.training.reconstruction import load_set
+from pellucid.training.reconstruction import MULTIPLY_ADDS, load_set
 
 log = logging.getLogger("pellucid")
-
-MULTIPLY_ADDS = 60_000_000_000  # of all networks on all test images: a few seconds of a CPU core
 
 
 def describe(recipe: Recipe) -> list[Layer]:

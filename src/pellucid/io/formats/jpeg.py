@@ -35,6 +35,7 @@ _COLOUR = bytes.fromhex("111212181518 2f1a1a2f 634238426363") + b"\x63" * 48
 _PHOTOSHOP = b"Photoshop 3.0\0"  # begins each segment of Photoshop's image resources
 _GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1"  # says that one follows (ISO 21496-1)
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_END = b"\xff\xd9"
 _SEGMENT = 65_533  # bytes that a segment holds at most
 _SOF = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 # After a scan's marker the coded data run up to a marker that is neither a stuffed byte nor a restart.
@@ -62,6 +63,7 @@ class _Facts:
     resolution: tuple[float, float] | None = None
     lost: list[str] = field(default_factory=list)
     images: bool = False  # whether further images follow the first: a preview, a gain map, the other eye
+    complete: bool = True  # whether there is a marker for the end
     trailer: bytes = b""
 
 
@@ -76,6 +78,8 @@ def _open(data: Data) -> Source:
         xmp = without_promises(xmp)
     elif facts.trailer.strip(b"\0"):  # more than padding
         extras.append(JpegTrailer(facts.trailer, "data behind the image, such as a film"))
+    if not facts.complete:
+        log.warning("%s has no marker for its end, and may be cut off", name)
     if facts.lost:
         log.warning("%s: %s will not be in a changed image", name, " and ".join(facts.lost))
     if facts.segments:
@@ -95,6 +99,7 @@ def _open(data: Data) -> Source:
             subsampled=sampling == [0x22, 0x11, 0x11],
         ),
         tolerant=True,
+        end=b"" if facts.complete else _END,
     )
 
 
@@ -149,7 +154,7 @@ def _facts(file: BinaryIO) -> _Facts:
             facts.lost.append("content credentials and layers in APP11")  # they hold for the noisy pixels
         elif marker == 0xFE or (0xE0 <= marker <= 0xEF and not _written_by_libvips(marker, data)):
             facts.segments += _segment(marker, data)
-    later, facts.trailer = _behind(file)
+    facts.complete, later, facts.trailer = _behind(file)
     facts.segments += later
     return facts
 
@@ -173,8 +178,8 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield marker[1], file.read(max(int.from_bytes(length, "big") - 2, 0))
 
 
-def _behind(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Give the comments and makers' segments from the first scan on, and what follows the last marker."""
+def _behind(file: BinaryIO) -> tuple[bool, bytes, bytes]:
+    """Tell if there is an end, and give the segments from the first scan on, and what follows the end."""
     place = file.tell()
     size = file.seek(0, io.SEEK_END)
     if isinstance(file, io.BytesIO):
@@ -183,16 +188,16 @@ def _behind(file: BinaryIO) -> tuple[bytes, bytes]:
         return _after_end(content, place)
 
 
-def _after_end(content: mmap.mmap | memoryview, place: int) -> tuple[bytes, bytes]:
+def _after_end(content: mmap.mmap | memoryview, place: int) -> tuple[bool, bytes, bytes]:
     segments = b""
     while (found := _MARKER.search(content, place)) is not None:
         marker = content[found.start() + 1]
         if marker == 0xD9:
-            return segments, bytes(content[found.end() :])
+            return True, segments, bytes(content[found.end() :])
         place = found.end() + max(int.from_bytes(content[found.end() : found.end() + 2], "big"), 2)
         if marker == 0xFE or 0xE0 <= marker <= 0xEF:
             segments += bytes(content[found.start() : place])
-    return segments, b""
+    return False, segments, b""
 
 
 def _density(jfif: bytes) -> tuple[float, float] | None:
