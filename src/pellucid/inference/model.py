@@ -15,7 +15,7 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import ONCE, denoise_passes, plan_passes
+from pellucid.inference.few_photons import ONCE, denoise_passes, is_cut_off, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
@@ -25,7 +25,7 @@ from pellucid.inference.stabilise import (
     Rice,
     Scale,
     Treatment,
-    keep_means,
+    keeping_means,
     rician_treatment,
     treatment_for,
 )
@@ -208,11 +208,13 @@ class Model(Denoiser):
         def coarse(tile: Array) -> Array:
             return denoise_coarse(tile / np.float32(white), measured, networks[0]) * np.float32(white)
 
-        unbiased = treatment.stabiliser is None or treatment.stabiliser.keeps_means
-        margin = REACH if treatment.stabiliser and unbiased else 0
+        unbiased = not isinstance(noise, Rice)
         run = networks[0] if not halvings and white == 1 else coarse
         if len(steps) > 1:
             run = functools.partial(denoise_passes, steps=steps, networks=networks)
+        margin = 0
+        if isinstance(noise, Anscombe) and not is_cut_off(image.tiles, noise):
+            run, margin = functools.partial(keeping_means, denoise=run), REACH
         tiles = self._tiles(image, [halvings + each.halvings for each in steps], margin)
         work = Work(tiles, run, strengths, options.keep_counts, unbiased)
         session = self.session_for(image.channels)
@@ -247,8 +249,7 @@ class Model(Denoiser):
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
             if scale is None:
                 return clean[:height, :width]
-            clean = scale.inverse(clean)[:height, :width]
-            return keep_means(tile, clean) if scale.stabiliser.keeps_means else clean
+            return scale.inverse(clean)[:height, :width]
 
         return run
 
