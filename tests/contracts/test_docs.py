@@ -59,7 +59,6 @@ LONG = {
         "sparse",
         "stacked",
         "frameworks",
-        "documents",
         "kinds",
     ),
     *("self-supervised", "own-images", "dense", "strided", "sixteen", "lab-sheet"),
@@ -70,7 +69,6 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.re
 DIGITS = " --set data.name=digits --set data.size=28"
 ONE = """ --set 'variants=["network.widths=[8]"]'"""
 SHORTER = (
-    (r"(pellucid train .*--recipe dirty-documents.*)", r"\1 --steps 2"),
     (r"(pellucid train .*) --minutes \d+", r"\1 --steps 2 --set data.crop=96 --set data.per_image=2"),
     (r"(pellucid train .*) --epochs \d+", r"\1"),
     (r"(pellucid train (?!.*--steps).*)", r"\1 --epochs 1"),
