@@ -39,7 +39,7 @@ INDEPENDENT = (0.75, 1.15)
 texture, more for dithers."""
 
 CUT = 0.02
-"""With read noise, black is cut off where more than this share of the samples is 0: means are too bright."""
+"""Noise is cut off where a larger share of the samples is black, or white, than the light explains."""
 
 MANY, FEW, FEWEST = 5.0, 2.0, 0.05
 """From the first number of photons a pixel on, one pass is best; below the second, the estimate counts more,
@@ -138,11 +138,15 @@ ONCE: tuple[Pass, ...] = (Pass(0, 1.0),)
 def is_cut_off(tiles: Array, noise: Anscombe) -> bool:
     """Whether black or white cuts off noise in tiles (n, c, h, w), so that means are not those of the light.
 
-    Without read noise, black is where no photon came.
+    Without read noise, black is where no photon came, as often as the light of a block tells.
     """
+    varied = _varied(tiles)
     white = (tiles >= 1) if tiles.max() <= 1 else np.zeros_like(tiles, np.bool_)
-    black = (tiles <= 0) if any(noise.offset) and tiles.min() >= 0 else np.zeros_like(white)
-    return bool(_image((black | white).astype(np.float32), _varied(tiles)).mean() > CUT)
+    black = (tiles <= 0) if tiles.min() >= 0 else np.zeros_like(white)
+    cut = _image((black | white).astype(np.float32), varied).mean()
+    if not any(noise.offset):
+        cut -= np.exp(-_image(tiles, varied) / np.maximum(noise.gain, 1e-12)).mean()
+    return bool(cut > CUT)
 
 
 def plan_passes(tiles: Array, noise: Anscombe) -> tuple[Pass, ...]:
@@ -161,8 +165,8 @@ def _varied(tiles: Array) -> NDArray[np.bool_]:
 
 def _image(tiles: Array, blocks: NDArray[np.bool_]) -> Array:
     """The means (m, c) of those blocks of tiles (n, c, h, w)."""
-    means: Array = over_blocks(np.add, tiles).transpose(0, 2, 3, 1)[blocks] / np.float32(BLOCK**2)
-    return means
+    sums = over_blocks(np.add, tiles).transpose(0, 2, 3, 1)[blocks]
+    return np.asarray(sums / BLOCK**2, np.float32)
 
 
 def passes(photons: float) -> tuple[Pass, ...]:
