@@ -169,7 +169,8 @@ def traced_once() -> Iterator[None]:
         ]
         key = repr((network, facts, [each.shape for each in inputs], options))
         if key not in _traced:
-            _traced[key] = export(network, inputs, **options).model_proto
+            program: Any = export(network, inputs, **options)
+            _traced[key] = program.model_proto
         model = onnx.ModelProto()
         model.CopyFrom(_traced[key])
         weights = network.state_dict()
