@@ -119,7 +119,7 @@ def _completed(data: Data, name: str) -> bytes:
         source = VipsSource(content + ones + _END, "jpegload", Metadata(), Encoding(), name=name)
         for top in range(0, source.height, 256):
             rows = source.read(slice(top, min(top + 256, source.height)), slice(0, source.width))
-            sums[number] = zlib.crc32(rows, sums[number])
+            sums[number] = zlib.crc32(rows.tobytes(), sums[number])
         source.close()
     if sums[0] != sums[1]:
         raise InputError(f"{name} is a JPEG that is cut off", "Use an intact copy of the file")
