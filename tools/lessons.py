@@ -15,7 +15,7 @@ import matplotlib
 import torch
 
 from benchmarks.common import Desk, arguments, facts
-from tools import lesson_codes, lesson_layers, lesson_models, lesson_noise, lesson_pages, lesson_trainings
+from tools import lesson_codes, lesson_layers, lesson_models, lesson_noise, lesson_trainings
 from tools.lesson_parts import STYLE, Figures
 
 FIGURES: Mapping[str, Callable[[Desk], Figures]] = {
@@ -42,7 +42,6 @@ FIGURES: Mapping[str, Callable[[Desk], Figures]] = {
         lesson_models.samples,
         lesson_models.parts,
         lesson_models.blind_spot,
-        lesson_pages.documents,
     )
 }
 """The function that draws each figure, and gives the numbers that it shows or that stand below it."""

@@ -20,7 +20,15 @@ from pellucid.inference import index
 from pellucid.inference.coarse import fine_detail, halve
 from pellucid.inference.content import GRAPHICS, PHOTOGRAPH, content_of
 from pellucid.inference.few_photons import COUNTED_SIDE, Counts, photon_counts
-from pellucid.inference.fitting import curve, fit_channels, fit_cut_off, mean_level, residuals, weighted_range
+from pellucid.inference.fitting import (
+    SLACK,
+    curve,
+    fit_channels,
+    fit_cut_off,
+    mean_level,
+    residuals,
+    weighted_range,
+)
 from pellucid.inference.html import table_html
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import Anscombe
@@ -496,7 +504,9 @@ def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Sess
     again, _ = measure((stable - low) * np.float32(scale), where, session)
     line = np.array(found.gain)[:, None] * again.brightness + np.array(found.offset)[:, None]
     levels = again.levels / np.float32(scale) * np.sqrt(np.maximum(line, 1e-9))
-    lines = fit_channels(again.brightness, levels, again.weight**2)
+    # Whether there is a pedestal was decided on all tiles.
+    slack = SLACK if max(found.offset) > 0 else -np.inf if any(found.offset) else np.inf
+    lines = fit_channels(again.brightness, levels, again.weight**2, slack)
     return replace(found, gain=tuple(gain for gain, _ in lines), offset=tuple(offset for _, offset in lines))
 
 

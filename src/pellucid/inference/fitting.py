@@ -23,6 +23,9 @@ BINS = 24
 ALIKE = 1.15
 """Channels whose levels are within this factor of those of all together have one line."""
 
+SLACK = 0.035
+"""By so much, as a logarithm of variances, a line with a negative offset fits better than one without."""
+
 CUT_SIDE, CUT_SHARES = 8, (0.15, 0.9)
 """Pixels a side of the blocks from whose shares of black the noise below black is found, and these shares."""
 
@@ -42,16 +45,18 @@ def weighted_range(values: Array, weight: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def fit_channels(brightness: Array, levels: Array, weight: Array) -> list[tuple[float, float]]:
+def fit_channels(
+    brightness: Array, levels: Array, weight: Array, slack: float = SLACK
+) -> list[tuple[float, float]]:
     """Gain and offset of each channel, for blocks (c, n): of all channels together where these are alike.
 
     The channels of an image cover different ranges of brightness, so that one line is surer than three.
     """
     channels = len(levels)
-    lines = [fit(bright, each, weight) for bright, each in zip(brightness, levels, strict=True)]
+    lines = [fit(bright, each, weight, slack) for bright, each in zip(brightness, levels, strict=True)]
     if channels == 1:
         return lines
-    gain, offset = fit(brightness.ravel(), levels.ravel(), np.tile(weight, channels))
+    gain, offset = fit(brightness.ravel(), levels.ravel(), np.tile(weight, channels), slack)
     for bright, each in zip(brightness, levels, strict=True):
         shift = np.log(each + EPSILON) - 0.5 * np.log(np.maximum(gain * bright + offset, EPSILON**2))
         if abs(float((shift * weight).sum() / weight.sum())) > np.log(ALIKE):
@@ -59,11 +64,12 @@ def fit_channels(brightness: Array, levels: Array, weight: Array) -> list[tuple[
     return [(gain, offset)] * channels
 
 
-def fit(brightness: Array, levels: Array, weight: Array) -> tuple[float, float]:
+def fit(brightness: Array, levels: Array, weight: Array, slack: float = SLACK) -> tuple[float, float]:
     """Gain and offset of ``variance = gain * brightness + offset``, both for blocks (n,).
 
     Least squares of relative errors over bins of brightness, reweighted by the variance that was found; the
-    gain is at least 0.
+    gain is at least 0. A negative offset, as after a pedestal, must fit clearly better than none: texture,
+    which is brighter where there is more light, looks like one.
     """
     bright, variance, share = binned(brightness, levels, weight)
     line = variance
@@ -77,7 +83,15 @@ def fit(brightness: Array, levels: Array, weight: Array) -> tuple[float, float]:
         gain = max(0.0, float(slope))
         offset = float(mean - gain * centre)
         line = np.maximum(gain * bright + offset, 1e-3 * variance.mean())
-    return gain, offset
+    if offset >= 0:
+        return gain, offset
+    plain = float((certain * bright * variance).sum() / (certain * bright**2).sum())
+
+    def error(line: NDArray[Any]) -> float:
+        return float(np.sqrt((share * np.log(np.maximum(line, 1e-3 * variance) / variance) ** 2).sum()))
+
+    free = error(gain * bright + offset)
+    return (plain, 0.0) if error(plain * bright) < free + slack else (gain, offset)
 
 
 def fit_cut_off(tiles: Array, keep: NDArray[np.bool_]) -> tuple[float, float] | None:

@@ -48,8 +48,9 @@ WHITE, MIDDLE = 0.6, 0.2
 LINES = 0.36
 """How regular lines of text are at least: photographs with dark twigs on a light sky reach 0.33."""
 
-EXPOSED = 0.8
-"""Pages with darker paper are made brighter before the network sees them: few that trained it were darker."""
+DIM, EXPOSED = 0.6, 0.7
+"""A page whose paper is darker than the first is made as light as the second before the network sees it: none
+that trained it was so dark."""
 
 VIVID, COLD = 0.3, 0.15
 """Colours stronger than this, largest minus smallest channel, are marks: they stay though they are light.
@@ -138,7 +139,7 @@ def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Call
     function of a float32 array (h, w, 1 or 3) to the same
     """
     brightness = float(luma_of(tone[None, None])[0, 0, 0]) if len(tone) == 3 else float(tone[0])
-    exposure = np.float32(max(1.0, EXPOSED / brightness))
+    exposure = np.float32(EXPOSED / brightness if brightness < DIM else 1)
     brightness, tone = brightness * float(exposure), tone * exposure
     paper, stride = np.float32(1.0 if white else brightness), session.card.stride
     tint = tone / np.float32(brightness)  # the paper's colour, of brightness 1
