@@ -106,7 +106,8 @@ def as_nifti(desk: Desk, noisy: Pixels, noise: str | None) -> Pixels:
     from nibabel.nifti1 import Nifti1Image
 
     source, target = desk.scratch / "noisy.nii", desk.scratch / "clean.nii"
-    Nifti1Image(np.rint(noisy * 4000).astype(np.int16), np.diag([1.0, 1, 3, 1])).to_filename(source)
+    image: Any = Nifti1Image
+    image(np.rint(noisy * 4000).astype(np.int16), np.diag([1.0, 1, 3, 1])).to_filename(source)
     denoise_file(source, target, noise=noise, overwrite=True)
     return np.asarray(Nifti1Image.from_filename(target).dataobj, np.float32) / 4000
 
