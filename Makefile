@@ -18,11 +18,11 @@ demo: $(DEMO)/.installed
 	@echo "Denoised image: $(CURDIR)/build/demo-denoised.png"
 
 test: $(VENV)/.installed
-	$(VENV)/bin/python -m pytest -n $(JOBS) -m "not long" --durations=10
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal -m "not long" --durations=10
 
 # The tests that take many seconds each, and more examples of the properties. TESTS=FOLDER runs some of them.
 test-long: $(VENV)/.installed
-	HYPOTHESIS_PROFILE=long $(VENV)/bin/python -m pytest -n $(JOBS) -m long --durations=10 $(TESTS)
+	HYPOTHESIS_PROFILE=long $(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal -m long --durations=10 $(TESTS)
 
 check: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check

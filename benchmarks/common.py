@@ -54,7 +54,7 @@ class Desk:
 
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.name, self.tiny = name, options.tiny
-        self._data = options.data_dir
+        self._data = self.data_dir = options.data_dir
         self.scratch = Path(tempfile.mkdtemp(prefix="pellucid-"))
         atexit.register(shutil.rmtree, self.scratch)
         self.results = (self.scratch if self.tiny else HERE / "results") / f"{name}.json"

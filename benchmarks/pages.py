@@ -45,6 +45,7 @@ Method = Callable[[Page], Page]
 
 PARTS = ("dirty", "ocr", "clean", "scans", "time")
 A4 = (3508, 2480)  # 300 dpi
+LIGHT = 192  # faded ink in a result is lighter than half, but can be seen
 
 OCRMYPDF_CLEAN = """unpaper --overwrite --layout none --mask-scan-size 100 --no-border-align
     --no-mask-center --no-grayfilter --no-blackfilter --no-deskew {0} {1}""".split()  # noqa: SIM905
@@ -161,32 +162,35 @@ def ocr(desk: Desk, options: Any) -> dict[str, Any]:
     own = ["unchanged", *(Path(model).stem for model in options.model)]
     names = ["clean", *tools, "Tesseract, method 1", "Tesseract, method 2"]
     rows: dict[str, list[tuple[str, float]]] = {name: [] for name in names}
-    strokes: dict[str, list[tuple[int, int, int, int]]] = {name: [] for name in own}
+    strokes, faint = ({name: list[tuple[int, int, int, int]]() for name in own} for _ in range(2))
     digests = {Path(model).stem: _digest(model) for model in options.model}
     shelf = shelf_of(options.fonts, tiny=desk.tiny)
     for count, number in enumerate(_spread(options.pages)):
         page = test_page(number, shelf)
 
-        def read(image: Page, name: str, *extra: str, number: int = number) -> str:
+        def read(make: Callable[[], Page], name: str, *extra: str, number: int = number) -> str:
+            """What Tesseract reads; a text that is kept saves making the image, too."""
             kept = options.texts and options.texts / f"{number} {name} {digests.get(name, '')}.txt"
             if kept and kept.exists():
                 return str(kept.read_text())
-            text = read_text(image, *extra, tesseract=options.tesseract)
+            text = read_text(make(), *extra, tesseract=options.tesseract)
             if kept:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 kept.write_text(text)
             return text
 
-        texts = {"clean": read(page.clean, "clean")}
+        texts = {"clean": read(partial(np.asarray, page.clean), "clean")}
         for name, method in tools.items():
-            if name in own or count < options.peers:
+            if name in own:
                 result = method(page.noisy)
-                texts[name] = read(result, name)
-                if name in own:
-                    strokes[name].append(components(result, page.clean))
+                texts[name] = read(partial(np.asarray, result), name)
+                strokes[name].append(components(result, page.clean))
+                faint[name].append(components(result, page.clean, LIGHT))
+            elif count < options.peers:
+                texts[name] = read(partial(method, page.noisy), name)
         for kind in (1, 2) if count < options.peers else ():
             name = f"Tesseract, method {kind}"
-            texts[name] = read(page.noisy, name, "-c", f"thresholding_method={kind}")
+            texts[name] = read(partial(np.asarray, page.noisy), name, "-c", f"thresholding_method={kind}")
         for name, text in texts.items():
             rows[name].append((page.kind, round(character_error(text, page.text), 5)))
         print(number, page.kind, {name: rows[name][-1][1] for name in texts}, flush=True)
@@ -213,6 +217,7 @@ def ocr(desk: Desk, options: Any) -> dict[str, Any]:
                 )
                 for kind in ("", *figures[name]["by kind"])
             }
+            figures[name]["not even grey"] = _shares(faint[name])
     return figures
 
 
@@ -268,16 +273,16 @@ def seconds(desk: Desk, options: Any) -> dict[str, Any]:
 # ---- measures ------------------------------------------------------------------------------------
 
 
-def components(result: Page, clean: Page) -> tuple[int, int, int, int]:
+def components(result: Page, clean: Page, level: int = 128) -> tuple[int, int, int, int]:
     """Ink components of the clean page lost, all of them, components made, all in the result.
 
-    Ink is darker than half; a component counts from 3 pixels, and is lost or made where there is no ink of
-    the other page within 2 pixels.
+    Ink is darker than half; a component counts from 3 pixels, and is lost or made where the other page has
+    nothing darker than `level` within 2 pixels.
     """
     counts = []
     for one, other in ((clean, result), (result, clean)):
         labels, number = ndimage.label(one < 128, np.ones((3, 3)))
-        near = ndimage.binary_dilation(other < 128, np.ones((3, 3)), iterations=2)
+        near = ndimage.binary_dilation(other < level, np.ones((3, 3)), iterations=2)
         index = np.arange(1, number + 1)
         large = ndimage.sum_labels(np.ones_like(labels), labels, index) >= 3
         met = ndimage.maximum(near, labels, index) > 0
@@ -332,12 +337,15 @@ def _tables(figures: dict[str, Any]) -> Iterator[str]:
         ]
         yield "Generated pages, read by Tesseract:\n\n" + table(header, rows)
         rows = [
-            [name, *(" / ".join(f"{100 * share:.2f}" for share in each["strokes"].get(kind, ()))
-                     for kind in ("", *DEGRADATIONS))]
+            [name, *(" / ".join(f"{100 * share:.2f}" for share in shares)
+                     for shares in (each.get("not even grey", ()),
+                                    *(each["strokes"].get(kind, ()) for kind in ("", *DEGRADATIONS))))]
             for name, each in figures["ocr"].items()
             if "strokes" in each
         ]  # fmt: skip
-        yield "Ink components, lost / made in %:\n\n" + table(["", "all", *DEGRADATIONS], rows)
+        yield "Ink components, lost / made in %:\n\n" + table(
+            ["", "not even grey", "all", *DEGRADATIONS], rows
+        )
     if "scans" in figures:
         names = list(next(each for name, each in figures["scans"].items() if name != "run"))
         rows = [

@@ -1,12 +1,15 @@
 """Networks, recipes and images so small that tests can train and export them in seconds."""
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
 import onnx
+import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
@@ -146,6 +149,41 @@ def textured_network(recipe: Recipe) -> Network:
                 if weight.ndim == 1:
                     weight.uniform_(0, 0.2)  # biases begin at zero
     return network
+
+
+def traced_once() -> Iterator[None]:
+    """Let `torch.onnx.export`, which takes 3 s of CPU, trace networks of the same layers once in a session.
+
+    The others get the same graph with their own weights. `export_network` compares each file with torch, so
+    that a graph which does not fit is found. The tests of the export itself do without.
+    """
+    export = torch.onnx.export
+
+    def of_traced(network: Network, inputs: tuple[torch.Tensor, ...], **options: Any) -> Any:
+        if not network.compact:  # the exporter makes other weights of theirs
+            return export(network, inputs, **options)
+        plain = (bool, int, float, str, tuple)
+        facts = [
+            {name: value for name, value in vars(layer).items() if isinstance(value, plain)}
+            for layer in network.modules()
+        ]
+        key = repr((network, facts, [each.shape for each in inputs], options))
+        if key not in _traced:
+            _traced[key] = export(network, inputs, **options).model_proto
+        model = onnx.ModelProto()
+        model.CopyFrom(_traced[key])
+        weights = network.state_dict()
+        for each in model.graph.initializer:
+            if each.name in weights:
+                each.CopyFrom(numpy_helper.from_array(weights[each.name].numpy(), each.name))
+        return SimpleNamespace(model_proto=model)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", of_traced)
+        yield
+
+
+_traced: dict[str, onnx.ModelProto] = {}
 
 
 @cache

@@ -20,15 +20,9 @@ from pellucid.errors import (
 from pellucid.options import DenoiseOptions
 
 if TYPE_CHECKING:
+    from pellucid.inference.analyse import analyse, estimate_sigma
     from pellucid.inference.analysis import Analysis
-    from pellucid.inference.denoise import (
-        analyse,
-        denoise,
-        denoise_file,
-        denoise_result,
-        denoise_to,
-        estimate_sigma,
-    )
+    from pellucid.inference.denoise import denoise, denoise_file, denoise_result, denoise_to
     from pellucid.inference.denoiser import Denoiser, Result
     from pellucid.inference.model import Model
     from pellucid.inference.registry import load_model
@@ -69,16 +63,9 @@ __all__ = [
 
 # NumPy, libvips and ONNX Runtime load when a name is first used, so that `import pellucid` takes no time.
 _LAZY = {
+    **dict.fromkeys(("analyse", "estimate_sigma"), "pellucid.inference.analyse"),
     **dict.fromkeys(
-        (
-            "analyse",
-            "denoise",
-            "denoise_file",
-            "denoise_result",
-            "denoise_to",
-            "estimate_sigma",
-        ),
-        "pellucid.inference.denoise",
+        ("denoise", "denoise_file", "denoise_result", "denoise_to"), "pellucid.inference.denoise"
     ),
     "Analysis": "pellucid.inference.analysis",
     "Denoiser": "pellucid.inference.denoiser",

@@ -1,16 +1,13 @@
-"""What the tests of the commands share: the `pellucid` command, in this process or in its own, and images."""
+"""What the tests of the commands share: the `pellucid` command, here or in another process, and images."""
 
 import json
-import logging
 import os
 import pty
 import signal
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pellucid as package
-from pellucid.cli import main
+from tests.command import run_here
 
 PELLUCID = str(Path(sys.executable).with_name("pellucid"))
 
@@ -42,6 +39,13 @@ class Done:
 Run = Callable[..., Done]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def traced_once() -> Iterator[None]:
+    from tests import tiny
+
+    yield from tiny.traced_once()
+
+
 @pytest.fixture
 def environment() -> dict[str, str]:
     """The present environment without what changes the output, but with the package that is tested.
@@ -55,7 +59,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def process(tmp_path: Path, environment: dict[str, str]) -> Run:
-    """Run the command as a process in the folder of the test, which judges every outcome but a bug."""
+    """Run the command as a process in the test's folder; the test evaluates every outcome but a bug."""
 
     def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
         done = subprocess.run(
@@ -77,41 +81,11 @@ def pellucid(tmp_path: Path, environment: dict[str, str], capfdbinary: pytest.Ca
 
     def run(*arguments: str | bytes | Path, env: dict[str, str] | None = None, code: int = 0) -> Done:
         command = ["pellucid", *map(os.fsdecode, arguments)]
-        with as_a_process(command, tmp_path, environment | (env or {})):
-            capfdbinary.readouterr()
-            with pytest.raises(SystemExit) as left:
-                main()
-        return checked(arguments, left.value.code, code, *capfdbinary.readouterr())
+        capfdbinary.readouterr()
+        left = run_here(command, tmp_path, environment | (env or {}))
+        return checked(arguments, left, code, *capfdbinary.readouterr())
 
     return run
-
-
-@contextmanager
-def as_a_process(
-    command: list[str], folder: Path, environment: dict[str, str], stdin: str | Path = os.devnull
-) -> Iterator[None]:
-    """Give the command what a process of its own would have, and take back what it sets."""
-    log = logging.getLogger("pellucid")
-    before, handlers, propagate = dict(os.environ), log.handlers[:], log.propagate
-    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    with (
-        open(stdin) as given,
-        chdir(folder),
-        pytest.MonkeyPatch.context() as patch,
-        warnings.catch_warnings(),
-    ):
-        patch.setattr(sys, "argv", command)
-        patch.setattr(sys, "stdin", given)
-        os.environ.clear()
-        os.environ.update(environment)
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-            log.handlers[:], log.propagate = handlers, propagate
-            for number, handler in signals.items():
-                signal.signal(number, handler)
 
 
 def checked(arguments: Any, left: Any, code: int, *streams: bytes) -> Done:

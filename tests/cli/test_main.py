@@ -15,9 +15,22 @@ from PIL import Image
 
 import pellucid as package
 from tests.cli.conftest import PELLUCID, Run, on_a_terminal, start, tree, wait_for
+from tests.stacks import volume
 
 COMMANDS = [
-    *("denoise", "noise", "compare", "models", "recipes", "train", "evaluate", "encode", "decode", "doctor")
+    *(
+        "denoise",
+        "cite",
+        "noise",
+        "compare",
+        "models",
+        "recipes",
+        "train",
+        "evaluate",
+        "encode",
+        "decode",
+        "doctor",
+    )
 ]
 Save = Callable[[str], Path]
 GIVEN = ("--sigma", "25", "--model", "gaussian-instant")
@@ -148,6 +161,33 @@ def test_signals_one_upon_the_other_are_as_one(environment: dict[str, str], tmp_
     out, err = running.communicate()
     assert running.returncode == 130
     assert (out, err) == ("", "error: Interrupted. Every file that was written is complete.\n")
+
+
+@pytest.mark.parametrize("kind", ["npy", "zarr", "dcm"])
+def test_a_signal_within_a_stack_leaves_nothing_half_written(
+    environment: dict[str, str], tmp_path: Path, kind: str
+) -> None:
+    array = volume(40, 512, 512)
+    path = tmp_path / f"stack.{kind}"
+    if kind == "npy":
+        np.save(path, array)
+    elif kind == "zarr":
+        pytest.importorskip("zarr").save_array(path, array, zarr_format=2)
+    else:
+        pytest.importorskip("pydicom")
+        from tests.io.dicoms import write
+
+        write(path, "frames", array)
+    before = tree(tmp_path)
+    axes = [] if kind == "dcm" else ["--axes", "ZYX"]
+    command = [PELLUCID, "denoise", path.name, "--sigma", "2", *axes, "-o", f"new/clean.{kind}"]
+    running = start(command, tmp_path, environment, signal.SIGINT)
+    wait_for(lambda: any((tmp_path / "new").glob(".pellucid-*")))  # the planes are being denoised
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (130, "")
+    assert err == "error: Interrupted. Every file that was written is complete.\n"
+    assert tree(tmp_path) == before
 
 
 def test_a_folder_that_was_deleted_is_told(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pellucid.cli import main
-from tests.cli.conftest import PELLUCID, Run, as_a_process, checked, tree
+from tests.cli.conftest import PELLUCID, Run, checked, tree
+from tests.command import run_here
 
 Save = Callable[[str], Path]
 Pipe = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -33,12 +33,10 @@ def pipe(
     def run(*arguments: str, data: bytes = b"", code: int = 0) -> "subprocess.CompletedProcess[bytes]":
         command, stdin = ["pellucid", *arguments], tmp_path_factory.mktemp("stdin") / "data"
         stdin.write_bytes(data)
-        with as_a_process(command, tmp_path, environment, stdin):
-            capfdbinary.readouterr()
-            with pytest.raises(SystemExit) as left:
-                main()
+        capfdbinary.readouterr()
+        left = run_here(command, tmp_path, environment, stdin)
         out, err = capfdbinary.readouterr()
-        checked(arguments, left.value.code, code, b"", err)
+        checked(arguments, left, code, b"", err)
         return subprocess.CompletedProcess(command, code, out, err)
 
     return run

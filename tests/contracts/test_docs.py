@@ -13,6 +13,7 @@ import doctest
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -29,6 +30,7 @@ from skimage import data
 from pellucid.inference.index import names
 from pellucid.training.recipe import RECIPES
 from pellucid.training.recipe_files import parse_recipe, recipe_names
+from tests.command import run_here
 from tools.cli_reference import PAGE, reference
 from tools.lesson_parts import small_digits
 from tools.lessons import FIGURES
@@ -110,13 +112,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(command: str, folder: Path) -> str:
+def run(command: str, folder: Path, capture: pytest.CaptureFixture[str]) -> str:
+    """Give what a command prints; one of the shell, such as a pipe, gets a process."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = os.environ | {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
-    shell = ["bash", "-c", command]
-    done = subprocess.run(shell, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    if re.match("pellucid [^<>|]*$", command):
+        capture.readouterr()
+        code = run_here(shlex.split(command), folder, env)
+        out, err = capture.readouterr()
+    else:
+        shell = ["bash", "-c", command]
+        done = subprocess.run(shell, cwd=folder, env=env, capture_output=True, text=True, timeout=240)
+        code, out, err = done.returncode, done.stdout, done.stderr
+    assert code == 0, f"{command}\n{out}\n{err}"
+    return out
 
 
 def same(shown: str, printed: str) -> bool:
@@ -132,11 +141,11 @@ def alike(shown: str, printed: str) -> bool:
     return near and same(NUMBER.sub("#", shown), NUMBER.sub("#", printed))
 
 
-def follow_console(block: str, folder: Path) -> None:
+def follow_console(block: str, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
     assert block.startswith("$ "), "a console block starts with a command"
     for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         command, _, shown = step.replace("\\\n", "").partition("\n")
-        printed = run(shorter(command), folder)
+        printed = run(shorter(command), folder, capture)
         matches = alike(shown, printed) if command.startswith("pellucid inspect") else same(shown, printed)
         assert not shown.strip() or matches, f"the page shows\n{step}\nbut the command printed\n{printed}"
 
@@ -171,11 +180,13 @@ def check_script(line: str) -> None:
         for page in PAGES
     ],
 )
-def test_the_blocks_of_a_page_do_what_they_show(page: Path, folder: Path) -> None:
+def test_the_blocks_of_a_page_do_what_they_show(
+    page: Path, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     session: dict[str, Any] = {"__name__": "block"}
     for language, block in blocks(page):
         if language == "console":
-            follow_console(block, folder)
+            follow_console(block, folder, capfd)
         elif language == "pycon":
             follow_session(block, session)
         elif language == "python":

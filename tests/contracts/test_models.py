@@ -1,5 +1,6 @@
 """The laws that every network that ships obeys."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError, UsageError
+from pellucid.inference.analyse import estimate_sigma
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
-from pellucid.inference.denoise import estimate_sigma
 from pellucid.inference.index import MODELS, Entry, names, shipped, verify
 from pellucid.inference.model import FIXED_MEMORY, STRIPS, Model
 from pellucid.inference.registry import load_model
@@ -39,8 +40,14 @@ every_camera_denoiser = pytest.mark.parametrize(
 grey_and_colour = pytest.mark.parametrize("channels", [1, 3])
 
 
-def model_of(entry: Entry, **options: Any) -> Model:
-    return Model(entry.name, {entry.channels: entry.path}, **options)
+@cache
+def model_of(entry: Entry) -> Model:
+    return Model(entry.name, {entry.channels: entry.path})
+
+
+@cache
+def session_of(entry: Entry) -> Session:
+    return Session(entry.path)
 
 
 def image(entry: Entry, height: int, width: int) -> NDArray[np.float32]:
@@ -74,7 +81,7 @@ def test_it_is_the_file_that_was_released(entry: Entry) -> None:
 
 @every_file
 def test_its_card_agrees_with_the_table_and_with_its_recipe(entry: Entry) -> None:
-    card = Session(entry.path).card
+    card = session_of(entry).card
     kind = {1: "grey", 3: "colour"}[entry.channels]
     assert (card.name, card.channels, card.purpose) == (f"{entry.name}-{kind}", entry.channels, entry.purpose)
     assert entry.file == f"{card.name}.onnx"
@@ -87,7 +94,7 @@ def test_its_card_agrees_with_the_table_and_with_its_recipe(entry: Entry) -> Non
 
 @every_file
 def test_its_inputs_and_outputs_are_those_of_its_kind(entry: Entry) -> None:
-    session = Session(entry.path)
+    session = session_of(entry)
     inputs, outputs, sigma = {
         "gaussian": (["noisy", "sigma"], ["denoised"], pytest.approx((0, 75 / 255))),
         "photo": (["noisy", "gain"], ["denoised", "levels"], None),
@@ -99,7 +106,7 @@ def test_its_inputs_and_outputs_are_those_of_its_kind(entry: Entry) -> None:
 
 @every_image_network
 def test_its_card_is_possible_and_within_the_budget(entry: Entry) -> None:
-    card = Session(entry.path).card
+    card = session_of(entry).card
     assert 0 < card.overlap <= card.radius
     assert card.multiply_adds <= BUDGETS[entry.name.split("-")[1]]
     assert card.parameters > 0
@@ -166,13 +173,14 @@ def test_scaling_image_and_sigma_scales_the_result(entry: Entry) -> None:
 @every_denoiser
 def test_two_runs_are_bit_identical(entry: Entry) -> None:
     pixels = image(entry, 120, 91)
-    one, two = (denoised(entry, model_of(entry), pixels) for _ in range(2))
+    again = Model(entry.name, {entry.channels: entry.path})
+    one, two = (denoised(entry, model, pixels) for model in (model_of(entry), again))
     np.testing.assert_array_equal(one, two)
 
 
 @every_denoiser
 def test_no_pixel_changes_what_lies_beyond_the_radius_in_its_card(entry: Entry) -> None:
-    session = Session(entry.path)
+    session = session_of(entry)
     card = session.card
     given = 0.1 if card.sigma else (1.0,) * min(2, card.channels)
     middle = card.stride * (card.radius // card.stride + 2)
@@ -185,7 +193,7 @@ def test_no_pixel_changes_what_lies_beyond_the_radius_in_its_card(entry: Entry) 
 
 @every_white_denoiser
 def test_the_radius_in_its_card_is_exact(entry: Entry) -> None:
-    card, model = Session(entry.path).card, model_of(entry)
+    card, model = session_of(entry).card, model_of(entry)
     reach = [
         reach_of(model, entry.channels, card.radius + card.stride + phase) for phase in (0, card.stride - 1)
     ]
@@ -194,7 +202,7 @@ def test_the_radius_in_its_card_is_exact(entry: Entry) -> None:
 
 @every_denoiser
 def test_exact_tiles_equal_the_whole_image_and_so_do_one_and_two_threads(entry: Entry) -> None:
-    card = Session(entry.path).card
+    card = session_of(entry).card
     whole = model_of(entry)
 
     @settings(max_examples=5, deadline=None)
@@ -203,7 +211,7 @@ def test_exact_tiles_equal_the_whole_image_and_so_do_one_and_two_threads(entry: 
         pixels = image(entry, height, width)
         side = 2 * card.radius + 3 * card.stride + more
         memory = FIXED_MEMORY + (STRIPS * pixels[0].nbytes + card.bytes_per_pixel * side) * side
-        tiled = model_of(entry, exact=True, memory=memory, threads=threads)
+        tiled = Model(entry.name, {entry.channels: entry.path}, exact=True, memory=memory, threads=threads)
         assert np.abs(denoised(entry, tiled, pixels) - denoised(entry, whole, pixels)).max() <= 1e-5
 
     law()

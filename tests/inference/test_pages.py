@@ -109,3 +109,23 @@ def test_a_level_of_noise_is_refused(brighter: PageModel) -> None:
 def test_another_word_for_the_paper_is_refused(brighter: PageModel) -> None:
     with pytest.raises(UsageError, match="Give keep or white"):
         brighter.denoise(page(200), paper="blue")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("light", [0.5, 0.1])
+def test_a_page_in_little_light_is_cleaned_like_one_in_much(brighter: PageModel, light: float) -> None:
+    """The network sees both in the same light; ink that fills a page's darkest shades stays."""
+    noisy = (page(220) * light).astype(np.uint8)
+    white, kept = (brighter.denoise(noisy, paper=look).image for look in ("white", "keep"))
+    paper = page(220) == 220
+    assert (white[paper] == 255).all()
+    assert white[~paper].max() < 128
+    assert abs(kept[paper].astype(int) - int(220 * light)).max() <= 1
+
+
+@pytest.mark.parametrize("colour", [(110, 150, 215), (190, 120, 200), (120, 200, 130)])
+def test_areas_in_colours_that_no_stain_has_stay(brighter: PageModel, colour: tuple[int, int, int]) -> None:
+    noisy = page(200, 200, 200)
+    noisy[::2] -= 2  # as no drawn page has it
+    noisy[40:60, 30:60] = colour
+    marked = brighter.denoise(noisy, paper="white").image[44:56, 34:56]
+    assert abs(marked.astype(int) - colour).max() <= 12

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage import data
 
+from pellucid import denoise
 from pellucid.errors import UsageError
 from pellucid.inference.index import entries
 from pellucid.inference.session import Session
@@ -14,6 +15,7 @@ from pellucid.inference.stabilise import (
     Anscombe,
     Rice,
     Stabiliser,
+    keep_means,
     rice_sigma,
     rician_treatment,
     stabiliser_of,
@@ -237,3 +239,20 @@ def test_both_ways_to_write_read_noise_have_the_same_stabiliser() -> None:
 def test_a_range_or_no_noise_has_no_stabiliser(text: str) -> None:
     with pytest.raises(UsageError):
         stabiliser_of(parse_noise(text))
+
+
+def test_local_means_stay_and_what_is_fine_does_not_come_back() -> None:
+    noisy = np.random.default_rng(0).normal(0.5, 0.1, (200, 150, 3)).astype(np.float32)
+    clean = np.full_like(noisy, 0.4)  # too dark
+    kept = keep_means(noisy, clean)
+    assert kept.mean() == pytest.approx(noisy.mean(), abs=1e-3)
+    assert kept.std() < 0.006
+    assert keep_means(noisy[:3, :5], clean[:3, :5]).shape == (3, 5, 3)
+
+
+@pytest.mark.parametrize("photons", [1.0, 2.0, 5.0])
+def test_the_mean_of_few_photons_stays_though_the_gain_is_not_right(photons: float) -> None:
+    counts = np.random.default_rng(0).poisson(photons, (160, 160)).astype(np.float32) / 100
+    clean = denoise(counts, model="gaussian-instant", noise="poisson:125")
+    assert clean.mean() == pytest.approx(counts.mean(), rel=0.005)
+    assert clean.std() < counts.std() / 5

@@ -9,7 +9,8 @@ import tifffile
 
 import pellucid
 from pellucid.errors import InputError, UsageError
-from pellucid.inference.denoise import analyse_file
+from pellucid.inference.analyse import analyse_file
+from tests.inference.page_images import text_page
 from tests.stacks import volume
 
 FAST: Any = {"model": "gaussian-instant", "sigma": 0.02}
@@ -101,6 +102,41 @@ def test_the_time_course_of_an_activation_keeps_its_amplitude(tmp_path: Path) ->
     )
     assert abs(kept - true) <= 0.05 * true + abs(noisy - true)
     assert kept == pytest.approx(noisy, rel=0.05)
+
+
+def test_a_weak_activation_on_an_anatomy_with_sharp_steps_keeps_its_amplitude(tmp_path: Path) -> None:
+    anatomy = np.full((2, 64, 64), 500.0)
+    anatomy[:, :, :20], anatomy[:, 40:], anatomy[:, 5:12, 30:60] = 300, 800, 1000
+    course = np.array([0, 0, 0, 1, 1, 1] * 2, float)
+    series = np.repeat(anatomy[None], len(course), axis=0)  # t, z, y, x
+    series[:, :, 14:26, 14:26] *= 1 + 0.04 * course[:, None, None, None]
+    array = (series + np.random.default_rng(3).normal(0, 15, series.shape)).astype(np.int16)
+    clean, result = denoised(save(tmp_path, array), axes="TZYX")
+    assert result.changed
+    assert np.square(clean - series).mean() < np.square(array - series).mean() / 8
+    true, kept = (
+        np.polyfit(course, each[..., 16:24, 16:24].mean(axis=(1, 2, 3)), 1)[0] for each in (series, clean)
+    )
+    assert kept == pytest.approx(true, rel=0.05)
+
+
+def test_the_bias_of_rician_noise_does_not_come_back_in_a_series(tmp_path: Path) -> None:
+    random, truth = np.random.default_rng(0), np.zeros((2, 64, 64))
+    truth[:, 20:50, 20:50] = 500
+    array = np.hypot(truth + random.normal(0, 50, truth.shape), random.normal(0, 50, truth.shape))
+    path = save(tmp_path, array.astype(np.float32))
+    series, slices = (denoised(path, axes=axes, noise="rician:auto")[0] for axes in ("TYX", "ZYX"))
+    np.testing.assert_array_equal(series, slices)
+    assert series[:, :15].mean() < 0.8 * array[:, :15].mean()
+
+
+def test_a_stack_is_never_taken_for_a_page(tmp_path: Path) -> None:
+    page = text_page()[..., 0]
+    noisy = np.clip(0.85 * page + np.random.default_rng(0).normal(0, 4, (3, *page.shape)), 0, 255)
+    array = noisy.astype(np.uint8)
+    assert pellucid.denoise_result(array[0]).model == "page-fast"
+    assert "page" not in denoised(save(tmp_path, array))[1].model
+    assert "page" not in pellucid.denoise_result(array, axes="ZYX").model
 
 
 def test_what_an_array_does_not_say_is_asked_for(tmp_path: Path) -> None:

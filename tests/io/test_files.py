@@ -105,7 +105,7 @@ def test_a_jpeg_that_lacks_its_end_marker_alone_is_read_with_a_warning(
         found = read_image(data)
         assert np.array_equal(found.samples, whole.samples)
         assert found.encoding == whole.encoding
-        assert caplog.messages.pop() == f"{name} has no marker for its end, and may be cut off"
+        assert caplog.messages.pop() == f"{name} lacks the marker of its end"
     write_image(tmp_path / "written.jpg", found)
     assert (tmp_path / "written.jpg").read_bytes().endswith(b"\xff\xd9")
 
@@ -117,7 +117,7 @@ def test_a_jpeg_that_lacks_more_than_its_end_marker_is_refused(
 ) -> None:
     path = pillow_file("cut.jpg", photo, **options)
     path.write_bytes(path.read_bytes()[:-missing])
-    refused(path, "premature end")
+    refused(path, "is a JPEG that is cut off|cannot be read")
 
 
 @pytest.mark.parametrize("missing", [1, 12, 40])

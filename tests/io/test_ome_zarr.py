@@ -283,3 +283,16 @@ def test_an_array_without_a_chunk_has_its_fill_value_there(tmp_path: Path) -> No
     write_planes(path, tmp_path / "b.zarr", 0)
     found = zarr.open_group(tmp_path / "b.zarr", mode="r")["0"]
     assert found[1].max() == 0
+
+
+def test_transformations_of_an_image_and_of_its_levels_stay(tmp_path: Path) -> None:
+    """ome-zarr-py's issues 172 and 403: those of all levels together, and shifts of single ones."""
+    path = make(tmp_path / "a.zarr", noisy((2, 20, 24)), "ZYX", version="0.4")
+    group = zarr.open_group(path, mode="a")
+    (image,) = group.attrs["multiscales"]
+    image["coordinateTransformations"] = [{"type": "scale", "scale": [2, 1, 1]}]
+    for level in image["datasets"]:
+        level["coordinateTransformations"].append({"type": "translation", "translation": [0, 0.5, 0.5]})
+    group.attrs["multiscales"] = [image]
+    write_planes(path, tmp_path / "b.zarr", 5)
+    assert dict(zarr.open_group(tmp_path / "b.zarr", mode="r").attrs) == dict(group.attrs)

@@ -165,6 +165,26 @@ def test_bits_a_page_are_refused_in_words(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["fax.tif"]
 
 
+def test_complex_numbers_are_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "waves.tif"
+    tifffile.imwrite(path, np.zeros((2, 16, 16), np.complex64), photometric="minisblack")
+    with pytest.raises(InputError, match="complex64 samples"):
+        denoised(path)
+
+
+def test_axes_of_length_one_and_words_that_are_no_xml_are_no_obstacle(tmp_path: Path) -> None:
+    path, broken = tmp_path / "frames.tif", tmp_path / "cells.ome.tif"
+    frames = np.random.default_rng(0).integers(0, 255, (3, 1, 30, 40, 3), np.uint8)
+    tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "TCYXS"})
+    output, _ = denoised(path)
+    assert tiff_facts(output) == tiff_facts(path)
+    tifffile.imwrite(broken, volume(2, 40, 50), photometric="minisblack")
+    broken.write_bytes(broken.read_bytes().replace(b"<OME ", b"<OMX "))
+    output, result = denoised(broken)
+    assert tifffile.imread(output).shape == (2, 40, 50)
+    assert [each.planes for each in result.channels] == [2]
+
+
 def test_a_palette_is_intensities_where_it_grows_brighter(tmp_path: Path) -> None:
     path, odd = tmp_path / "glow.tif", tmp_path / "odd.tif"
     glow = np.stack([np.arange(256, dtype=np.uint16) * 257] * 3)

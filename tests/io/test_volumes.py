@@ -1,5 +1,6 @@
 """NIfTI, MGH, FITS and NumPy: which axes are slices, what is refused, what is missing."""
 
+import gzip
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 import pellucid
 from pellucid.errors import InputError, MissingExtraError, UsageError
-from pellucid.inference.denoise import analyse_file
+from pellucid.inference.analyse import analyse_file
 from pellucid.io.formats.nifti import default_axes
 from pellucid.io.stack_files import open_stack
 from tests.stacks import volume
@@ -189,3 +190,45 @@ def test_the_bytes_of_a_volume_become_such_bytes(suffix: str, tmp_path: Path) ->
     pellucid.denoise_file(path, output, **MODEL)
     result = pellucid.denoise_result(path.read_bytes(), **MODEL)
     assert (result.changed, result.image) == (True, output.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "dtype", "order"),
+    [
+        ((1, 1, 2, 33, 61), "TCZYX", "<u2", "C"),  # CAREamics' issues 156 and 363: axes of one, odd sizes
+        ((2, 1, 1), "ZYX", "<u2", "C"),
+        ((2, 3, 101), "ZYX", "<f4", "C"),
+        ((3, 35, 40), "ZYX", ">u2", "F"),
+    ],
+)
+def test_any_shape_and_order_of_a_numpy_file_stays(
+    shape: tuple[int, ...], axes: str, dtype: str, order: Any, tmp_path: Path
+) -> None:
+    array = np.asarray(volume(*shape), dtype, order=order)
+    np.save(tmp_path / "a.npy", array)
+    pellucid.denoise_file(tmp_path / "a.npy", tmp_path / "b.npy", axes=axes, **MODEL)
+    made = np.load(tmp_path / "b.npy")
+    assert (made.shape, made.dtype, np.isfortran(made)) == (shape, array.dtype, np.isfortran(array))
+
+
+def test_the_slope_and_whatever_else_surrounds_the_samples_of_a_nifti_stays(tmp_path: Path) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    image = nibabel.Nifti1Image(volume(20, 24, 6, 1, dtype="int16"), np.diag([2, 2, 3, 1]))
+    image.header.set_slope_inter(0.061591435, 1839.8748)  # nibabel's issues 832 and 940
+    nibabel.save(image, tmp_path / "a.nii")
+    data = (tmp_path / "a.nii").read_bytes() + bytes(700)
+    (tmp_path / "a.nii").write_bytes(data)
+    (tmp_path / "parts.nii.gz").write_bytes(gzip.compress(data[:1000]) + gzip.compress(data[1000:]))
+    for name in ("a.nii", "parts.nii.gz"):
+        output = tmp_path / f"clean-{name}"
+        pellucid.denoise_file(tmp_path / name, output, **MODEL)
+        before, after = nibabel.load(tmp_path / "a.nii"), nibabel.load(output)
+        assert after.header == before.header
+        assert (after.dataobj.slope, after.dataobj.inter) == (before.dataobj.slope, before.dataobj.inter)
+    assert len((tmp_path / "clean-a.nii").read_bytes()) == len(data)
+
+
+def test_a_file_that_is_compressed_as_a_whole_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "slice.dcm.gz").write_bytes(gzip.compress(bytes(128) + b"DICM" + bytes(900)))
+    with pytest.raises(InputError, match="gzip"):
+        pellucid.denoise_file(tmp_path / "slice.dcm.gz")

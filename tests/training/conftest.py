@@ -12,6 +12,7 @@ from torch import nn
 from pellucid.networks.network import Network
 from pellucid.training.loop import train
 from pellucid.training.recipe import Recipe
+from tests import tiny
 from tests.tiny import set_images, tiny_recipe, training_images
 
 Interrupt = Callable[[int], AbstractContextManager[None]]
@@ -21,6 +22,9 @@ Interrupt = Callable[[int], AbstractContextManager[None]]
 def one_thread() -> None:
     """Threads that share a tiny convolution mostly wait for each other."""
     torch.set_num_threads(1)
+
+
+traced_once = pytest.fixture(scope="module", autouse=True)(tiny.traced_once)
 
 
 @pytest.fixture(scope="session")

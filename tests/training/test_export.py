@@ -45,6 +45,11 @@ UNPOOL = ConvPoolSettings(widths=(4, 6), up="unpool")
 LINEAR = ConvLatentSettings(code=5, widths=(4, 6), output="linear", dropout=0.3, activation="gelu")
 
 
+@pytest.fixture(autouse=True)
+def traced_once() -> None:
+    """Not here."""
+
+
 @pytest.fixture(scope="module")
 def network() -> UNet:
     made = textured_network(RECIPE)

@@ -1,15 +1,14 @@
 """``pellucid adapt``."""
 
 import math
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pellucid.cli.options import Axes, ChannelName, Json, Quiet, Threads, check_threads
+from pellucid.cli.options import Axes, ChannelName, Json, Quiet, Threads, TrainingDevice, prepare_training
 from pellucid.cli.output import complain, say, say_json, table, training_bar
-from pellucid.errors import UsageError, require
+from pellucid.errors import require
 
 EXAMPLES = """\b
 Examples:
@@ -38,7 +37,7 @@ def adapt(
     minutes: Annotated[
         float | None, typer.Option(metavar="N", help="Minutes of training, in place of steps.")
     ] = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: TrainingDevice = "auto",
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -49,11 +48,7 @@ def adapt(
     independent from pixel to pixel, which is tested; with --pairs it need not be. The output is used as
     the --model of denoise. Next to mine.onnx, mine-run has the log, the checkpoint and report.html.
     """
-    if minutes is not None and not 0 < minutes < math.inf:
-        raise UsageError(f"--minutes is {minutes:g}", "Give a number above 0")
-    check_threads(threads)
-    if threads is not None:
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is imported
+    prepare_training(minutes, threads)
     for package in ("torch", "onnx", "onnxscript"):
         require(package, "lab", "to adapt a network")
     from pellucid.training.adapt import adapt as run

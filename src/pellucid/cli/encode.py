@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli.options import Json, Overwrite, Quiet, Threads, check_threads
+from pellucid.cli.options import DataDir, Json, Overwrite, Quiet, Threads, check_threads
 from pellucid.cli.output import progress_bar, say, say_json
 from pellucid.errors import InputError, UsageError
 
@@ -47,10 +47,7 @@ def encode(
     part: Annotated[
         str | None, typer.Option(metavar="|".join(PARTS), help="Which images of --set; else test.")
     ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Folder of the sets that are present."),
-    ] = None,
+    data_dir: DataDir = None,
     overwrite: Overwrite = False,
     threads: Threads = None,
     as_json: Json = False,

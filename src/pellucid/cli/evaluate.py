@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli.options import Json, Layout, Overwrite, Quiet, Threads, check_threads
+from pellucid.cli.options import DataDir, Json, Layout, Overwrite, Quiet, Threads, check_threads
 from pellucid.cli.output import progress_bar, say, say_json, table
 from pellucid.errors import InputError, UsageError, require
 
@@ -37,10 +37,7 @@ def evaluate(
     noises: Annotated[
         list[str], typer.Option("--noise", metavar="NOISE", help="Such as gaussian:0.5. May be repeated.")
     ],
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Folder of the sets that are present."),
-    ] = None,
+    data_dir: DataDir = None,
     output: Annotated[
         Path | None,
         typer.Option(

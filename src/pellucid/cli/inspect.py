@@ -59,7 +59,7 @@ def inspect(
     Of a page of text, also how even its light is, how much shines through from the other side, JPEG blocks,
     and skew.
     """
-    from pellucid.inference.denoise import about, analyse
+    from pellucid.inference.analyse import about, analyse
     from pellucid.io.files import read_image
     from pellucid.io.image import SAMPLE_TYPES
     from pellucid.io.stack import planes_of
@@ -104,8 +104,8 @@ def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool)
     """Print the analysis of each channel of a stack."""
     from dataclasses import asdict
 
+    from pellucid.inference.analyse import analyse_file
     from pellucid.inference.analysis import in_units
-    from pellucid.inference.denoise import analyse_file
 
     channels = analyse_file(stack.path, **options)
     shapes = [(part.name, part.axes, part.shape, part.dtype.name) for part in stack.parts]

@@ -44,7 +44,7 @@ def noise(
     """
     import numpy as np
 
-    from pellucid.inference.denoise import about
+    from pellucid.inference.analyse import about
     from pellucid.inference.masked import fill, valid_pixels
     from pellucid.io.files import check_target, read_image, write_image
     from pellucid.io.image import from_float, to_float

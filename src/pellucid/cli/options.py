@@ -1,6 +1,8 @@
 """Options that mean the same in every command, and how their texts are read."""
 
+import os
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -13,6 +15,11 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs th
 Threads = Annotated[
     int | None,
     typer.Option("--threads", metavar="N", help="Processor threads. Default: all CPUs that it may use."),
+]
+TrainingDevice = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(envvar="PELLUCID_DATA", metavar="FOLDER", help="Folder of the sets that are present."),
 ]
 Layout = Annotated[
     Literal["nhwc", "nchw"] | None,
@@ -88,3 +95,17 @@ def check_threads(threads: int | None) -> None:
     """
     if threads is not None and not 1 <= threads <= 1024:
         raise UsageError(f"--threads is {threads}", "Give a number from 1 to 1024")
+
+
+def prepare_training(minutes: float | None, threads: int | None) -> None:
+    """Check the options of a training, and set the threads of torch before it is imported.
+
+    Raises
+    ------
+    UsageError
+    """
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UsageError(f"--minutes is {minutes:g}", "Give a number above 0")
+    check_threads(threads)
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)

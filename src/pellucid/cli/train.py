@@ -9,7 +9,7 @@ import typer
 
 from pellucid.cli import Stopped
 from pellucid.cli.live import training_view
-from pellucid.cli.options import Json, Quiet, Threads, check_threads
+from pellucid.cli.options import Json, Quiet, Threads, TrainingDevice, prepare_training
 from pellucid.cli.output import complain, progress_bar, say, say_json, table
 from pellucid.errors import UsageError, require
 
@@ -69,7 +69,7 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard's event files into the run folder.")
     ] = False,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1.")] = "auto",
+    device: TrainingDevice = "auto",
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -88,11 +88,7 @@ def train(
         if count is not None:  # one of them replaces both of the recipe's
             chosen += [f"schedule.{key}={count}", f"schedule.{other}=none"]
     plan = load_recipe(recipe, chosen)
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise UsageError(f"--minutes is {minutes:g}", "Give a number above 0")
-    check_threads(threads)
-    if threads is not None:
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is imported
+    prepare_training(minutes, threads)
     plans = {output: plan}
     if plan.variants:
         if plot is not None:

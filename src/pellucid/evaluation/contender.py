@@ -10,10 +10,10 @@ import numpy as np
 
 from pellucid.errors import UsageError
 from pellucid.inference import index
+from pellucid.inference.analyse import estimate_sigma
 from pellucid.inference.analysis import MIN_WHITE_SIGMA
 from pellucid.inference.batches import Batch, denoise_batch, other_images
 from pellucid.inference.card import Card
-from pellucid.inference.denoise import estimate_sigma
 from pellucid.inference.denoiser import Denoiser
 from pellucid.inference.model import Model
 from pellucid.inference.registry import load_model

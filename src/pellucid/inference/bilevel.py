@@ -1,7 +1,11 @@
 """Pages of one bit: from the grey that a network makes of them back to ink and paper."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
+
+from pellucid.io.image import from_float, to_float
 
 LEVEL = 128
 """Ink is darker. Of the thresholds that were tried, the one with the fewest errors of OCR."""
@@ -44,6 +48,18 @@ def keep_bilevel(before: NDArray[np.uint8], clean: NDArray[np.uint8]) -> NDArray
         halftone = larger
     kept = np.kron(_grown(halftone), np.ones((BLOCK, BLOCK), np.bool_))
     return np.where(kept[: before.shape[0], : before.shape[1]], before, result)
+
+
+def bilevel_of(
+    run: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+) -> Callable[..., NDArray[np.float32]]:
+    """A network for pages whose result is black and white again: a function of pixels (h, w, 1), 0 or 1."""
+
+    def run_bilevel(page: NDArray[np.float32]) -> NDArray[np.float32]:
+        before, clean = (from_float(each[..., 0], np.dtype(np.uint8)) for each in (page, run(page)))
+        return to_float(keep_bilevel(before, clean))[..., None]
+
+    return run_bilevel
 
 
 def _shares(which: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -1,23 +1,19 @@
 """The ways to denoise: an image in any kind of thing, the same kind out; and a file."""
 
-import functools
-import logging
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias, TypeVar, Unpack, overload
 
 from numpy.typing import NDArray
 
-from pellucid.errors import InputError, LimitError, UsageError
-from pellucid.inference.analysis import Analysis
-from pellucid.inference.auto import Auto
+from pellucid.errors import UsageError
+from pellucid.inference.analyse import about
 from pellucid.inference.denoiser import Decision, Denoiser, Result, denoise_array
 from pellucid.inference.documents import denoise_document
 from pellucid.inference.kinds import (
+    PathLike,
     Planned,
     array_of,
     denoise_bytes,
@@ -25,11 +21,9 @@ from pellucid.inference.kinds import (
     denoise_pillow,
     is_pillow,
     read_all,
-    source_of,
 )
-from pellucid.inference.overview import look_over
-from pellucid.inference.registry import denoiser_for, load_model
-from pellucid.inference.stacks import Channel, FileResult, analyse_stack, denoise_stack
+from pellucid.inference.registry import denoiser_for
+from pellucid.inference.stacks import Channel, FileResult, denoise_stack
 from pellucid.inference.stream import Progress
 from pellucid.io.files import (
     check_target,
@@ -51,11 +45,8 @@ from pellucid.options import DenoiseKeywords, DenoiseOptions
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-log = logging.getLogger("pellucid")
-
-Array = TypeVar("Array", bound=NDArray[Any])
+Same = TypeVar("Same", bound="NDArray[Any] | PilImage")
 Bytes: TypeAlias = bytes | bytearray | memoryview
-PathLike: TypeAlias = str | os.PathLike[str]
 AnyModel: TypeAlias = str | Path | Denoiser
 
 
@@ -67,13 +58,11 @@ class SupportsArray(Protocol):
 
 
 @overload
-def denoise(x: Array, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> Array: ...
+def denoise(x: Same, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> Same: ...
 @overload
 def denoise(x: PathLike | Image, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> Image: ...
 @overload
 def denoise(x: Bytes | BinaryIO, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> bytes: ...
-@overload
-def denoise(x: "PilImage", *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]) -> "PilImage": ...
 @overload
 def denoise(
     x: SupportsArray, *, model: AnyModel = ..., **options: Unpack[DenoiseKeywords]
@@ -120,42 +109,21 @@ def denoise(x: Any, *, model: AnyModel = "auto", **options: Unpack[DenoiseKeywor
     return denoise_result(x, model=model, **options).image
 
 
+class ResultKeywords(DenoiseKeywords, total=False):
+    """What `denoise_result` takes in addition to an image."""
+
+    model: AnyModel
+    progress: Progress | None
+
+
 @overload
-def denoise_result(
-    x: Array, *, model: AnyModel = ..., progress: Progress | None = ..., **options: Unpack[DenoiseKeywords]
-) -> Result[Array]: ...
+def denoise_result(x: Same, **options: Unpack[ResultKeywords]) -> Result[Same]: ...
 @overload
-def denoise_result(
-    x: PathLike | Image,
-    *,
-    model: AnyModel = ...,
-    progress: Progress | None = ...,
-    **options: Unpack[DenoiseKeywords],
-) -> Result[Image]: ...
+def denoise_result(x: PathLike | Image, **options: Unpack[ResultKeywords]) -> Result[Image]: ...
 @overload
-def denoise_result(
-    x: Bytes | BinaryIO,
-    *,
-    model: AnyModel = ...,
-    progress: Progress | None = ...,
-    **options: Unpack[DenoiseKeywords],
-) -> Result[bytes]: ...
+def denoise_result(x: Bytes | BinaryIO, **options: Unpack[ResultKeywords]) -> Result[bytes]: ...
 @overload
-def denoise_result(
-    x: "PilImage",
-    *,
-    model: AnyModel = ...,
-    progress: Progress | None = ...,
-    **options: Unpack[DenoiseKeywords],
-) -> "Result[PilImage]": ...
-@overload
-def denoise_result(
-    x: SupportsArray,
-    *,
-    model: AnyModel = ...,
-    progress: Progress | None = ...,
-    **options: Unpack[DenoiseKeywords],
-) -> Result[NDArray[Any]]: ...
+def denoise_result(x: SupportsArray, **options: Unpack[ResultKeywords]) -> Result[NDArray[Any]]: ...
 def denoise_result(
     x: Any,
     *,
@@ -343,113 +311,16 @@ def denoise_file(
 
 def _of_channels(stack: Stack, target: Path, channels: list[Channel]) -> FileResult:
     """What was done to a stack: the largest level, and all models and reasons."""
-    part = stack.parts[0]
+    part, made = stack.parts[0], Result.of(None, channels)
     return FileResult(
         source=stack.path,
         output=target,
-        sigma=max(each.sigma for each in channels),
-        changed=any(each.changed for each in channels),
-        model=", ".join(dict.fromkeys(each.model for each in channels)),
-        why="; ".join(dict.fromkeys(each.why for each in channels if each.why)),
+        sigma=made.sigma,
+        changed=made.changed,
+        model=made.model,
+        why=made.why,
         width=part.size("X"),
         height=part.size("Y"),
-        analysis=channels[0].analysis if len(channels) == 1 else None,
+        analysis=made.analysis,
         channels=tuple(channels),
     )
-
-
-def analyse(x: Any, *, nodata: float | None = None) -> Analysis:
-    """Analyse the noise of an image.
-
-    Parameters
-    ----------
-    x
-        An image, as `denoise` takes it. Where it is transparent, NaN, or masked, there is no image.
-    nodata : float, optional
-        The value of a sample that means "no data".
-
-    Returns
-    -------
-    Analysis
-
-    Raises
-    ------
-    UsageError
-        When an array is not one image.
-    InputError
-        When the image has infinite values, or no pixel with data, or a file cannot be used.
-    LimitError
-        When weights of the installation are missing or have changed.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> noisy = np.random.default_rng(0).normal(0.5, 0.1, (128, 128)).astype(np.float32)
-    >>> found = analyse(noisy)
-    >>> found.kind, round(found.level, 1)
-    ('white', 0.1)
-    """
-    with closing(source_of(x, nodata)) as source:
-        return _default().analyse(look_over(source, nodata))
-
-
-def analyse_file(path: PathLike, **options: Unpack[DenoiseKeywords]) -> tuple[Channel, ...]:
-    """Analyse the noise of an image file or a stack, channel by channel.
-
-    Parameters
-    ----------
-    path : path
-    **options
-        axes, pages, channel, per_plane, nodata and max_pixels, as in `pellucid.DenoiseOptions`.
-
-    Returns
-    -------
-    tuple of Channel
-        With the `analysis` of each.
-
-    Raises
-    ------
-    UsageError, InputError, LimitError
-        As `denoise_file`.
-    """
-    choice, file = DenoiseOptions.of(**options), Path(path)
-    stack = open_stack(file, axes=choice.axes, max_pixels=choice.max_pixels)
-    with about(file):
-        if stack is not None:
-            with closing(stack):
-                return tuple(analyse_stack(stack, _default().analyse, choice))
-        with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
-            found = _default().analyse(look_over(source, choice.nodata))
-            return (Channel.of("", 1, Decision("", found.level, found.why, found), source.dtype),)
-
-
-def estimate_sigma(x: Any) -> float:
-    """Estimate the standard deviation of the noise in an image: the level that `analyse` finds, 0 to 1."""
-    return analyse(x).level
-
-
-@functools.cache
-def _default() -> Auto:
-    return cast(Auto, load_model("auto"))
-
-
-@contextmanager
-def about(file: Path, output: Path | None = None) -> Iterator[None]:
-    """Let warnings and errors about pixels name the file that they are from, unless they name a file."""
-    thread = threading.get_ident()
-    names = tuple(str(each) for each in (file, output) if each is not None)
-
-    def name(record: logging.LogRecord) -> bool:
-        if record.thread == thread and not record.getMessage().startswith(names):
-            record.msg, record.args = f"{file}: {record.getMessage()}", ()
-        return True
-
-    log.addFilter(name)
-    try:
-        yield
-    except (InputError, LimitError, UsageError) as exc:
-        if any(each in exc.problem for each in names):
-            raise
-        raise type(exc)(f"{file}: {exc.problem}", exc.remedy) from exc
-    finally:
-        log.removeFilter(name)

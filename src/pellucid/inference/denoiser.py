@@ -1,5 +1,6 @@
 """What denoises: the protocol that a single network and the automatic choice among several implement."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar, Unpack, runtime_checkable
 
@@ -113,8 +114,8 @@ class Result(Generic[T]):
         return Result(image, self.sigma, self.changed, self.model, self.why, self.analysis)
 
     @classmethod
-    def of(cls, image: T, decisions: list[Decision]) -> "Result[T]":
-        """The result of one image, or of the images of a stack."""
+    def of(cls, image: T, decisions: Sequence[Any]) -> "Result[T]":
+        """The result of one image, or of a stack: of each a `Decision`, or what a stack has of a channel."""
         return cls(
             image,
             max(each.sigma for each in decisions),

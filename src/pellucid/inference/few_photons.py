@@ -135,20 +135,34 @@ class Pass(NamedTuple):
 ONCE: tuple[Pass, ...] = (Pass(0, 1.0),)
 
 
+def is_cut_off(tiles: Array, noise: Anscombe) -> bool:
+    """Whether black or white cuts off noise in tiles (n, c, h, w), so that means are not those of the light.
+
+    Without read noise, black is where no photon came.
+    """
+    white = (tiles >= 1) if tiles.max() <= 1 else np.zeros_like(tiles, np.bool_)
+    black = (tiles <= 0) if any(noise.offset) and tiles.min() >= 0 else np.zeros_like(white)
+    return bool(_image((black | white).astype(np.float32), _varied(tiles)).mean() > CUT)
+
+
 def plan_passes(tiles: Array, noise: Anscombe) -> tuple[Pass, ...]:
     """How often a network runs on an image of tiles (n, c, h, w): more than once where photons are few."""
-    if min(noise.gain) <= 0:
+    if min(noise.gain) <= 0 or is_cut_off(tiles, noise):
         return ONCE
+    return passes(noise.photons(_image(tiles, _varied(tiles))))
+
+
+def _varied(tiles: Array) -> NDArray[np.bool_]:
+    """Blocks (n, h / 4, w / 4) of more than one value: bars and margins are no image."""
     high, low = (over_blocks(each, tiles) for each in (np.maximum, np.minimum))
-    varied = (high != low).any(axis=1)  # bars and margins are no image
-    varied = varied if varied.mean() > ENOUGH else np.ones_like(varied)
-    light, black = (
-        over_blocks(np.add, each).transpose(0, 2, 3, 1)[varied] / np.float32(BLOCK**2)
-        for each in (tiles, (tiles <= 0).astype(np.float32))
-    )
-    if any(noise.offset) and black.mean() > CUT:
-        return ONCE
-    return passes(noise.photons(light))
+    varied: NDArray[np.bool_] = (high != low).any(axis=1)
+    return varied if varied.mean() > ENOUGH else np.ones_like(varied)
+
+
+def _image(tiles: Array, blocks: NDArray[np.bool_]) -> Array:
+    """The means (m, c) of those blocks of tiles (n, c, h, w)."""
+    means: Array = over_blocks(np.add, tiles).transpose(0, 2, 3, 1)[blocks] / np.float32(BLOCK**2)
+    return means
 
 
 def passes(photons: float) -> tuple[Pass, ...]:

@@ -6,12 +6,13 @@ import tempfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import UsageError
+from pellucid.inference.bilevel import bilevel_of
 from pellucid.inference.denoiser import Decision, Denoiser, Result, WithPlanes, carry_out, denoise_array
 from pellucid.inference.overview import look_over
 from pellucid.inference.pixels import one_source
@@ -29,6 +30,8 @@ from pellucid.options import DenoiseOptions
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
+PathLike: TypeAlias = str | os.PathLike[str]
+
 MODES = "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "F"
 """The modes of Pillow's images that are denoised as they are; P becomes RGB or RGBA, and I;16B I;16."""
 
@@ -39,6 +42,10 @@ class Planned:
     def __init__(self, source: Source, denoiser: Denoiser, options: DenoiseOptions) -> None:
         self._source, self._overview = source, look_over(source, options.nodata)
         self.decision = denoiser.decide(self._overview, options)
+        work = self.decision.work
+        if work and work.page and source.encoding.bits == 1 and options.paper == "keep":
+            work = replace(work, run=bilevel_of(work.run))
+            self.decision = replace(self.decision, work=work)
         self._planes: list[Samples] = []
         if options.extra_channels == "denoise":
             count = source.channels + source.alpha
@@ -117,15 +124,7 @@ def _denoise_stack_bytes(
             return None
         with closing(stack):
             channels = denoise_stack(stack, path, denoiser, options, overwrite=True, progress=progress)
-        image = path.read_bytes() if any(each.changed for each in channels) else data
-    return Result(
-        image,
-        max(each.sigma for each in channels),
-        any(each.changed for each in channels),
-        ", ".join(dict.fromkeys(each.model for each in channels)),
-        "; ".join(dict.fromkeys(each.why for each in channels if each.why)),
-        channels[0].analysis if len(channels) == 1 else None,
-    )
+        return Result.of(path.read_bytes() if any(each.changed for each in channels) else data, channels)
 
 
 def denoise_pillow(

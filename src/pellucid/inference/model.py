@@ -15,7 +15,7 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import ONCE, denoise_passes, plan_passes
+from pellucid.inference.few_photons import ONCE, denoise_passes, is_cut_off, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
@@ -25,7 +25,7 @@ from pellucid.inference.stabilise import (
     Rice,
     Scale,
     Treatment,
-    keep_means,
+    keeping_means,
     rician_treatment,
     treatment_for,
 )
@@ -43,8 +43,9 @@ RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
 LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
-LOWEST_TILE = 544  # pixels that tiles may be high, however wide the image
+LOWEST_TILE = 256  # pixels that tiles may be high, however wide the image, or 6 times their halo
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
+LINES = 250  # that libvips holds for each strip
 STRIPS = 5  # read ahead, read, joined, denoised and written at a time
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
@@ -207,12 +208,15 @@ class Model(Denoiser):
         def coarse(tile: Array) -> Array:
             return denoise_coarse(tile / np.float32(white), measured, networks[0]) * np.float32(white)
 
-        margin = REACH if treatment.stabiliser and treatment.stabiliser.keeps_means else 0
+        unbiased = not isinstance(noise, Rice)
         run = networks[0] if not halvings and white == 1 else coarse
         if len(steps) > 1:
             run = functools.partial(denoise_passes, steps=steps, networks=networks)
+        margin = 0
+        if isinstance(noise, Anscombe) and not is_cut_off(image.tiles, noise):
+            run, margin = functools.partial(keeping_means, denoise=run), REACH
         tiles = self._tiles(image, [halvings + each.halvings for each in steps], margin)
-        work = Work(tiles, run, strengths, keep_counts=options.keep_counts)
+        work = Work(tiles, run, strengths, options.keep_counts, unbiased)
         session = self.session_for(image.channels)
         return Decision(self.name, treatment.level, why, analysis, work, session.title, session.digest)
 
@@ -245,8 +249,7 @@ class Model(Denoiser):
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
             if scale is None:
                 return clean[:height, :width]
-            clean = scale.inverse(clean)[:height, :width]
-            return keep_means(tile, clean) if scale.stabiliser.keeps_means else clean
+            return scale.inverse(clean)[:height, :width]
 
         return run
 
@@ -281,14 +284,18 @@ class Model(Denoiser):
                 f"{self.name} takes {right} pixels, not {width} x {height}", "Name another model"
             )
         room = math.inf if self._memory is None else self._memory - FIXED_MEMORY
-        tallest = max(LOWEST_TILE, STRIP // image.row_bytes)
-
-        def fits(tall: int, wide: int) -> bool:
-            needed = card.bytes_per_pixel * tall * wide + STRIPS * image.row_bytes * min(tall, height)
-            return tall * wide <= LARGEST_TILE and (tall <= tallest or tall >= height) and needed <= room
-
         halo = card.radius + margin if self._wants_exact(card) else card.overlap
         stride, halo = card.stride << max(halvings), sum(reach(halo, each) for each in halvings)
+        tallest = max(LOWEST_TILE, 6 * halo, STRIP // image.row_bytes)
+
+        def fits(tall: int, wide: int) -> bool:
+            strips = STRIPS * image.row_bytes * min(tall, height)
+            # Tiles of a wide image give up what its strips and libvips' lines take beyond those of others.
+            more = max(0, image.row_bytes * (min(tall, height) + LINES) - STRIP * 4 / 3)
+            largest = max(LARGEST_TILE - STRIPS * more / card.bytes_per_pixel, LARGEST_TILE / 4)
+            fitting = tall * wide <= largest and (tall <= tallest or height <= tallest)
+            return fitting and card.bytes_per_pixel * tall * wide + strips <= room
+
         tiles = plan(height, width, stride=stride, halo=halo, fits=fits)
         if tiles is None:
             raise LimitError(

@@ -48,8 +48,13 @@ WHITE, MIDDLE = 0.6, 0.2
 LINES = 0.36
 """How regular lines of text are at least: photographs with dark twigs on a light sky reach 0.33."""
 
-VIVID = 0.3
-"""Colours stronger than this, largest minus smallest channel, are marks: they stay though they are light."""
+DIM, EXPOSED = 0.6, 0.7
+"""A page whose paper is darker than the first is made as light as the second before the network sees it: none
+that trained it was so dark."""
+
+VIVID, COLD = 0.3, 0.15
+"""Colours stronger than this, largest minus smallest channel, are marks: they stay though they are light.
+The second is for those that are not brown or yellow, as stains and old paper are."""
 
 
 class PageModel(Model):
@@ -100,7 +105,7 @@ class PageModel(Model):
         if share < PAPER and float((reflectance > 0.95).mean()) < PAPER / 2:
             return Decision(self.name, why=NO_PAPER), reflectance
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
-        work = Work(self._tiles(image), run, options.strengths)
+        work = Work(self._tiles(image), run, options.strengths, page=True)
         ink = centre.mean(axis=2) < 0.5 * tone.mean()
         one_bit = tone.min() > 0.99 and is_two_valued(image.tiles)
         few = one_bit and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()
@@ -134,6 +139,8 @@ def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Call
     function of a float32 array (h, w, 1 or 3) to the same
     """
     brightness = float(luma_of(tone[None, None])[0, 0, 0]) if len(tone) == 3 else float(tone[0])
+    exposure = np.float32(EXPOSED / brightness if brightness < DIM else 1)
+    brightness, tone = brightness * float(exposure), tone * exposure
     paper, stride = np.float32(1.0 if white else brightness), session.card.stride
     tint = tone / np.float32(brightness)  # the paper's colour, of brightness 1
 
@@ -147,12 +154,18 @@ def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Call
         grey = luma_of(balanced)
         clean = clean_grey(grey)
         kept = ((paper - clean) / np.maximum(brightness - grey, 0.02)).clip(0, 1)  # of the darkness
-        marks = ((np.ptp(balanced, axis=2, keepdims=True) - VIVID) * 5).clip(0, 1)
+        red, green, blue = np.split(balanced, 3, axis=2)
+        least = np.where((red >= green) & (green >= blue), np.float32(VIVID), np.float32(COLD))
+        marks = ((np.ptp(balanced, axis=2, keepdims=True) - least) * 5).clip(0, 1)
         result = clean + np.maximum(kept, marks) * (balanced - grey)
         result = result + marks * (balanced - result)
         return np.asarray(result if white else result * tint, np.float32)
 
-    return clean_grey if len(tone) == 1 else clean_colour
+    def clean_page(page: Page) -> Page:
+        clean = (clean_grey if len(tone) == 1 else clean_colour)(np.minimum(page * exposure, 1))
+        return clean if white else clean / exposure
+
+    return clean_page
 
 
 def paper_of(image: Overview) -> tuple[NDArray[np.float32], float]:
@@ -167,5 +180,5 @@ def paper_of(image: Overview) -> tuple[NDArray[np.float32], float]:
     counts, edges = np.histogram(grey[light], bins=128, range=(0, 1))
     mode = edges[int(np.argmax(np.convolve(counts, np.hanning(9), mode="same")))] + 1 / 256
     near = light & (abs(grey - mode) <= 4 / 128)
-    tone = np.median(pixels[near if near.any() else light], axis=0).clip(0.1, 1)
+    tone = np.median(pixels[near if near.any() else light], axis=0).clip(0.02, 1)
     return np.asarray(tone, np.float32), float(near.mean())

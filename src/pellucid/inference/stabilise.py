@@ -12,8 +12,9 @@ variance-stabilization approach. IEEE International Symposium on Biomedical Imag
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -47,9 +48,6 @@ REACH = 2 * RADIUS
 class Stabiliser(Protocol):
     """A transform of pixels to noise of standard deviation 1, and its exact unbiased inverse."""
 
-    keeps_means: ClassVar[bool]
-    """Whether the noise leaves the mean of the pixels as it is, so that local means are to stay."""
-
     def forward(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Transform noisy pixels (h, w, c), 0 to 1, so that their noise has standard deviation 1."""
 
@@ -79,7 +77,6 @@ class Anscombe:
     gain: tuple[float, ...]
     offset: tuple[float, ...]
     black: tuple[float, ...] = (0.0,)
-    keeps_means: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not all(
@@ -186,7 +183,6 @@ class Rice:
     """
 
     sigma: float
-    keeps_means: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma < np.inf:
@@ -336,6 +332,13 @@ def keep_means(
         removed = np.moveaxis((ahead - behind) / width, 0, axis)
     kept: NDArray[np.float32] = clean + removed.astype(np.float32)
     return kept
+
+
+def keeping_means(
+    noisy: NDArray[np.float32], denoise: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Denoise pixels (h, w, c), and give back the coarse part of what was removed."""
+    return keep_means(noisy, denoise(noisy))
 
 
 def deviation_at(stabiliser: Stabiliser, brightness: float) -> float:

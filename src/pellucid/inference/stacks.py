@@ -15,13 +15,13 @@ from pellucid.inference.auto import Auto
 from pellucid.inference.denoiser import Decision, Denoiser, never_a_page
 from pellucid.inference.masked import Mask
 from pellucid.inference.overview import Layout, Overview, look_over_some
-from pellucid.inference.stream import Array, Progress, Work, round_sum, stream
+from pellucid.inference.sample_types import WHITE, as_pixels, from_pixels
+from pellucid.inference.stabilise import keep_means
+from pellucid.inference.stream import Array, Progress, Work, stream
 from pellucid.io.files import copy_file
-from pellucid.io.image import SAMPLE_TYPES, Samples
-from pellucid.io.sink import Sink
-from pellucid.io.source import Source
 from pellucid.io.stack import (
     Derivation,
+    Part,
     Plane,
     PlaneSink,
     PlaneSource,
@@ -33,15 +33,8 @@ from pellucid.io.stack import (
 from pellucid.io.stack_files import check_stack_target, create_stack
 from pellucid.options import DenoiseOptions
 
-WHITE = {"uint8": 255, "uint16": 65535, "int8": 127, "int16": 32767}
-"""The sample that is white, 1.0 as a pixel. Other integers are pixels as they are, like floats."""
-
-
 FLAT = 9
 """Squares of so many pixels a side that have one value are no image, such as what was masked out."""
-
-EXACT = 2**53
-"""Integers up to this are exact as float64."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +168,8 @@ def denoise_stack(
         decisions.append(decision)
         channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
         if decision.work is not None:
-            work = replace(decision.work, run=_unless_flat(decision.work.run))
+            work = _with_means(decision.work, _radius(stack, stack.parts[group[0].part]))
+            work = replace(work, run=_unless_flat(work.run))
             works |= dict.fromkeys(group, (image.layout, work))
     if not works:
         copy_file(stack.path, target, overwrite=overwrite)
@@ -213,6 +207,9 @@ RECONSTRUCTED = "gaussian:auto"
 
 RECONSTRUCTED_SHARE = 0.5
 """Of the noise of CT that a strength of 1 removes; at 2 it is all."""
+
+SERIES_RADIUS, RECONSTRUCTED_RADIUS = 3, 2
+"""Of `keep_means` for series and for CT, pixels (docs/decisions/stacks.md)."""
 
 _NO_MATTER = "model", "axes", "channel_axis", "compress", "device", "threads", "memory", "max_pixels"
 """Options that do not change what is made; networks are known by their files."""
@@ -311,6 +308,26 @@ def look_over_planes(stack: Stack, planes: Sequence[Plane], nodata: float | None
     return never_a_page(look_over_some(sources, nodata))
 
 
+def _radius(stack: Stack, part: Part) -> int | None:
+    """The radius of the window in which means stay; None where that of the treatment is enough.
+
+    In a series, what changes from one plane to the next is often small and weak, such as an activation, and a
+    network smooths it with the noise. In a slice of CT, noise has little power at low frequencies, so that
+    keeping means costs next to nothing, and faint edges stay sharper.
+    """
+    if stack.noise == RECONSTRUCTED:
+        return RECONSTRUCTED_RADIUS
+    return SERIES_RADIUS if part.size("T") > 1 else None
+
+
+def _with_means(work: Work, radius: int | None) -> Work:
+    """The network, made to leave the means of small windows as they are."""
+    if radius is None or not work.unbiased:
+        return work
+    run, pixels = work.run, radius
+    return replace(work, run=lambda tile: keep_means(tile, run(tile), pixels))
+
+
 def _unless_flat(run: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """A network that leaves areas of one value unchanged: there is no noise in what was masked out."""
 
@@ -358,81 +375,3 @@ def _share(progress: Progress | None, number: int, count: int) -> Progress | Non
     if progress is None:
         return None
     return lambda done, total: progress(number * total + done, count * total)
-
-
-# ---- other types of samples ----------------------------------------------------------------------
-
-
-def as_pixels(source: PlaneSource, nodata: float | None = None) -> Source:
-    """Give a source of any type of samples as one of uint8, uint16 or float32; no data become NaN."""
-    return _Pixels(source, nodata) if _is_other(source) else source
-
-
-def from_pixels(sink: Sink, source: PlaneSource, *, keep_counts: bool = False) -> Sink:
-    """Give the sink that takes what `as_pixels` gives, and passes on samples of the source's own type."""
-    return _FromPixels(sink, source, keep_counts) if _is_other(source) else sink
-
-
-def _is_other(source: PlaneSource) -> bool:
-    return source.dtype.name not in SAMPLE_TYPES[:3] or source.missing is not None
-
-
-class _Pixels:
-    """Samples of another type as float32."""
-
-    def __init__(self, source: PlaneSource, nodata: float | None) -> None:
-        single = source.nodata if nodata is None else nodata
-        self._source = source
-        self._missing = source.missing if single is None else (single, single)
-        self._white = WHITE.get(source.dtype.name, 1)
-        self.name, self.height, self.width = source.name, source.height, source.width
-        self.channels, self.alpha, self.extra = source.channels, source.alpha, source.extra
-        self.dtype = np.dtype(np.float32)
-        self.nodata: float | None = None  # it is NaN
-        self.metadata, self.encoding = source.metadata, source.encoding
-
-    def read(self, rows: slice, columns: slice) -> Samples:
-        """Read a region as float32."""
-        samples = self._source.read(rows, columns)
-        pixels: Samples = (samples / np.float64(self._white)).astype(np.float32)
-        if self._missing is not None:
-            pixels[(samples >= self._missing[0]) & (samples <= self._missing[1])] = np.nan
-        return pixels
-
-    def close(self) -> None:
-        """Let go of the source."""
-        self._source.close()
-
-
-class _FromPixels:
-    """Float32 as samples of the source's type; where they are NaN, the source's own samples stay."""
-
-    def __init__(self, sink: Sink, source: PlaneSource, keep_counts: bool) -> None:
-        self._sink, self._source, self._top, self._keep_counts = sink, source, 0, keep_counts
-        self._white = WHITE.get(source.dtype.name, 1)
-
-    def write(self, rows: Samples) -> None:
-        """Pass rows on; integers are rounded, and limited to their range."""
-        dtype, bottom = self._source.dtype, self._top + len(rows)
-        values = rows.astype(np.float64) * self._white
-        missing = np.isnan(values)
-        if dtype.kind == "f":
-            made = values.clip(-np.finfo(dtype).max, np.finfo(dtype).max).astype(dtype)
-        else:
-            limits = np.iinfo(dtype)
-            low, high = max(limits.min, -EXACT), min(limits.max, EXACT)
-            values = np.where(missing, 0, values).clip(low, high)
-            made = round_sum(values, dtype) if self._keep_counts else np.rint(values).astype(dtype)
-        if missing.any():
-            before = self._source.read(slice(self._top, bottom), slice(0, self._source.width))
-            made = np.where(missing, before, made)
-        self._sink.write(made)
-        self._top = bottom
-
-    def commit(self) -> None:
-        """Commit the sink."""
-        self._sink.commit()
-
-    def abort(self) -> None:
-        """Abort the sink."""
-        self._sink.abort()

@@ -42,12 +42,18 @@ class Work:
         How much of the change is made in luma and in chroma: all of it from 1 on.
     keep_counts : bool
         The sum of the colours' samples of each strip stays the same.
+    unbiased : bool
+        Whether the mean of what is removed is 0, as it is not of Rician noise.
+    page : bool
+        It cleans ink on paper: a file of one bit keeps it.
     """
 
     tiles: Tiles
     run: Callable[[Array], Array]
     strengths: tuple[float, float] = (1.0, 1.0)
     keep_counts: bool = False
+    unbiased: bool = True
+    page: bool = False
 
 
 def stream(source: Source, sink: Sink, layout: Layout, work: Work, progress: Progress | None = None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pellucid.errors import InputError
+from pellucid.io.gzipped import gzip_file, is_gzip
 from pellucid.io.image import Encoding, Samples
 from pellucid.io.stack import Derivation, Part, Plane
 
@@ -121,7 +122,8 @@ class ArraySink:
     derivation : Derivation
         Which no array can hold.
     pack : function of (content, path), optional
-        Called at the end, where `path` is made from the content: compressed, for instance.
+        Called at the end, where `path` is made from the content. By default it is compressed where its
+        name says so.
     seal : function of the content, optional
         Called before that, for what depends on the samples, such as sums of control.
     """
@@ -134,6 +136,7 @@ class ArraySink:
         pack: Callable[[Path, Path], None] | None = None,
         seal: Callable[[Path], None] | None = None,
     ) -> None:
+        pack = pack or (gzip_file if is_gzip(path) else None)
         self._stack, self._path, self._pack, self._seal = stack, path, pack, seal
         self._content = path if pack is None else path.with_name(path.name + ".unpacked")
         try:

@@ -1,4 +1,4 @@
-"""TIFF directories: what a TIFF file is, and the EXIF data that travel in the same structure.
+"""EXIF data, and what a TIFF file says about its image in the same structure.
 
 libvips reads and writes the pixels of a TIFF but drops its EXIF, and it cannot say how a file is compressed
 or whether the first page is only the preview of a camera's raw file, so the directories are read here.
@@ -9,10 +9,23 @@ import io
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
+from pellucid.io.directories import (
+    SIZES,
+    BrokenDirectoryError,
+    Entry,
+    FirstDirectory,
+    Layout,
+    Row,
+    exactly,
+    packed,
+    read_entry,
+    read_rows,
+    table_end,
+)
 from pellucid.io.orientation import is_turned, upright_point
 
 ORIENTATION, EXIF, GPS, INTEROPERABILITY = 274, 34665, 34853, 40965
@@ -34,132 +47,17 @@ _STRUCTURE = frozenset(
     [*range(254, 267), 273, ORIENTATION, *range(277, 285), 292, 293, 296, 297, 301, 317, *range(320, 334)]
 ) | frozenset([*range(336, 348), *range(512, 533), 700, IPTC, 34377, 34675, 37724])
 _INNER: tuple[tuple[int, ...], ...] = ((EXIF, GPS), (INTEROPERABILITY,), ())  # which directory holds which
-_SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-}
-_WORDS = {5: 4, 10: 4}  # rationals are two numbers of four bytes
-_LARGEST_VALUE = 1 << 26
-
-
-class BrokenDirectoryError(ValueError):
-    """The bytes are not a TIFF structure, or are cut off."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One tag: its data in little-endian order, or the directory it points to."""
-
-    type: int
-    count: int
-    data: bytes
-    children: "Mapping[int, Entry]" = field(default_factory=dict)
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The values of a tag that holds whole numbers."""
-        code = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}.get(self.type)
-        return struct.unpack(f"<{self.count}{code}", self.data) if code else ()
-
-
 _ONE = Entry(5, 1, struct.pack("<II", 1, 1))
 NO_RESOLUTION = {X_RESOLUTION: _ONE, Y_RESOLUTION: _ONE, RESOLUTION_UNIT: Entry(3, 1, struct.pack("<H", 1))}
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """How a TIFF structure writes its numbers: byte order, and 32 or (BigTIFF) 64 bits."""
-
-    order: str
-    big: bool
-
-    @property
-    def sizes(self) -> tuple[str, str, str, int]:
-        """Formats of the number of entries, of one entry, of an offset, and the bytes of an inline value."""
-        count, row, offset = ("Q", "HHQ8s", "Q") if self.big else ("H", "HHI4s", "I")
-        return self.order + count, self.order + row, self.order + offset, 8 if self.big else 4
-
-    @classmethod
-    def read(cls, file: BinaryIO) -> tuple[Self, int]:
-        """Read the header: the layout, and where the first directory is."""
-        head = _exactly(file, 0, 8)
-        order = {b"II": "<", b"MM": ">"}.get(head[:2])
-        if order is None or head[2:4] not in (b"*\0", b"\0*", b"+\0", b"\0+"):
-            raise BrokenDirectoryError("no TIFF header")
-        layout = cls(order, big=b"+" in head[2:4])
-        place = _exactly(file, 8, 8) if layout.big else head[4:]
-        return layout, int(struct.unpack(layout.sizes[2], place)[0])
-
-
-def _exactly(file: BinaryIO, offset: int, size: int) -> bytes:
-    if size > _LARGEST_VALUE:
-        raise BrokenDirectoryError("a tag of more than 64 MB")
-    try:
-        file.seek(offset)
-        data = file.read(size)
-    except (OSError, OverflowError) as exc:
-        raise BrokenDirectoryError("a tag far beyond the end") from exc
-    if len(data) < size:
-        raise BrokenDirectoryError("cut off")
-    return data
-
-
-@dataclass(frozen=True)
-class _Row:
-    tag: int
-    type: int
-    count: int
-    raw: bytes
-    place: int  # of the value, in the file
-
-
-def _rows(file: BinaryIO, layout: _Layout, offset: int) -> tuple[list[_Row], int]:
-    """Read one directory: its rows, and where the next directory is (0: nowhere)."""
-    count_format, row_format, offset_format, inline = layout.sizes
-    count_size, row_size = struct.calcsize(count_format), struct.calcsize(row_format)
-    (count,) = struct.unpack(count_format, _exactly(file, offset, count_size))
-    table = _exactly(file, offset + count_size, count * row_size + inline)
-    rows = []
-    for start in range(0, count * row_size, row_size):
-        raw = table[start : start + row_size]
-        tag, kind, length, value = struct.unpack(row_format, raw)
-        place = offset + count_size + start + row_size - inline
-        if length * _SIZES.get(kind, 1) > inline:
-            (place,) = struct.unpack(offset_format, value)
-        rows.append(_Row(tag, kind, length, raw, place))
-    return rows, int(struct.unpack(offset_format, table[count * row_size :])[0])
-
-
-def _entry(file: BinaryIO, layout: _Layout, row: _Row) -> Entry:
-    size = _SIZES.get(row.type, 1)
-    data = _exactly(file, row.place, size * row.count)
-    word = _WORDS.get(row.type, size)
-    if layout.order == ">" and word > 1:
-        data = b"".join(data[i : i + word][::-1] for i in range(0, len(data), word))
-    return Entry(row.type, row.count, data)
-
-
-def _directory(file: BinaryIO, layout: _Layout, offset: int, level: int = 0) -> dict[int, Entry]:
+def _directory(file: BinaryIO, layout: Layout, offset: int, level: int = 0) -> dict[int, Entry]:
     """Read what a directory says about the image, and the EXIF directories inside it."""
     entries: dict[int, Entry] = {}
-    for row in _rows(file, layout, offset)[0]:
-        if row.type not in _SIZES or (level == 0 and row.tag in _STRUCTURE):
+    for row in read_rows(file, layout, offset)[0]:
+        if row.type not in SIZES or (level == 0 and row.tag in _STRUCTURE):
             continue
-        entry = _entry(file, layout, row)
+        entry = read_entry(file, layout, row)
         if row.tag in _INNER[level] and entry.numbers:
             entry = Entry(4, 1, b"", _directory(file, layout, entry.numbers[0], level + 1))
         if entry.data or entry.children:  # a directory without entries is not allowed
@@ -175,7 +73,7 @@ def exif_of_tiff(file: BinaryIO) -> bytes | None:
     BrokenDirectoryError
         When the file is not a TIFF or is cut off.
     """
-    layout, offset = _Layout.read(file)
+    layout, offset = Layout.read(file)
     entries = _directory(file, layout, offset) | _unitless(file, layout, offset)
     sizes = entries[IMAGEJ_SIZES].numbers if IMAGEJ_SIZES in entries else ()
     if layout.order == ">" and IMAGEJ in entries and sizes:
@@ -183,13 +81,15 @@ def exif_of_tiff(file: BinaryIO) -> bytes | None:
     kept = {tag: entry for tag, entry in entries.items() if entry.type not in (16, 17, 18)}
     if not kept:
         return None
-    return b"II*\0" + struct.pack("<I", 8) + _packed(kept, {}, 8, _Layout("<", big=False), 0)
+    return b"II*\0" + struct.pack("<I", 8) + packed(kept, {}, 8, Layout("<", big=False), 0)
 
 
-def _unitless(file: BinaryIO, layout: _Layout, offset: int) -> dict[int, Entry]:
+def _unitless(file: BinaryIO, layout: Layout, offset: int) -> dict[int, Entry]:
     """Find a resolution that has no unit, such as ImageJ's pixels per micrometre; 1 by 1 says nothing."""
-    rows = [row for row in _rows(file, layout, offset)[0] if row.tag in _RESOLUTION and row.type in (3, 5)]
-    found = {row.tag: _entry(file, layout, row) for row in rows if row.count == 1}
+    rows = [
+        row for row in read_rows(file, layout, offset)[0] if row.tag in _RESOLUTION and row.type in (3, 5)
+    ]
+    found = {row.tag: read_entry(file, layout, row) for row in rows if row.count == 1}
     known = len(found) == 3 and found[RESOLUTION_UNIT].numbers == (1,) and found != NO_RESOLUTION
     return found if known else {}
 
@@ -216,33 +116,6 @@ def _imagej_turned(data: bytes, sizes: Sequence[int]) -> bytes:
     return b"".join(parts) + data[place:]
 
 
-def _packed(
-    entries: Mapping[int, Entry], ready: Mapping[int, bytes], base: int, layout: _Layout, following: int
-) -> bytes:
-    """Lay out a directory at offset `base`, its values behind it; `ready` rows are copied as they are."""
-    count_format, row_format, offset_format, inline = layout.sizes
-    tags = sorted({*entries, *ready})
-    size = struct.calcsize(count_format) + len(tags) * struct.calcsize(row_format) + inline
-    rows, values = [], bytearray()
-    for tag in tags:
-        if tag in ready:
-            rows.append(ready[tag])
-            continue
-        entry, place = entries[tag], base + size + len(values)
-        data = entry.data
-        if entry.children:
-            values += _packed(entry.children, {}, place, layout, 0)
-            data = struct.pack(offset_format, place)
-            entry = replace(entry, type=18 if layout.big else 4)
-        elif len(data) > inline:
-            values += data
-            data = struct.pack(offset_format, place)
-        values += b"\0" * (len(values) % 2)  # values start at even offsets
-        rows.append(struct.pack(row_format, tag, entry.type, entry.count, data))
-    table = struct.pack(count_format, len(tags)) + b"".join(rows) + struct.pack(offset_format, following)
-    return table + bytes(values)
-
-
 def tags_of(exif: bytes) -> tuple[dict[int, Entry], dict[int, Entry]]:
     """Read EXIF data as tags of a TIFF's first directory, and a resolution without a unit in it.
 
@@ -250,24 +123,23 @@ def tags_of(exif: bytes) -> tuple[dict[int, Entry], dict[int, Entry]]:
     """
     file = io.BytesIO(exif)
     with suppress(BrokenDirectoryError, struct.error):
-        layout, offset = _Layout.read(file)
+        layout, offset = Layout.read(file)
         return _directory(file, layout, offset), _unitless(file, layout, offset) or NO_RESOLUTION
     return {}, NO_RESOLUTION
 
 
 def directory(entries: Mapping[int, Entry], base: int, *, big: bool) -> bytes:
     """Lay out the only directory of a little-endian TIFF at an offset, its values behind it."""
-    return _packed(entries, {}, base, _Layout("<", big=big), 0)
+    return packed(entries, {}, base, Layout("<", big=big), 0)
 
 
 def orientation_of(exif: bytes) -> int:
     """Read from EXIF data how the stored image has to be turned, 1 to 8; 1 (upright) by default."""
-    file = io.BytesIO(exif)
-    with suppress(BrokenDirectoryError, struct.error, IndexError):
-        layout, offset = _Layout.read(file)
-        for row in _rows(file, layout, offset)[0]:
-            if row.tag == ORIENTATION and _entry(file, layout, row).numbers[0] in range(1, 9):
-                return _entry(file, layout, row).numbers[0]
+    first = FirstDirectory.of(exif)
+    if first is not None:
+        with suppress(BrokenDirectoryError, struct.error, IndexError):
+            numbers = [first.entry(row).numbers[0] for row in first.rows if row.tag == ORIENTATION]
+            return next((number for number in numbers if number in range(1, 9)), 1)
     return 1
 
 
@@ -289,37 +161,30 @@ def upright(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
     size : (width, height)
         Of the upright image, in pixels.
     """
-    file = io.BytesIO(exif)
-    try:
-        layout, offset = _Layout.read(file)
-        rows, following = _rows(file, layout, offset)
-    except (BrokenDirectoryError, struct.error):
+    first = FirstDirectory.of(exif)
+    if first is None:
         return exif
-    data, table_end = bytearray(exif), _table_end(layout, offset, rows)
-    ends, found = [table_end], {row.tag: row for row in rows}
+    file, layout, offset, rows, following = first
+    data, end = bytearray(exif), table_end(layout, offset, rows)
+    ends, found = [end], {row.tag: row for row in rows}
     for tag in (GPS, EXIF, INTEROPERABILITY):  # the last is inside the second
         with suppress(BrokenDirectoryError, struct.error, LookupError):
-            (inner,) = _entry(file, layout, found[tag]).numbers
-            more = _rows(file, layout, inner)[0]
-            ends.append(_table_end(layout, inner, more))
+            (inner,) = read_entry(file, layout, found[tag]).numbers
+            more = read_rows(file, layout, inner)[0]
+            ends.append(table_end(layout, inner, more))
             found |= {(row.tag if tag != GPS else -row.tag): row for row in more}
     for place, value in _turned_values(file, layout, found, orientation, size):
         data[place : place + len(value)] = value
     if following:
-        pointer = table_end - layout.sizes[3]
-        data[pointer:table_end] = bytes(layout.sizes[3])
-        ends += [row.place + row.count * _SIZES.get(row.type, 1) for row in found.values()]
+        pointer = end - layout.sizes[3]
+        data[pointer:end] = bytes(layout.sizes[3])
+        ends += [row.place + row.count * SIZES.get(row.type, 1) for row in found.values()]
         del data[max(*ends, _thumbnail_start(exif, layout, following)) :]
     return bytes(data)
 
 
-def _table_end(layout: _Layout, offset: int, rows: Sequence[_Row]) -> int:
-    count_format, row_format, _, inline = layout.sizes
-    return offset + struct.calcsize(count_format) + len(rows) * struct.calcsize(row_format) + inline
-
-
 def _turned_values(
-    file: BinaryIO, layout: _Layout, rows: Mapping[int, _Row], orientation: int, size: tuple[int, int]
+    file: BinaryIO, layout: Layout, rows: Mapping[int, Row], orientation: int, size: tuple[int, int]
 ) -> Iterator[tuple[int, bytes]]:
     """Give the place and the new bytes of each value that depends on the orientation."""
     turned = is_turned(orientation)
@@ -332,7 +197,7 @@ def _turned_values(
         with suppress(BrokenDirectoryError, struct.error, LookupError):
             row = rows[tag]
             code = {3: "H", 4: "I"}[row.type]
-            values = list(_entry(file, layout, row).numbers)
+            values = list(read_entry(file, layout, row).numbers)
             if tag in new:
                 values[0] = new[tag]
             else:
@@ -343,18 +208,18 @@ def _turned_values(
         with suppress(BrokenDirectoryError, LookupError):
             pair = rows[one], rows[two]
             if all((row.type, row.count) == (5, 1) for row in pair):
-                first, second = (_exactly(file, row.place, 8) for row in pair)
+                first, second = (exactly(file, row.place, 8) for row in pair)
                 yield from ((pair[0].place, second), (pair[1].place, first))
 
 
-def _thumbnail_start(exif: bytes, layout: _Layout, offset: int) -> int:
+def _thumbnail_start(exif: bytes, layout: Layout, offset: int) -> int:
     """Find where the thumbnail and its directory begin, as far as they are the end of the data."""
     file, start = io.BytesIO(exif), len(exif.rstrip(b"\0"))
     try:
-        rows = _rows(file, layout, offset)[0]
-        parts = [(offset, _table_end(layout, offset, rows))]
-        parts += [(row.place, row.place + row.count * _SIZES.get(row.type, 1)) for row in rows]
-        places = {row.tag: _entry(file, layout, row).numbers[0] for row in rows if row.tag in _THUMBNAIL}
+        rows = read_rows(file, layout, offset)[0]
+        parts = [(offset, table_end(layout, offset, rows))]
+        parts += [(row.place, row.place + row.count * SIZES.get(row.type, 1)) for row in rows]
+        places = {row.tag: read_entry(file, layout, row).numbers[0] for row in rows if row.tag in _THUMBNAIL}
     except (BrokenDirectoryError, struct.error, IndexError):
         return len(exif)
     parts += [
@@ -368,12 +233,10 @@ def _thumbnail_start(exif: bytes, layout: _Layout, offset: int) -> int:
 
 def resolution_of(exif: bytes) -> tuple[float, float] | None:
     """Read the pixels per millimetre, horizontal and vertical, from EXIF data; None when they do not say."""
-    file = io.BytesIO(exif)
-    try:
-        layout, offset = _Layout.read(file)
-        return resolution_in({row.tag: _entry(file, layout, row) for row in _rows(file, layout, offset)[0]})
-    except (BrokenDirectoryError, struct.error):
-        return None
+    first = FirstDirectory.of(exif)
+    with suppress(BrokenDirectoryError, struct.error):
+        return resolution_in({row.tag: first.entry(row) for row in first.rows}) if first else None
+    return None
 
 
 def with_resolution(exif: bytes | None, resolution: tuple[float, float] | None, unit: str) -> bytes | None:
@@ -392,20 +255,18 @@ def with_resolution(exif: bytes | None, resolution: tuple[float, float] | None, 
     """
     if resolution is None or (exif and resolution_of(exif)):
         return exif
-    data, layout, rows, following = exif or b"II*\0" + bytes(4), _Layout("<", big=False), list[_Row](), 0
+    data, layout, rows, following = exif or b"II*\0" + bytes(4), Layout("<", big=False), list[Row](), 0
     if exif:
-        file = io.BytesIO(exif)
-        try:
-            layout, offset = _Layout.read(file)
-            rows, following = _rows(file, layout, offset)
-        except (BrokenDirectoryError, struct.error):
+        first = FirstDirectory.of(exif)
+        if first is None:
             return exif
+        _, layout, _, rows, following = first
     data += b"\0" * (len(data) % 2)
     stated = dict(zip(_RESOLUTION, resolution_entries(resolution, unit, layout.order), strict=True))
     others = {row.tag: row.raw for row in rows if row.tag not in stated}
     start = struct.pack(layout.sizes[2], len(data))
     place = 8 if layout.big else 4
-    table = _packed(stated, others, len(data), layout, following)
+    table = packed(stated, others, len(data), layout, following)
     return data[:place] + start + data[place + len(start) :] + table
 
 

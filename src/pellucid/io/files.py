@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from pellucid.io import registry
 from pellucid.io.format import Data, Format, name_of
 from pellucid.io.holding import held_metadata, problem_of
 from pellucid.io.image import Image, Samples
-from pellucid.io.sink import Sink
+from pellucid.io.sink import AtomicSink, Sink
 from pellucid.io.source import ArraySource, Source
 
 log = logging.getLogger("pellucid")
@@ -306,66 +306,15 @@ def create_file(path: str | os.PathLike[str], like: Source, *, overwrite: bool =
     """
     refuse_zero(path)
     found = check_target(os.path.realpath(path), like, overwrite=overwrite)  # a link stays a link
-    return _FileSink(Path(path), found, like, overwrite=overwrite)
+    assert found.create is not None, "check_target refuses it"
+    create, like = found.create, copy.copy(like)
+    like.metadata, lost = held_metadata(found, like)
 
+    def warn() -> None:
+        if lost:
+            log.warning("%s: %s cannot hold the %s of the original", path, found.label, " and ".join(lost))
 
-class _FileSink:
-    """A format's sink, under a temporary name until `commit`."""
-
-    def __init__(self, file: Path, found: Format, like: Source, *, overwrite: bool) -> None:
-        assert found.create is not None, "check_target refuses it"
-        self._file, self._label = file, found.label
-        like = copy.copy(like)
-        like.metadata, self._lost = held_metadata(found, like)
-        self._sink: Sink | None = None
-        self._context: AbstractContextManager[Path] | None = atomic_write(file, overwrite=overwrite)
-        temporary = self._context.__enter__()
-        try:
-            self._sink = found.create(temporary, like)
-        except BaseException as exc:
-            self._leave(exc)
-            raise
-
-    def write(self, rows: Samples) -> None:
-        """Encode the next rows."""
-        assert self._sink is not None
-        try:
-            self._sink.write(rows)
-        except BaseException as exc:
-            self._leave(exc)
-            raise
-
-    def commit(self) -> None:
-        """Write the end, and give the file its name."""
-        assert self._sink is not None
-        assert self._context is not None
-        try:
-            self._sink.commit()
-        except BaseException as exc:
-            self._leave(exc)
-            raise
-        context, self._context = self._context, None
-        context.__exit__(None, None, None)
-        if self._lost:
-            names = " and ".join(self._lost)
-            log.warning("%s: %s cannot hold the %s of the original", self._file, self._label, names)
-
-    def abort(self) -> None:
-        """Remove what has been written."""
-        with suppress(_AbortedError):
-            self._leave(_AbortedError())
-
-    def _leave(self, exc: BaseException) -> None:
-        """Remove the temporary file; an error of the system is raised as one of ours."""
-        context, self._context = self._context, None
-        if context is not None:
-            if self._sink is not None:
-                self._sink.abort()
-            context.__exit__(type(exc), exc, exc.__traceback__)
-
-
-class _AbortedError(Exception):
-    """The caller has given up the file."""
+    return AtomicSink(atomic_write(Path(path), overwrite=overwrite), lambda to: create(to, like), warn)
 
 
 def copy_file(source: Path, path: Path, *, overwrite: bool = False) -> None:

@@ -68,6 +68,7 @@ _FOREIGN = {
     b"AT&TFORM": ("a DjVu", "PNG, one for each page"),
     b"\x1a\x45\xdf\xa3": ("a film", "PNG, one for each frame"),
     b"FUJIFILMCCD-RAW": ("a camera's raw file", "TIFF with 16 bits"),
+    b"\x1f\x8b": ("compressed by gzip as a whole", "an unpacked file, as gunzip makes"),
     b"<svg": ("an SVG drawing", "PNG"),
     b"<?xml": ("an XML file, perhaps an SVG drawing", "PNG"),
 }

@@ -1,8 +1,6 @@
 """Stacks in files: opened by their content, written atomically as a copy with other planes."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pellucid.atomic import atomic_folder, atomic_write, refuse_existing, refuse_folder
@@ -10,8 +8,8 @@ from pellucid.errors import UsageError
 from pellucid.io import registry
 from pellucid.io.files import find_format, refuse_zero, too_large, warn_of_name
 from pellucid.io.format import Format
-from pellucid.io.image import Samples
-from pellucid.io.stack import Derivation, Plane, Stack, StackSink
+from pellucid.io.sink import AtomicSink
+from pellucid.io.stack import Derivation, Stack, StackSink
 
 
 def open_stack(
@@ -77,11 +75,8 @@ def create_stack(
     """
     own = check_stack_target(path, stack, overwrite=overwrite)
     assert own.create_stack is not None, "a format that opens stacks writes them"
-    create = own.create_stack
-    folder = stack.path.is_dir()
-    return _StackFile(
-        Path(path), lambda to: create(to, stack, derivation), folder=folder, overwrite=overwrite
-    )
+    create, atomic = own.create_stack, atomic_folder if stack.path.is_dir() else atomic_write
+    return AtomicSink(atomic(Path(path), overwrite=overwrite), lambda to: create(to, stack, derivation))
 
 
 def check_stack_target(path: str | os.PathLike[str], stack: Stack, *, overwrite: bool = False) -> Format:
@@ -111,50 +106,3 @@ def is_same_kind(path: Path, stack: Stack) -> bool:
     found = registry.of_suffix(path)
     free = stack.path.is_dir() or registry.of_suffix(stack.path) is None
     return found is registry.named(stack.encoding.format) or (found is None and free)
-
-
-class _StackFile:
-    """The sink of a stack, under a temporary name until `commit`."""
-
-    def __init__(
-        self, file: Path, create: Callable[[Path], StackSink], *, folder: bool, overwrite: bool
-    ) -> None:
-        atomic = atomic_folder if folder else atomic_write
-        self._stack = ExitStack()
-        temporary = self._stack.enter_context(atomic(file, overwrite=overwrite))
-        self._sink: StackSink | None = None
-        with self._leaving():
-            self._sink = create(temporary)
-
-    def write(self, plane: Plane, top: int, rows: Samples) -> None:
-        """Pass rows on."""
-        assert self._sink is not None
-        with self._leaving():
-            self._sink.write(plane, top, rows)
-
-    def commit(self) -> None:
-        """Write the end, and give the file its name."""
-        assert self._sink is not None
-        with self._leaving():
-            self._sink.commit()
-        self._stack.close()
-
-    def abort(self) -> None:
-        """Remove what has been written."""
-        with suppress(_AbortedError), self._leaving():
-            raise _AbortedError
-
-    @contextmanager
-    def _leaving(self) -> Iterator[None]:
-        """Remove the temporary file after an error; one of the system is raised as one of ours."""
-        try:
-            yield
-        except BaseException as exc:
-            if self._sink is not None:
-                self._sink.abort()
-            if not self._stack.pop_all().__exit__(type(exc), exc, exc.__traceback__):
-                raise
-
-
-class _AbortedError(Exception):
-    """The caller has given up the file."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.io.exif import IPTC, Entry, directory, resolution_entries, tags_of
+from pellucid.io.directories import Entry
+from pellucid.io.exif import IPTC, directory, resolution_entries, tags_of
 from pellucid.io.image import Samples
 from pellucid.io.photoshop import PhotoshopResources
 from pellucid.io.source import Source

@@ -36,8 +36,8 @@ class VipsSource:
         The orientation with which the loader itself turns the image upright, whatever EXIF says.
     tolerant : bool
         Whether damage that the decoder survives gives a warning instead of an error.
-    end : bytes
-        What the file lacks at its end. Nothing else may be missing, so that it makes `tolerant` void.
+    name : str, optional
+        For messages, where it is not that of the data.
     premultiplied : bool
         Whether the loader leaves colours multiplied by their alpha, so that they are divided here.
     extra : int
@@ -59,15 +59,12 @@ class VipsSource:
         profiled: bool = False,
         turned: int | None = None,
         tolerant: bool = False,
-        end: bytes = b"",
+        name: str | None = None,
         premultiplied: bool = False,
         extra: int = 0,
     ) -> None:
-        self.name = name_of(data)
-        if end:
-            data = (data if isinstance(data, bytes) else data.read_bytes()) + end
-        self._data, self._loader, self._tolerant = data, loader, tolerant and not end
-        self._fail_on = "warning" if tolerant else "error"
+        self.name = name or name_of(data)
+        self._data, self._loader, self._fail_on = data, loader, "warning" if tolerant else "error"
         self._turn, self._cmyk, self._next = 1, False, 0
         raster = self._raster = self._checked(self._load)
         if max(raster.width, raster.height) > _LONGEST:
@@ -132,12 +129,12 @@ class VipsSource:
             with calling() as reason:
                 return call()
         except (vips().Error, UnicodeDecodeError) as exc:
-            if not self._tolerant:
+            if self._fail_on == "error":
                 raise InputError(
                     f"{self.name} cannot be read: {reason(exc)}", "Use an intact copy of the file"
                 ) from exc
             problem = reason(exc)
-        self._fail_on, self._tolerant = "error", False
+        self._fail_on = "error"
         self._raster = self._checked(self._load)
         result = self._checked(call)
         log.warning("%s is damaged: %s", self.name, problem)

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from pellucid.errors import InputError, UsageError
 from pellucid.inference.overview import Overview, look_over
+from pellucid.inference.sample_types import as_pixels
 from pellucid.inference.stabilise import Anscombe, Scale
-from pellucid.inference.stacks import as_pixels, selected
+from pellucid.inference.stacks import selected
 from pellucid.io.files import open_image
 from pellucid.io.stack import PlaneSource, channel_of
 from pellucid.io.stack_files import open_stack

@@ -65,8 +65,15 @@ class DataTable(Table, frozen=True, tag_field="kind"):
     task: ClassVar[str | None] = None
 
     def check(self, recipe: "Recipe") -> None:
-        """Raise a UsageError when the rest of the recipe does not fit."""
-        raise NotImplementedError
+        """Raise a UsageError when the rest of the recipe does not fit: here, patches of any size."""
+        schedule, stride = recipe.schedule, recipe.network.stride
+        if schedule.steps is None:
+            raise UsageError("Only sets of images have epochs", "Set steps")
+        if any(side % stride for side in schedule.patch):
+            raise UsageError(
+                f"Patches of {schedule.patch} pixels do not fit a network of stride {stride}",
+                f"Set multiples of {stride}",
+            )
 
     def image_size(self, stride: int) -> tuple[int, int]:
         """Height and width of the images, padded to the stride of the network; of crops, those of some."""
@@ -91,7 +98,38 @@ class Data(DataTable, frozen=True, tag="crops"):
     renew: Count = 512  # ... and after how many steps it takes others
 
     def check(self, recipe: "Recipe") -> None:
-        _check_crops(recipe, self)
+        schedule, family = recipe.schedule, recipe.family
+        if family.crops == "pages":
+            raise UsageError("A network for pages is not trained on crops", 'Set kind = "pages" in [data]')
+        if family.crops is None:
+            raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
+        if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
+            raise UsageError(
+                "Crops have no epochs and no plateaus", "Set steps, and no plateau or stop_after"
+            )
+        if not family.denoises and recipe.loss != "charbonnier":
+            raise UsageError("An estimator has a loss of its own", "Leave loss out")
+        losses = ("charbonnier", "l1", "mse", "rmse")
+        if recipe.loss not in losses:
+            raise UsageError(f"{recipe.loss} is no loss for this network", f"Choose {' or '.join(losses)}")
+        key, kind = CROPS_NOISE[family.crops]
+        text: str | None = getattr(recipe.degrade, key)
+        if text is None or not isinstance(parse_noise(text), kind):
+            raise UsageError(f"The {key} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
+        if self.vivid and self.channels == 1:
+            raise UsageError(
+                "Grey crops have no colours to make vivid", "Set channels = 3, or leave out vivid"
+            )
+        if self.vivid and not self.shrunk:
+            raise UsageError(
+                "Only shrunk crops are made vivid, and shrunk is 0", "Set shrunk, or leave out vivid"
+            )
+        if max(schedule.patch) > self.crop:
+            raise UsageError(
+                f"A patch of {max(schedule.patch)} pixels does not fit crops of {self.crop}",
+                "Set a larger crop or a smaller patch",
+            )
+        super().check(recipe)
 
 
 class SetData(DataTable, frozen=True, tag="set"):
@@ -111,7 +149,30 @@ class SetData(DataTable, frozen=True, tag="set"):
     task: ClassVar = "reconstruction"
 
     def check(self, recipe: "Recipe") -> None:
-        _check_set(recipe, self)
+        if not recipe.family.sets:
+            raise UsageError("Such a network is not for a set of small images", "Train it on crops")
+        _, channels = KNOWN_SETS.get(self.name, (self.size, self.channels))
+        if self.channels != channels:
+            raise UsageError(
+                f"The images of {self.name} have {channels} channels", f"Set channels = {channels}"
+            )
+        for name in IDLE_FOR_SETS:
+            place, _, key = name.rpartition(".")
+            table = getattr(recipe, place) if place else recipe
+            if (
+                getattr(table, key)
+                != {each.name: each.default for each in msgspec.structs.fields(table)}[key]
+            ):
+                raise UsageError(f"{name} does nothing for a set of small images", "Leave it out")
+        if self.crops > 1 and (self.name in KNOWN_SETS or self.fit != "cut"):
+            raise UsageError(
+                "Only images of a folder that are cut give several crops", 'Set fit = "cut", or crops = 1'
+            )
+        noise = recipe.degrade.noise
+        if recipe.family.takes_sigma and not isinstance(noise and parse_noise(noise), Gaussian):
+            raise UsageError(f"A U-Net is given the noise level, and the noise is {noise}", Gaussian.usage())
+        if recipe.loss == "bce" and getattr(recipe.network, "output", "linear") != "sigmoid":
+            raise UsageError("BCE is for pixels from 0 to 1", 'Set output = "sigmoid", or another loss')
 
     def image_size(self, stride: int) -> tuple[int, int]:
         side, _ = KNOWN_SETS.get(self.name, (self.size, self.channels))
@@ -130,7 +191,12 @@ class PageData(DataTable, frozen=True, tag="pages"):
     task: ClassVar = "pages"
 
     def check(self, recipe: "Recipe") -> None:
-        _check_pages(recipe)
+        scans = recipe.degrade.scans
+        if recipe.family.crops != "pages":
+            raise UsageError("Only a network for pages is trained on pages", 'Set kind = "page" in [network]')
+        if not scans or not all(isinstance(parse_noise(each), Scan) for each in scans):
+            raise UsageError(f"The scans of [degrade] are {list(scans)}", Scan.usage())
+        super().check(recipe)
 
 
 class PairsData(DataTable, frozen=True, tag="pairs"):
@@ -143,7 +209,11 @@ class PairsData(DataTable, frozen=True, tag="pairs"):
     task: ClassVar = "pairs"
 
     def check(self, recipe: "Recipe") -> None:
-        _check_pairs(recipe)
+        if recipe.family.kind != "autoencoder" or recipe.network.stride == 1:
+            raise UsageError(
+                "Pairs of any size train an autoencoder of any size", 'Set kind = "conv-pool" in [network]'
+            )
+        super().check(recipe)
 
 
 class NoisyData(DataTable, frozen=True, tag="noisy"):
@@ -158,7 +228,16 @@ class NoisyData(DataTable, frozen=True, tag="noisy"):
     task: ClassVar = "adapting"
 
     def check(self, recipe: "Recipe") -> None:
-        _check_noisy(recipe)
+        if recipe.family.kind != "white-noise" or recipe.start is None:
+            raise UsageError(
+                "Only a network for white noise is adapted to noisy images",
+                "Set start to one, such as gaussian-best-grey, and its [network]",
+            )
+        if recipe.target == "clean" or recipe.schedule.steps is None:
+            raise UsageError(
+                "Noisy images have no clean target and no epochs",
+                "Set target to neighbor2neighbor, noise2void or noise2noise, and steps",
+            )
 
 
 class Degrade(Table, frozen=True):
@@ -270,104 +349,6 @@ class Recipe(Table, frozen=True):
         """The data of a network that learns from a set."""
         assert isinstance(self.data, SetData)
         return self.data
-
-
-def _check_set(recipe: Recipe, data: SetData) -> None:
-    if not recipe.family.sets:
-        raise UsageError("Such a network is not for a set of small images", "Train it on crops")
-    _, channels = KNOWN_SETS.get(data.name, (data.size, data.channels))
-    if data.channels != channels:
-        raise UsageError(f"The images of {data.name} have {channels} channels", f"Set channels = {channels}")
-    for name in IDLE_FOR_SETS:
-        place, _, key = name.rpartition(".")
-        table = getattr(recipe, place) if place else recipe
-        if getattr(table, key) != {each.name: each.default for each in msgspec.structs.fields(table)}[key]:
-            raise UsageError(f"{name} does nothing for a set of small images", "Leave it out")
-    if data.crops > 1 and (data.name in KNOWN_SETS or data.fit != "cut"):
-        raise UsageError(
-            "Only images of a folder that are cut give several crops", 'Set fit = "cut", or crops = 1'
-        )
-    noise = recipe.degrade.noise
-    if recipe.family.takes_sigma and not isinstance(noise and parse_noise(noise), Gaussian):
-        raise UsageError(f"A U-Net is given the noise level, and the noise is {noise}", Gaussian.usage())
-    if recipe.loss == "bce" and getattr(recipe.network, "output", "linear") != "sigmoid":
-        raise UsageError("BCE is for pixels from 0 to 1", 'Set output = "sigmoid", or another loss')
-
-
-def _check_pages(recipe: Recipe) -> None:
-    scans = recipe.degrade.scans
-    if recipe.family.crops != "pages":
-        raise UsageError("Only a network for pages is trained on pages", 'Set kind = "page" in [network]')
-    if not scans or not all(isinstance(parse_noise(each), Scan) for each in scans):
-        raise UsageError(f"The scans of [degrade] are {list(scans)}", Scan.usage())
-    if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
-        stride = recipe.network.stride
-        raise UsageError(
-            "Pages have no epochs, and patches of the network's stride",
-            f"Set steps, and multiples of {stride}",
-        )
-
-
-def _check_pairs(recipe: Recipe) -> None:
-    if recipe.family.kind != "autoencoder" or recipe.network.stride == 1:
-        raise UsageError(
-            "Pairs of any size train an autoencoder of any size", 'Set kind = "conv-pool" in [network]'
-        )
-    if recipe.schedule.steps is None or any(side % recipe.network.stride for side in recipe.schedule.patch):
-        stride = recipe.network.stride
-        raise UsageError(
-            "Pairs have no epochs, and patches of the network's stride",
-            f"Set steps, and multiples of {stride}",
-        )
-
-
-def _check_noisy(recipe: Recipe) -> None:
-    if recipe.family.kind != "white-noise" or recipe.start is None:
-        raise UsageError(
-            "Only a network for white noise is adapted to noisy images",
-            "Set start to one, such as gaussian-best-grey, and its [network]",
-        )
-    if recipe.target == "clean" or recipe.schedule.steps is None:
-        raise UsageError(
-            "Noisy images have no clean target and no epochs",
-            "Set target to neighbor2neighbor, noise2void or noise2noise, and steps",
-        )
-
-
-def _check_crops(recipe: Recipe, data: Data) -> None:
-    schedule, family = recipe.schedule, recipe.family
-    if family.crops == "pages":
-        raise UsageError("A network for pages is not trained on crops", 'Set kind = "pages" in [data]')
-    if family.crops is None:
-        raise UsageError("Autoencoders are not trained on crops", 'Set kind = "set" in [data]')
-    if schedule.steps is None or schedule.rates == "plateau" or schedule.stop_after is not None:
-        raise UsageError("Crops have no epochs and no plateaus", "Set steps, and no plateau or stop_after")
-    if not family.denoises and recipe.loss != "charbonnier":
-        raise UsageError("An estimator has a loss of its own", "Leave loss out")
-    losses = ("charbonnier", "l1", "mse", "rmse")
-    if recipe.loss not in losses:
-        raise UsageError(f"{recipe.loss} is no loss for this network", f"Choose {' or '.join(losses)}")
-    key, kind = CROPS_NOISE[family.crops]
-    text: str | None = getattr(recipe.degrade, key)
-    if text is None or not isinstance(parse_noise(text), kind):
-        raise UsageError(f"The {key} of [degrade] is {text}, and no {kind.kind} noise", kind.usage())
-    if data.vivid and data.channels == 1:
-        raise UsageError("Grey crops have no colours to make vivid", "Set channels = 3, or leave out vivid")
-    if data.vivid and not data.shrunk:
-        raise UsageError(
-            "Only shrunk crops are made vivid, and shrunk is 0", "Set shrunk, or leave out vivid"
-        )
-    if max(schedule.patch) > data.crop:
-        raise UsageError(
-            f"A patch of {max(schedule.patch)} pixels does not fit crops of {data.crop}",
-            "Set a larger crop or a smaller patch",
-        )
-    stride = recipe.network.stride
-    if any(patch % stride for patch in schedule.patch):
-        raise UsageError(
-            f"Patches of {schedule.patch} pixels do not fit a network of stride {stride}",
-            f"Set multiples of {stride}",
-        )
 
 
 def as_made(recipe: Recipe) -> Recipe:

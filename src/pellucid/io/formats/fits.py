@@ -7,6 +7,7 @@ control (DATASUM, CHECKSUM) are renewed where they are there. Tables and masks s
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ import numpy as np
 from pellucid.errors import InputError, UsageError, require
 from pellucid.io.array_stack import ArraySink, ArrayStack, Raw
 from pellucid.io.format import Format, only_plane
-from pellucid.io.gzipped import first_bytes, gzip_file, is_gzip, unpacked
+from pellucid.io.gzipped import first_bytes, unpacked
 from pellucid.io.image import Encoding
-from pellucid.io.stack import Derivation, Part, check_axes
+from pellucid.io.stack import Part, check_axes
 
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _UNSIGNED = {("int16", 2**15): "uint16", ("int32", 2**31): "uint32", ("uint8", -128): "int8"}
@@ -89,10 +90,6 @@ def _blank(header: Any, zero: int) -> float | None:
     return float(header["BLANK"] + zero) if "BLANK" in header else None
 
 
-def _create(path: Path, stack: ArrayStack, derivation: Derivation) -> ArraySink:
-    return ArraySink(path, stack, derivation, gzip_file if is_gzip(path) else None, _renew_sums)
-
-
 def _renew_sums(content: Path) -> None:
     fits = require("astropy.io.fits", "science", "to write FITS")
     with _reading(fits, content, str(content), "readonly") as units:
@@ -111,7 +108,7 @@ FITS = Format(
     matches=lambda head: first_bytes(head, 9) == b"SIMPLE  =",
     open=only_plane(_open),
     open_stack=_open,
-    create_stack=_create,
+    create_stack=partial(ArraySink, seal=_renew_sums),
     depths=(8, 16, 32),
     needs="science",
 )

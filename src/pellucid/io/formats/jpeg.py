@@ -9,11 +9,13 @@ import logging
 import mmap
 import re
 import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from pellucid.errors import InputError
 from pellucid.io.format import Data, Format, name_of, stream_of
 from pellucid.io.image import Encoding, Extra, Metadata, known_resolution
 from pellucid.io.photoshop import PhotoshopResources, iptc_in, with_iptc
@@ -79,7 +81,7 @@ def _open(data: Data) -> Source:
     elif facts.trailer.strip(b"\0"):  # more than padding
         extras.append(JpegTrailer(facts.trailer, "data behind the image, such as a film"))
     if not facts.complete:
-        log.warning("%s has no marker for its end, and may be cut off", name)
+        data = _completed(data, name)
     if facts.lost:
         log.warning("%s: %s will not be in a changed image", name, " and ".join(facts.lost))
     if facts.segments:
@@ -99,8 +101,30 @@ def _open(data: Data) -> Source:
             subsampled=sampling == [0x22, 0x11, 0x11],
         ),
         tolerant=True,
-        end=b"" if facts.complete else _END,
+        name=name,
     )
+
+
+def _completed(data: Data, name: str) -> bytes:
+    """Add the end marker that a file lacks.
+
+    Raises
+    ------
+    InputError
+        When more is missing: the pixels then depend on the bits that are put in its place.
+    """
+    content = data if isinstance(data, bytes) else data.read_bytes()
+    sums = [0, 0]
+    for number, ones in enumerate((b"", b"\xff\0" * 4096)):
+        source = VipsSource(content + ones + _END, "jpegload", Metadata(), Encoding(), name=name)
+        for top in range(0, source.height, 256):
+            rows = source.read(slice(top, min(top + 256, source.height)), slice(0, source.width))
+            sums[number] = zlib.crc32(rows, sums[number])
+        source.close()
+    if sums[0] != sums[1]:
+        raise InputError(f"{name} is a JPEG that is cut off", "Use an intact copy of the file")
+    log.warning("%s lacks the marker of its end", name)
+    return content + _END
 
 
 def _create(path: Path, like: Source) -> Sink:

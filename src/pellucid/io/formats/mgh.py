@@ -9,9 +9,9 @@ from pellucid.errors import InputError, require
 from pellucid.io.array_stack import ArraySink, ArrayStack, Raw
 from pellucid.io.format import Format, only_plane
 from pellucid.io.formats.nifti import default_axes
-from pellucid.io.gzipped import first_bytes, gzip_file, is_gzip, unpacked
+from pellucid.io.gzipped import first_bytes, unpacked
 from pellucid.io.image import Encoding
-from pellucid.io.stack import Derivation, Part, check_axes
+from pellucid.io.stack import Part, check_axes
 
 
 def _matches(head: bytes) -> bool:
@@ -42,10 +42,6 @@ def _open(path: Path, axes: str | None) -> ArrayStack:
         return ArrayStack(path, Encoding(format="mgh"), [part], [raw], content if content != path else None)
 
 
-def _create(path: Path, stack: ArrayStack, derivation: Derivation) -> ArraySink:
-    return ArraySink(path, stack, derivation, gzip_file if is_gzip(path) else None)
-
-
 MGH = Format(
     name="mgh",
     label="MGH",
@@ -53,7 +49,7 @@ MGH = Format(
     matches=_matches,
     open=only_plane(_open),
     open_stack=_open,
-    create_stack=_create,
+    create_stack=ArraySink,
     depths=(8, 16, 32),
     needs="science",
 )

@@ -10,9 +10,9 @@ from typing import Any
 from pellucid.errors import InputError, require
 from pellucid.io.array_stack import ArraySink, ArrayStack, Raw
 from pellucid.io.format import Format, only_plane
-from pellucid.io.gzipped import first_bytes, gzip_file, is_gzip, unpacked
+from pellucid.io.gzipped import first_bytes, unpacked
 from pellucid.io.image import Encoding
-from pellucid.io.stack import Derivation, Part, check_axes
+from pellucid.io.stack import Part, check_axes
 
 _NAMES = "XYZTUVW"
 _HEADER = 544  # bytes, of NIfTI-2; NIfTI-1 has 352
@@ -77,10 +77,6 @@ def default_axes(shape: tuple[int, ...], steps: list[float]) -> str:
     return "".join("Z" if axis == along else next(plane) for axis in range(3)) + _NAMES[3 : len(shape)]
 
 
-def _create(path: Path, stack: ArrayStack, derivation: Derivation) -> ArraySink:
-    return ArraySink(path, stack, derivation, gzip_file if is_gzip(path) else None)
-
-
 NIFTI = Format(
     name="nifti",
     label="NIfTI",
@@ -88,7 +84,7 @@ NIFTI = Format(
     matches=_matches,
     open=only_plane(_open),
     open_stack=_open,
-    create_stack=_create,
+    create_stack=ArraySink,
     depths=(8, 16, 32),
     needs="science",
 )

@@ -210,7 +210,7 @@ def _is_plain(tiff: Any) -> bool:
         return True
     kind, bits = _FORMATS.get(page.sampleformat, "unknown"), page.bitspersample
     if kind not in ("uint", "int", "float"):
-        return True
+        return len(tiff.pages) == 1
     usual = bits in _DEPTHS.get(kind, ()) and int(page.imagedepth) == 1
     alone = all(_reduced(each) for number, each in enumerate(tiff.pages) if number)
     if not (usual and alone) or tiff.is_ome or tiff.is_imagej:
