@@ -160,8 +160,8 @@ def test_ctrl_c_loses_no_step(data_dir: Path, tmp_path: Path) -> None:
 
     def press(module: nn.Module, inputs: Any) -> None:
         nonlocal calls
-        calls += isinstance(module, Network)  # twice, the first epoch's end is measured
-        if calls == 7 and isinstance(module, Network):
+        calls += isinstance(module, Network)  # once for its cost, twice, when the first epoch is measured
+        if calls == 8 and isinstance(module, Network):
             os.kill(os.getpid(), signal.SIGINT)
 
     hook = nn.modules.module.register_module_forward_pre_hook(press)
@@ -182,7 +182,7 @@ def test_what_was_logged_after_the_last_checkpoint_is_not_logged_twice(
     data_dir: Path, tmp_path: Path, interrupt: Interrupt
 ) -> None:
     recipe = set_recipe(network=DENSE)
-    with interrupt(13):
+    with interrupt(14):
         train(recipe, tmp_path, data_dir=data_dir, device="cpu")
     assert [line["step"] for line in log_lines(tmp_path)] == [4, 8]
     with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as file:

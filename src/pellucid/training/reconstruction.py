@@ -4,9 +4,9 @@ The whole set is in memory as one uint8 tensor, and a batch is an index into it:
 processes, and little Python, since an image of 28 x 28 pixels costs less than looking after it would.
 """
 
-import copy
 import logging
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ from pellucid.networks.network import Goal
 from pellucid.noise.base import Noise
 from pellucid.noise.registry import parse_noise
 from pellucid.noise.sensor import Gaussian
+from pellucid.training.checkpoint import make_network
 from pellucid.training.export import cost
 from pellucid.training.losses import LOSSES
 from pellucid.training.randomness import TorchRandom
@@ -34,7 +35,7 @@ from pellucid.training.self_supervised import WAYS
 log = logging.getLogger("pellucid")
 
 VALIDATED = 1000  # images at a time; of the training images as many are measured
-MULTIPLY_ADDS = 60_000_000_000  # of a measurement: a few seconds of a CPU core
+MULTIPLY_ADDS = 30_000_000_000  # of a measurement: a few seconds of a CPU core
 FEW_IMAGES = 20
 EXAMPLES = 8  # images that can be watched while the network learns
 LOOK_EVERY = 100  # steps between two checks whether the network has collapsed
@@ -74,7 +75,6 @@ class Reconstruction:
         self.warm_up = schedule.shorter_warm_up(steps).warm_up
         self.shuffled, self.order = -1, torch.empty(0)
         self.collapsed = False
-        self.most: int | None = None
 
     def losses(
         self, network: Callable[..., Any], random: TorchRandom, *, step: int, progress: float, count: int
@@ -166,21 +166,19 @@ class Reconstruction:
         dead dimensions, which are the same for every image, is that of a code of the validation images.
         """
         network.eval()
-        some = self.train[:: max(1, len(self.train) // VALIDATED)][:VALIDATED]
-        held_out = self.validation[: self.affordable(network)]
+        some = self.train[:: max(1, len(self.train) // VALIDATED)][: min(VALIDATED, self.affordable)]
+        held_out = self.validation[: self.affordable]
         figures = self.measure(network, "training", some) | self.measure(network, "validation", held_out)
         if len(held_out) < len(self.validation):
             figures["validation_images"] = len(held_out)
         network.train()
         return figures
 
-    def affordable(self, network: Any) -> int:
-        """How many images are measured in seconds; found once, so that all figures are of the same."""
-        if self.most is None:
-            multiply_adds, _ = cost(copy.deepcopy(network).cpu(), self.recipe.family, self.data.channels)
-            pixels = self.train[0, 0].numel()
-            self.most = max(VALIDATED, MULTIPLY_ADDS // max(1, multiply_adds * pixels))
-        return self.most
+    @cached_property
+    def affordable(self) -> int:
+        """How many images the network denoises in seconds, but 200 at least."""
+        multiply_adds, _ = cost(make_network(self.recipe), self.recipe.family, self.data.channels)
+        return max(200, MULTIPLY_ADDS // max(1, multiply_adds * self.train[0, 0].numel()))
 
     @torch.no_grad()
     def examples(self, network: Any) -> NDArray[np.float32]:
