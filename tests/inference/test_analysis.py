@@ -372,6 +372,14 @@ def test_each_channel_has_its_level(levels: tuple[float, ...]) -> None:
     assert error < 1.03 * one
 
 
+@pytest.mark.parametrize("column", range(0, 449, 112))
+def test_an_image_that_is_burnt_out_but_for_a_part_is_analysed(column: int) -> None:
+    part = noisy("poisson:40", photograph("camera", 1)[60:124, 60:124])
+    samples = np.full((512, 512), 255, np.uint8)
+    samples[224:288, column : column + 64] = from_float(to_8bit(part), "uint8")[..., 0]
+    assert pellucid.analyse(samples).kind in CODES
+
+
 @pytest.mark.parametrize("share", [0.01, 0.03])
 def test_scattered_gaps_leave_enough_to_measure(share: float) -> None:
     pixels = noisy("gaussian:20", photograph())

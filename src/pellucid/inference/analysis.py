@@ -495,7 +495,8 @@ def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Sess
     Brightness means less where noise hides it, so that the first line is too flat; the noise of the
     stabilised image has nearly one level, which the network finds best.
     """
-    some = slice(None, None, -(-len(tiles) // STABILISED))
+    usable = np.flatnonzero((where.keep * where.trust).any(axis=(1, 2)))
+    some = usable[:: -(-len(usable) // STABILISED)]
     tiles, where = tiles[some], where.of(some)
     stabiliser = Anscombe(found.gain, found.offset)
     stable = stabiliser.forward(tiles.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)

@@ -47,7 +47,7 @@ class Survey(NamedTuple):
     trust: Array  # (n, r, k): 1 where up to a tenth of the samples were clipped, 0 from a half on
     brightness: Array  # (n, c, r, k), around each block
 
-    def of(self, some: slice) -> "Survey":
+    def of(self, some: NDArray[np.intp]) -> "Survey":
         """The same of some of the tiles."""
         return Survey(self.keep[some], self.flat[some], self.trust[some], self.brightness[some])
 
