@@ -372,12 +372,13 @@ def test_each_channel_has_its_level(levels: tuple[float, ...]) -> None:
     assert error < 1.03 * one
 
 
-@pytest.mark.parametrize("column", range(0, 449, 112))
-def test_an_image_that_is_burnt_out_but_for_a_part_is_analysed(column: int) -> None:
-    part = noisy("poisson:40", photograph("camera", 1)[60:124, 60:124])
+def test_an_image_that_is_burnt_out_but_for_a_few_parts_is_analysed() -> None:
+    ramp = np.linspace(0.05, 0.95, 64, dtype=np.float32)[:, None].repeat(64, axis=1)[..., None]
+    part = from_float(to_8bit(noisy("gaussian:4", noisy("poisson:40", ramp))), "uint8")[..., 0]
     samples = np.full((512, 512), 255, np.uint8)
-    samples[224:288, column : column + 64] = from_float(to_8bit(part), "uint8")[..., 0]
-    assert pellucid.analyse(samples).kind in CODES
+    for column in (89, 268, 448):  # tiles that a second look at every other tile leaves out
+        samples[224:288, column : column + 64] = part
+    assert pellucid.analyse(samples).kind == SIGNAL_DEPENDENT
 
 
 @pytest.mark.parametrize("share", [0.01, 0.03])
