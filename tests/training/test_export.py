@@ -207,6 +207,7 @@ def test_only_the_card_of_a_network_with_dense_layers_names_a_size(tmp_path: Pat
         ((16, 16), (3, 3), 1),
         ((16, 16), (5,), 4),
         ((16, 16), (5,), 4),
+        (None, (3, 4, 4), 4),
         ((16, 16), (4, 4), 1),
         ((16, 16), (6,), 1),
         (None, (6, 4, 4), 4),

@@ -15,7 +15,7 @@ EXAMPLES = """\b
 Examples:
   pellucid cite                               how to cite Pellucid
   pellucid denoise cells.tif --json > run.json
-  pellucid cite run.json                      what was done there, for a methods section
+  pellucid cite run.json                      what was done there
   pellucid cite gaussian-best mine.onnx       the networks, with their SHA-256
 """
 
@@ -26,9 +26,7 @@ MOST = 8
 
 
 def cite(
-    what: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN.json|NAME|FILE.onnx]...", hidden=True)
-    ] = None,
+    what: Annotated[list[str] | None, typer.Argument(metavar="[RUN.json|NAME]...", hidden=True)] = None,
     as_json: Json = False,
 ) -> None:
     """Print sentences for a methods section, and how to cite Pellucid.

@@ -21,6 +21,7 @@ from pellucid.inference.coarse import fine_detail, halve
 from pellucid.inference.content import GRAPHICS, PHOTOGRAPH, content_of
 from pellucid.inference.few_photons import COUNTED_SIDE, Counts, photon_counts
 from pellucid.inference.fitting import (
+    CLEAR,
     SLACK,
     curve,
     fit_channels,
@@ -505,8 +506,8 @@ def stabilised_twice(found: Analysis, tiles: Array, where: Survey, session: Sess
     again, _ = measure((stable - low) * np.float32(scale), where, session)
     line = np.array(found.gain)[:, None] * again.brightness + np.array(found.offset)[:, None]
     levels = again.levels / np.float32(scale) * np.sqrt(np.maximum(line, 1e-9))
-    # Whether there is a pedestal was decided on all tiles.
-    slack = SLACK if max(found.offset) > 0 else -np.inf if any(found.offset) else np.inf
+    # Whether there is a pedestal was decided on all tiles; these few overrule it only if they are clear.
+    slack = SLACK if max(found.offset) > 0 else -np.inf if any(found.offset) else CLEAR[len(found.offset)]
     lines = fit_channels(again.brightness, levels, again.weight**2, slack)
     return replace(found, gain=tuple(gain for gain, _ in lines), offset=tuple(offset for _, offset in lines))
 

@@ -89,7 +89,7 @@ def _step(samples: Array) -> float | None:
     """The step of which all samples are multiples, as near as 8 bits tell; None for many values."""
     values = np.unique(samples)
     values = values[values < 1]  # white may be cut off
-    if not 3 <= len(values) <= MOST_LEVELS:
+    if not 3 <= len(values) <= MOST_LEVELS or values[0] < 0:
         return None
     apart = np.diff(values)
     step = float(apart[apart < 1.5 * apart.min()].mean())
@@ -135,23 +135,25 @@ class Pass(NamedTuple):
 ONCE: tuple[Pass, ...] = (Pass(0, 1.0),)
 
 
-def is_cut_off(tiles: Array, noise: Anscombe) -> bool:
+def is_cut_off(tiles: Array, noise: Anscombe, *, estimated: bool) -> bool:
     """Whether black or white cuts off noise in tiles (n, c, h, w), so that means are not those of the light.
 
-    Without read noise, black is where no photon came, as often as the light of a block tells.
+    Without read noise, black is where no photon came: as often as the light of a block tells, where the lack
+    of read noise was estimated.
     """
     varied = _varied(tiles)
     white = (tiles >= 1) if tiles.max() <= 1 else np.zeros_like(tiles, np.bool_)
-    black = (tiles <= 0) if tiles.min() >= 0 else np.zeros_like(white)
+    known = not any(noise.offset) and not estimated
+    black = np.zeros_like(white) if known or tiles.min() < 0 else tiles <= 0
     cut = _image((black | white).astype(np.float32), varied).mean()
-    if not any(noise.offset):
+    if estimated and not any(noise.offset):
         cut -= np.exp(-_image(tiles, varied) / np.maximum(noise.gain, 1e-12)).mean()
     return bool(cut > CUT)
 
 
 def plan_passes(tiles: Array, noise: Anscombe) -> tuple[Pass, ...]:
-    """How often a network runs on an image of tiles (n, c, h, w): more than once where photons are few."""
-    if min(noise.gain) <= 0 or is_cut_off(tiles, noise):
+    """How often a network runs on an image of tiles (n, c, h, w), not cut off: often for few photons."""
+    if min(noise.gain) <= 0:
         return ONCE
     return passes(noise.photons(_image(tiles, _varied(tiles))))
 

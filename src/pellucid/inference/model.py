@@ -199,9 +199,11 @@ class Model(Denoiser):
             strengths = strengths[:1] * 2  # there is no chroma
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
-        halvings, noise, steps = treatment.halvings, treatment.stabiliser, ONCE
-        if isinstance(noise, Anscombe) and not halvings:
-            steps = plan_passes(image.tiles, noise)
+        halvings, noise, steps, margin = treatment.halvings, treatment.stabiliser, ONCE, 0
+        estimated = analysis is not None and not analysis.photon
+        if isinstance(noise, Anscombe) and not is_cut_off(image.tiles, noise, estimated=estimated):
+            margin = REACH
+            steps = ONCE if halvings else plan_passes(image.tiles, noise)
         measured = bands(image.centre / np.float32(white), halvings)
         networks = [self.runner(image, treatment.reduced(each.variance), strengths, white) for each in steps]
 
@@ -212,9 +214,8 @@ class Model(Denoiser):
         run = networks[0] if not halvings and white == 1 else coarse
         if len(steps) > 1:
             run = functools.partial(denoise_passes, steps=steps, networks=networks)
-        margin = 0
-        if isinstance(noise, Anscombe) and not is_cut_off(image.tiles, noise):
-            run, margin = functools.partial(keeping_means, denoise=run), REACH
+        if margin:
+            run = functools.partial(keeping_means, denoise=run)
         tiles = self._tiles(image, [halvings + each.halvings for each in steps], margin)
         work = Work(tiles, run, strengths, options.keep_counts, unbiased)
         session = self.session_for(image.channels)
