@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from pellucid import load_model
 from pellucid.errors import PellucidError
 from pellucid.inference import index
-from pellucid.inference.analysis import CAMERA, CLEAN, MIN_WHITE_SIGMA, Analysis, analyse_tiles
+from pellucid.inference.analysis import CAMERA, CLEAN, MIN_WHITE_SIGMA, Analysis
 from pellucid.inference.denoiser import Denoiser
+from pellucid.inference.measuring import analyse_tiles
 from pellucid.inference.overview import look_over
 from pellucid.inference.pixels import one_source
 from pellucid.inference.session import RunOptions

@@ -27,14 +27,13 @@ from pellucid.inference.analysis import (
     WHITE,
     Analysis,
     advise,
-    analyse_coarse,
-    analyse_tiles,
     louder,
 )
 from pellucid.inference.card import Card
 from pellucid.inference.coarse import halve
 from pellucid.inference.content import DOCUMENT, PHOTOGRAPH
 from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.measuring import analyse_coarse, analyse_tiles
 from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
 from pellucid.inference.overview import Overview
 from pellucid.inference.pages import PageModel

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.errors import LimitError, UsageError
-from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
+from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.few_photons import ONCE, denoise_passes, is_cut_off, plan_passes
 from pellucid.inference.html import table_html
+from pellucid.inference.measuring import analyse_tiles
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
 from pellucid.inference.stabilise import (

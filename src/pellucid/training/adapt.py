@@ -23,8 +23,9 @@ import torch
 from pellucid.atomic import atomic_write
 from pellucid.errors import InputError, UsageError
 from pellucid.inference import index
-from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis, analyse_tiles
+from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis
 from pellucid.inference.card import KINDS, Card, SensorNoise
+from pellucid.inference.measuring import analyse_tiles
 from pellucid.inference.overview import Overview
 from pellucid.inference.session import RunOptions, Session
 from pellucid.networks.families import UNetSettings
