@@ -49,7 +49,7 @@ def test_counts_are_recognised_in_any_type_and_each_is_worth_its_step(
         "floats": (counts.astype(np.float32), 1),
     }[stored]
     found = pellucid.analyse(samples)
-    assert found.kind == SIGNAL_DEPENDENT
+    assert found.kind == (CLEAN if stored == "16 bits" else SIGNAL_DEPENDENT)
     assert found.photon == pytest.approx(step, rel=0.01)
     assert found.gain == (found.photon,) * len(found.gain)
     assert set(found.offset) == {0.0}
@@ -75,6 +75,23 @@ def few_shades(name: str) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("name", ["dithered", "palette", "stretched", "four shades"])
 def test_few_shades_alone_are_no_counts(name: str) -> None:
     assert pellucid.analyse(few_shades(name)).photon == 0
+
+
+def test_few_single_photons_in_integers_are_left_as_they_are() -> None:
+    counts, _ = counted(3)
+    samples = counts.astype(np.uint16)  # their means, 0.4 or 1.2, have no integer
+    result = pellucid.denoise_result(samples)
+    assert "floats" in result.why
+    np.testing.assert_array_equal(result.image, samples)
+
+
+def test_points_that_no_noise_explains_stay() -> None:
+    expected = np.full((192, 192), 0.3)
+    expected[10::40, 12::24] = 40
+    noisy = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    denoised = pellucid.denoise(noisy, noise="poisson:1")
+    assert denoised[10::40, 12::24].mean() == pytest.approx(40, rel=0.15)
+    assert rms(denoised - expected) < 0.6 * rms(noisy - expected)
 
 
 def test_counts_too_faint_to_be_seen_are_left() -> None:

@@ -33,6 +33,7 @@ from pellucid.inference.card import Card
 from pellucid.inference.coarse import halve
 from pellucid.inference.content import DOCUMENT, PHOTOGRAPH
 from pellucid.inference.denoiser import Decision, Denoiser
+from pellucid.inference.few_photons import COUNTABLE
 from pellucid.inference.measuring import analyse_coarse, analyse_tiles
 from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
 from pellucid.inference.overview import Overview
@@ -47,6 +48,7 @@ BEST_PIXELS = 2**20
 TRIED, DOUBT = 2, 1.5
 """On so many tiles a trial shows whether a network removes noise; texture has lower odds than this."""
 
+TOO_COARSE = "it counts single photons in integers, which cannot hold a mean of few: convert it to floats"
 NO_NOISE_BUT_TEXTURE = "what a network would remove is texture or a pattern, and no noise"
 
 SMALLEST_PAGE = 256
@@ -143,6 +145,11 @@ class Auto(Denoiser):
                 if camera < MIN_CAMERA_SIGMA[image.channels]:
                     return replace(found, kind=CLEAN, why=f"{NO_NOISE}: {trial}")
                 found = replace(found, why=f"{found.why}; {trial}")
+        if found.photon and image.dtype.kind in "iu":
+            units = found.photon * np.iinfo(image.dtype).max
+            photons = float(image.tiles.mean()) / found.photon
+            if photons < COUNTABLE[0] and units < COUNTABLE[1]:
+                return replace(found, kind=CLEAN, why=TOO_COARSE)
         if independent and not found.photon and not self._removes_noise(image, found):
             return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
         return found

@@ -46,6 +46,14 @@ MANY, FEW, FEWEST = 5.0, 2.0, 0.05
 and below the third no smaller size is tried."""
 
 
+BRIGHT = 5, 3
+"""No noise is brighter than its mean by so many standard deviations and so many photons."""
+
+COUNTABLE = 8.0, 2.0
+"""Fewer photons a pixel than the first, of fewer units of an integer type each than the second, are lost when
+a mean of them is rounded."""
+
+
 class Counts(NamedTuple):
     """Counts of photons: the brightness of one, and that of blocks (c, n) that are image."""
 
@@ -141,12 +149,13 @@ def is_cut_off(tiles: Array, noise: Anscombe, *, estimated: bool) -> bool:
     Without read noise, black is where no photon came: as often as the light of a block tells, where the lack
     of read noise was estimated.
     """
+    if not any(noise.offset) and not estimated:
+        return False
     varied = _varied(tiles)
     white = (tiles >= 1) if tiles.max() <= 1 else np.zeros_like(tiles, np.bool_)
-    known = not any(noise.offset) and not estimated
-    black = np.zeros_like(white) if known or tiles.min() < 0 else tiles <= 0
+    black = np.zeros_like(white) if tiles.min() < 0 else tiles <= 0
     cut = _image((black | white).astype(np.float32), varied).mean()
-    if estimated and not any(noise.offset):
+    if not any(noise.offset):
         cut -= np.exp(-_image(tiles, varied) / np.maximum(noise.gain, 1e-12)).mean()
     return bool(cut > CUT)
 
@@ -182,9 +191,12 @@ def passes(photons: float) -> tuple[Pass, ...]:
 
 
 def denoise_passes(
-    pixels: Array, steps: Sequence[Pass], networks: Sequence[Callable[[Array], Array]]
+    pixels: Array, steps: Sequence[Pass], networks: Sequence[Callable[[Array], Array]], noise: Anscombe
 ) -> Array:
-    """Denoise an image (h, w, c) from coarse to fine, each pass by its own network."""
+    """Denoise an image (h, w, c) from coarse to fine, each pass by its own network.
+
+    Points so bright that no noise explains them stay: a fraction of the size does not show them.
+    """
     clean, lowest = pixels, min(0.0, float(pixels.min()))
     for (halvings, share), network in zip(steps, networks, strict=True):
         mixed = (np.float32(share) * pixels + np.float32(1 - share) * clean) if share < 1 else pixels
@@ -196,4 +208,6 @@ def denoise_passes(
         for height, width in sizes[-2::-1]:
             clean = enlarge(clean, height, width)
         clean = clean.clip(lowest)
-    return clean
+    gain = np.asarray(noise.gain, np.float32)
+    deviation = np.sqrt((gain * clean + np.asarray(noise.offset, np.float32)).clip(0))
+    return np.where(pixels - clean > BRIGHT[0] * deviation + BRIGHT[1] * gain, pixels, clean)

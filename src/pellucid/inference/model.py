@@ -213,8 +213,8 @@ class Model(Denoiser):
 
         unbiased = not isinstance(noise, Rice)
         run = networks[0] if not halvings and white == 1 else coarse
-        if len(steps) > 1:
-            run = functools.partial(denoise_passes, steps=steps, networks=networks)
+        if isinstance(noise, Anscombe) and len(steps) > 1:
+            run = functools.partial(denoise_passes, steps=steps, networks=networks, noise=noise)
         if margin:
             run = functools.partial(keeping_means, denoise=run)
         tiles = self._tiles(image, [halvings + each.halvings for each in steps], margin)
