@@ -122,6 +122,13 @@ def test_few_photons_in_tiles_are_those_in_one_piece() -> None:
     np.testing.assert_allclose(pieces, one, atol=2e-3)
 
 
+def test_few_photons_in_little_memory_are_denoised_in_one_pass(caplog: pytest.LogCaptureFixture) -> None:
+    noisy = np.tile(counted(2, grey=True)[0], (5, 4)).astype(np.float32)
+    model = pellucid.load_model("gaussian-best", memory=200e6)
+    assert rms(model.denoise(noisy, noise="poisson:1").image - noisy) > 0.5
+    assert "one pass" in caplog.text
+
+
 @given(st.floats(0, 1000))
 def test_passes_go_from_coarse_to_fine(photons: float) -> None:
     found = passes(photons)

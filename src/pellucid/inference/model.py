@@ -205,6 +205,9 @@ class Model(Denoiser):
         if isinstance(noise, Anscombe) and not is_cut_off(image.tiles, noise, estimated=estimated):
             margin = REACH
             steps = ONCE if halvings else plan_passes(image.tiles, noise)
+            if len(steps) > 1 and self._plan(image, [each.halvings for each in steps], margin) is None:
+                log.warning("the memory allows one pass only, and photons are few: more memory helps")
+                steps = ONCE
         measured = bands(image.centre / np.float32(white), halvings)
         networks = [self.runner(image, treatment.reduced(each.variance), strengths, white) for each in steps]
 
@@ -279,6 +282,17 @@ class Model(Denoiser):
 
     def _tiles(self, image: Overview, halvings: Sequence[int] = (0,), margin: int = 0) -> Tiles:
         """Tiles for a network that runs several times, each after halving the image so often."""
+        tiles = self._plan(image, halvings, margin)
+        if tiles is None:
+            size = f"{image.width} x {image.height} pixels"
+            raise LimitError(
+                f"{(self._memory or 0) / 1e6:.0f} MB are too few for an image of {size}",
+                "Allow more with --memory, or leave it out",
+            )
+        return tiles
+
+    def _plan(self, image: Overview, halvings: Sequence[int], margin: int) -> Tiles | None:
+        """The same, or None where the memory does not suffice."""
         card, height, width = self.card(image.channels), image.height, image.width
         if card.size is not None and card.size != (height, width):
             right = f"{card.size[1]} x {card.size[0]}"
@@ -286,8 +300,8 @@ class Model(Denoiser):
                 f"{self.name} takes {right} pixels, not {width} x {height}", "Name another model"
             )
         room = math.inf if self._memory is None else self._memory - FIXED_MEMORY
-        halo = card.radius + margin if self._wants_exact(card) else card.overlap
-        stride, halo = card.stride << max(halvings), sum(reach(halo, each) for each in halvings)
+        halo = card.radius if self._wants_exact(card) else card.overlap
+        stride, halo = card.stride << max(halvings), margin + sum(reach(halo, each) for each in halvings)
         tallest = max(LOWEST_TILE, 6 * halo, STRIP // image.row_bytes)
 
         def fits(tall: int, wide: int) -> bool:
@@ -298,13 +312,7 @@ class Model(Denoiser):
             fitting = tall * wide <= largest and (tall <= tallest or height <= tallest)
             return fitting and card.bytes_per_pixel * tall * wide + strips <= room
 
-        tiles = plan(height, width, stride=stride, halo=halo, fits=fits)
-        if tiles is None:
-            raise LimitError(
-                f"{(self._memory or 0) / 1e6:.0f} MB are too few for an image of {width} x {height} pixels",
-                "Allow more with --memory, or leave it out",
-            )
-        return tiles
+        return plan(height, width, stride=stride, halo=halo, fits=fits)
 
     def _wants_exact(self, card: Card) -> bool:
         if self._exact is not None:
