@@ -104,9 +104,12 @@ class PageModel(Model):
         reflectance = (clean if white else clean / tone).mean(axis=2)
         if share < PAPER and float((reflectance > 0.95).mean()) < PAPER / 2:
             return Decision(self.name, why=NO_PAPER), reflectance
+        ink = centre.mean(axis=2) < 0.5 * tone.mean()
+        if not white and ink.any():
+            run = with_depth(run, tone, _depth(centre[ink] / tone) / max(_depth(clean[ink] / tone), 0.1))
+            clean = run(centre)
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image), run, options.strengths, page=True)
-        ink = centre.mean(axis=2) < 0.5 * tone.mean()
         one_bit = tone.min() > 0.99 and is_two_valued(image.tiles)
         few = one_bit and ((reflectance < 0.5) != ink).mean() < SPECKS * ink.mean()
         if removed < UNCHANGED or few or max(options.strengths) == 0:
@@ -166,6 +169,19 @@ def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Call
         return clean if white else clean / exposure
 
     return clean_page
+
+
+def with_depth(
+    run: Callable[[Page], Page], tone: NDArray[np.float32], share: float
+) -> Callable[[Page], Page]:
+    """Give ink the tone that it had on the page: the network makes it black."""
+    part = np.float32(min(share, 1.0))
+    return lambda page: np.asarray(tone - part * (tone - run(page)), np.float32)
+
+
+def _depth(reflectance: NDArray[np.float32]) -> float:
+    """How much darker than paper ink is, 0 to 1."""
+    return 1 - float(np.median(reflectance))
 
 
 def paper_of(image: Overview) -> tuple[NDArray[np.float32], float]:
