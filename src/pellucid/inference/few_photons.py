@@ -45,7 +45,6 @@ MANY, FEW, FEWEST = 5.0, 2.0, 0.05
 """From the first number of photons a pixel on, one pass is best; below the second, the estimate counts more,
 and below the third no smaller size is tried."""
 
-
 BRIGHT = 5, 3
 """No noise is brighter than its mean by so many standard deviations and so many photons."""
 
@@ -71,7 +70,7 @@ def photon_counts(tiles: Array, masks: NDArray[np.bool_] | None) -> Counts | Non
     blocks = _cut(tiles)
     parts = blocks.reshape(*blocks.shape[:2], 4, 4, 4, 4)
     varied = np.ptp(parts, axis=(3, 5)).any(axis=1)  # (m, 4, 4)
-    image = varied.all(axis=(1, 2))  # no bar, and not beside one
+    image = varied.all(axis=(1, 2))  # no bar, and not next to one
     if image.mean() < ENOUGH:  # too dark to tell
         image = varied.any(axis=(1, 2))
     if masks is not None:

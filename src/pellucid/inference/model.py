@@ -252,9 +252,8 @@ class Model(Denoiser):
             if len(given) == 2:
                 clean += luma_of(session.run(noisy, given[0]) - clean)
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
-            if scale is None:
-                return clean[:height, :width]
-            return scale.inverse(clean)[:height, :width]
+            clean = clean if scale is None else scale.inverse(clean)
+            return clean[:height, :width]
 
         return run
 
