@@ -33,12 +33,13 @@ from pellucid.inference.card import Card
 from pellucid.inference.coarse import halve
 from pellucid.inference.content import DOCUMENT, PHOTOGRAPH
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import COUNTABLE
+from pellucid.inference.few_photons import is_too_coarse
 from pellucid.inference.measuring import analyse_coarse, analyse_tiles
 from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
 from pellucid.inference.overview import Overview
 from pellucid.inference.pages import PageModel
-from pellucid.inference.stabilise import HIGHEST_SIGMA, Treatment
+from pellucid.inference.stabilise import HIGHEST_SIGMA
+from pellucid.inference.treatment import Treatment
 from pellucid.inference.trial import CROP, removes_noise
 from pellucid.options import DenoiseOptions
 
@@ -145,11 +146,8 @@ class Auto(Denoiser):
                 if camera < MIN_CAMERA_SIGMA[image.channels]:
                     return replace(found, kind=CLEAN, why=f"{NO_NOISE}: {trial}")
                 found = replace(found, why=f"{found.why}; {trial}")
-        if found.photon and image.dtype.kind in "iu":
-            units = found.photon * np.iinfo(image.dtype).max
-            photons = float(image.tiles.mean()) / found.photon
-            if photons < COUNTABLE[0] and units < COUNTABLE[1]:
-                return replace(found, kind=CLEAN, why=TOO_COARSE)
+        if is_too_coarse(image.tiles, image.dtype, found.photon):
+            return replace(found, kind=CLEAN, why=TOO_COARSE)
         if independent and not found.photon and not self._removes_noise(image, found):
             return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
         return found

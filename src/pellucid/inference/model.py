@@ -15,7 +15,7 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import ONCE, denoise_passes, is_cut_off, plan_passes
+from pellucid.inference.few_photons import ONCE, denoise_passes, is_cut_off, is_too_coarse, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.measuring import analyse_tiles
 from pellucid.inference.overview import Overview
@@ -25,13 +25,11 @@ from pellucid.inference.stabilise import (
     Anscombe,
     Rice,
     Scale,
-    Treatment,
     keeping_means,
-    rician_treatment,
-    treatment_for,
 )
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
+from pellucid.inference.treatment import Treatment, rician_treatment, treatment_for
 from pellucid.inference.trial import removed_level
 from pellucid.options import DenoiseOptions, is_number
 
@@ -201,6 +199,8 @@ class Model(Denoiser):
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
         halvings, noise, steps, margin = treatment.halvings, treatment.stabiliser, ONCE, 0
+        if isinstance(noise, Anscombe) and is_too_coarse(image.tiles, image.dtype, min(noise.gain)):
+            log.warning("integers cannot hold means of so few photons, which are rounded: give floats")
         estimated = analysis is not None and not analysis.photon
         if isinstance(noise, Anscombe) and not is_cut_off(image.tiles, noise, estimated=estimated):
             margin = REACH
