@@ -60,6 +60,15 @@ def test_a_photograph_with_a_board_of_text_is_no_page(photo: NDArray[np.uint8]) 
     assert found.content == "photograph"
 
 
+@pytest.mark.parametrize(("degrees", "kind"), [(3, "page"), (-4, "page"), (9, "camera"), (-14, "camera")])
+def test_a_page_that_lies_far_askew_is_a_photograph(degrees: float, kind: str) -> None:
+    page = text_page(3, (900, 900)).astype(np.float32)
+    sheet = Image.fromarray((page * (0.8, 0.76, 0.7)).astype(np.uint8))
+    turned = np.array(sheet.rotate(degrees, Image.Resampling.BICUBIC))[200:-200, 200:-200]
+    noisy = parse_noise("camera:iso=3200").apply(turned.astype(np.float32) / 255, NumpyRandom(0))
+    assert pellucid.analyse(np.rint(noisy * 255).astype(np.uint8)).kind == kind
+
+
 def test_pages_smaller_than_a_page_are_not_recognised() -> None:
     assert pellucid.analyse(scanned()[:200, :300]).kind != "page"
 

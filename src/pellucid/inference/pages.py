@@ -15,6 +15,7 @@ from pellucid.inference.content import is_drawn, is_two_valued, line_regularity
 from pellucid.inference.denoiser import Decision
 from pellucid.inference.model import Model
 from pellucid.inference.overview import Overview
+from pellucid.inference.page_facts import skew_of
 from pellucid.inference.session import Session
 from pellucid.inference.stream import Work, luma_of
 from pellucid.inference.tiling import pad_to
@@ -47,6 +48,10 @@ WHITE, MIDDLE = 0.6, 0.2
 
 LINES = 0.36
 """How regular lines of text are at least: photographs with dark twigs on a light sky reach 0.33."""
+
+ASKEW, STEEPEST = 6.0, 24.0
+"""Lines that rise or fall by more degrees than the first were photographed with no reading in mind: the image
+is a photograph of a page. The second is the steepest angle that is tried."""
 
 DIM, EXPOSED = 0.6, 0.7
 """A page whose paper is darker than the first is made as light as the second before the network sees it: none
@@ -84,7 +89,10 @@ class PageModel(Model):
         Where photographs are to be expected, `lined` asks for regular lines, as of text, too.
         """
         decision, white = self._try(image, options)
-        lines = line_regularity(white < 0.5) if lined else 1.0
+        dark = white < 0.5
+        lines = line_regularity(dark) if lined else 1.0
+        if lined and lines > LINES and abs(skew_of(dark, STEEPEST, 1.0)) > ASKEW:
+            return None
         if is_two_valued(image.tiles) and image.tiles.max() <= 0.99:  # on paper of one grey tone
             decision = Decision(self.name, why=DRAWN)
         if decision.why == DRAWN:
