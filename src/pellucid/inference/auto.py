@@ -37,7 +37,7 @@ from pellucid.inference.few_photons import is_too_coarse
 from pellucid.inference.measuring import analyse_coarse, analyse_tiles
 from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
 from pellucid.inference.overview import Overview
-from pellucid.inference.pages import PageModel
+from pellucid.inference.pages import ONLY_NOISE, PageModel
 from pellucid.inference.stabilise import HIGHEST_SIGMA
 from pellucid.inference.treatment import Treatment
 from pellucid.inference.trial import CROP, removes_noise
@@ -106,9 +106,10 @@ class Auto(Denoiser):
         plain = analyse_tiles(image.tiles, image.masks, run_options, is_8bit=image.dtype == np.uint8)
         if plain.content == DOCUMENT:
             page = self._as_page(image, plain, options)
-            if page is not None:
+            if page is None:
+                plain = replace(plain, content=PHOTOGRAPH)
+            elif page.why != ONLY_NOISE:
                 return replace(plain, kind=PAGE if page.changed else CLEAN, why=page.why), page
-            plain = replace(plain, content=PHOTOGRAPH)
         return self._by_noise(image, plain), None
 
     def _as_page(self, image: Overview, found: Analysis, options: DenoiseOptions) -> Decision | None:
