@@ -39,8 +39,9 @@ from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
 from pellucid.inference.overview import Overview
 from pellucid.inference.pages import ONLY_NOISE, PageModel
 from pellucid.inference.stabilise import HIGHEST_SIGMA
+from pellucid.inference.survey import SIDE
 from pellucid.inference.treatment import Treatment
-from pellucid.inference.trial import CROP, removes_noise
+from pellucid.inference.trial import removes_noise
 from pellucid.options import DenoiseOptions
 
 BEST_PIXELS = 2**20
@@ -165,7 +166,7 @@ class Auto(Denoiser):
         inner = found.coarse or found
         crops, valid = image.sample(TRIED)
         if found.halvings:
-            crops = image.centre[None, : 4 * CROP, : 4 * CROP]
+            crops = image.centre[None, : 4 * SIDE, : 4 * SIDE]
             for _ in range(found.halvings):
                 crops = halve(crops[0])[None]
             valid = np.ones((*crops.shape[:3], 1), np.bool_)

@@ -38,6 +38,9 @@ log = logging.getLogger("pellucid")
 MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 """Grey and colour photographs from which less would be removed stay unchanged (docs/decisions/auto.md)."""
 
+TRIED, FEWEST_TRIED, MOST_TRIED = 0.08, 2, 9
+"""The share of an image's area on which a network is tried, in at least and at most so many tiles."""
+
 RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
@@ -169,7 +172,10 @@ class Model(Denoiser):
     def try_on(self, image: Overview, treatment: Treatment, white: float = 1.0) -> float:
         """The level of the noise that this network would remove, tried on a few crops divided by `white`."""
         run = self.runner(image, treatment, white=white)
-        return removed_level(image.crops / np.float32(white), run)
+        pixels = image.tiles.shape[2] * image.tiles.shape[3]
+        count = round(TRIED * image.height * image.width / pixels)
+        crops, _ = image.sample(min(max(count, FEWEST_TRIED), MOST_TRIED))
+        return removed_level(crops / np.float32(white), run)
 
     def remove(
         self,
