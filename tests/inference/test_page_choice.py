@@ -9,6 +9,7 @@ import pellucid
 from pellucid.datasets.graphics import draw_page
 from pellucid.inference.content import content_of, is_drawn
 from pellucid.inference.survey import cut_tiles
+from pellucid.metrics.quality import psnr
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.registry import parse_noise
 from tests.inference.page_images import text_page
@@ -62,11 +63,27 @@ def test_a_photograph_with_a_board_of_text_is_no_page(photo: NDArray[np.uint8]) 
 
 @pytest.mark.parametrize(("degrees", "kind"), [(3, "page"), (-4, "page"), (9, "camera"), (-14, "camera")])
 def test_a_page_that_lies_far_askew_is_a_photograph(degrees: float, kind: str) -> None:
-    page = text_page(3, (900, 900)).astype(np.float32)
-    sheet = Image.fromarray((page * (0.8, 0.76, 0.7)).astype(np.uint8))
+    sheet = Image.fromarray(text_page(3, (900, 900)))
     turned = np.array(sheet.rotate(degrees, Image.Resampling.BICUBIC))[200:-200, 200:-200]
-    noisy = parse_noise("camera:iso=3200").apply(turned.astype(np.float32) / 255, NumpyRandom(0))
-    assert pellucid.analyse(np.rint(noisy * 255).astype(np.uint8)).kind == kind
+    light = np.linspace(0.9, 0.6, turned.shape[1])[:, None] * (1, 0.96, 0.9)
+    assert pellucid.analyse(photographed(turned * light)).kind == kind
+
+
+def test_a_page_with_nothing_but_noise_keeps_its_ink() -> None:
+    page = text_page(3, (500, 500)) * (0.85, 0.81, 0.75)
+    noisy = photographed(page)
+    result = pellucid.denoise_result(noisy)
+    assert result.model == "photo-best"
+    assert result.analysis is not None
+    assert result.analysis.content == "document"
+    before, after = (psnr(each, page, data_range=255) for each in (noisy, result.image))
+    assert after > before + 1
+    assert pellucid.denoise_result(noisy, paper="white").model == "page-fast"
+
+
+def photographed(page: NDArray[np.floating]) -> NDArray[np.uint8]:
+    noisy = parse_noise("camera:iso=3200").apply((page / 255).astype(np.float32), NumpyRandom(0))
+    return np.rint(noisy * 255).astype(np.uint8)
 
 
 def test_pages_smaller_than_a_page_are_not_recognised() -> None:
