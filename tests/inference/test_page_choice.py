@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
+from skimage.measure import label
 
 import pellucid
 from pellucid.datasets.graphics import draw_page
-from pellucid.inference.content import content_of, is_drawn
+from pellucid.inference.content import content_of, is_drawn, is_strokes, part_sizes
 from pellucid.inference.survey import cut_tiles
 from pellucid.metrics.quality import psnr
 from pellucid.noise.base import NumpyRandom
@@ -84,6 +87,42 @@ def test_a_page_with_nothing_but_noise_keeps_its_ink() -> None:
 def photographed(page: NDArray[np.floating]) -> NDArray[np.uint8]:
     noisy = parse_noise("camera:iso=3200").apply((page / 255).astype(np.float32), NumpyRandom(0))
     return np.rint(noisy * 255).astype(np.uint8)
+
+
+def strokes(count: int = 80) -> NDArray[np.float32]:
+    """Short dark strokes in all directions, not in lines, on paper (480, 480) that is 1."""
+    sheet = Image.new("L", (1920, 1920), 255)
+    random = np.random.default_rng(5)
+    for y, x in random.uniform(100, 1820, (count, 2)):
+        angle, length = random.uniform(0, np.pi), random.uniform(60, 160)
+        end = x + length * np.cos(angle), y + length * np.sin(angle)
+        ImageDraw.Draw(sheet).line([(x, y), end], fill=0, width=int(random.integers(12, 24)))
+    return np.asarray(sheet.resize((480, 480), Image.Resampling.BOX), np.float32) / np.float32(255)
+
+
+def test_scattered_strokes_are_ink_and_what_is_soft_thick_or_in_one_piece_is_not() -> None:
+    ink = strokes()
+    assert is_strokes(ink)
+    sheet = Image.fromarray(np.rint(ink * 255).astype(np.uint8))
+    assert not is_strokes(np.asarray(sheet.filter(ImageFilter.GaussianBlur(4)), np.float32) / 255)
+    assert not is_strokes(np.asarray(sheet.resize((1920, 1920)), np.float32) / 255)
+    branched = ink.copy()
+    branched[:, ::40] = 0
+    branched[240] = 0
+    assert not is_strokes(branched)
+    assert not is_strokes(np.ones((64, 64), np.float32))
+
+
+@given(arrays(np.bool_, (9, 11)))
+def test_parts_are_counted_as_scikit_image_counts_them(mask: NDArray[np.bool_]) -> None:
+    labels = label(mask, connectivity=2)
+    assert sorted(part_sizes(mask)) == sorted(np.bincount(labels.ravel())[1:])
+
+
+def test_a_drawing_on_a_stained_sheet_is_a_page_though_it_has_no_lines() -> None:
+    scan = "scan:150,tone=0.85,stains=3,light=0.2,noise=2"
+    noisy = parse_noise(scan).apply(strokes()[..., None], NumpyRandom(3))
+    assert pellucid.analyse(np.rint(noisy[..., 0] * 255).astype(np.uint8)).kind == "page"
 
 
 def test_pages_smaller_than_a_page_are_not_recognised() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.content import is_drawn, is_two_valued, line_regularity
+from pellucid.inference.content import is_drawn, is_strokes, is_two_valued, line_regularity
 from pellucid.inference.denoiser import Decision
 from pellucid.inference.model import Model
 from pellucid.inference.overview import Overview
@@ -89,26 +89,21 @@ class PageModel(Model):
         """Make the paper even or white; leave a clean page unchanged."""
         return self._try(image, options)[0]
 
-    def recognise(self, image: Overview, options: DenoiseOptions, *, lined: bool = True) -> Decision | None:
+    def recognise(self, image: Overview, options: DenoiseOptions, *, strict: bool = True) -> Decision | None:
         """As `decide`; None where a trial does not give white paper and dark ink, as only a page does.
 
-        Where photographs are to be expected, `lined` asks for regular lines, as of text, too; and a page that
-        needs no other paper stays unchanged where it has nothing but noise, which is left to others.
+        Where photographs are to be expected, `strict` asks for regular lines, as of text, or for many thin
+        strokes, too; and a page that needs no other paper stays unchanged where it has nothing but noise,
+        which is left to others.
         """
         decision, white, dirt = self._try(image, options)
-        dark = white < 0.5
-        lines = line_regularity(dark) if lined else 1.0
-        if lined and lines > LINES and abs(skew_of(dark, STEEPEST, 1.0)) > ASKEW:
-            return None
         if is_two_valued(image.tiles) and image.tiles.max() <= 0.99:  # on paper of one grey tone
             decision = Decision(self.name, why=DRAWN)
-        if decision.why == DRAWN:
-            return decision if lines > LINES else None
         grey = (white > 0.5) & (white < 0.9)
-        is_page = float((white > 0.95).mean()) >= WHITE and float(grey.mean()) <= MIDDLE
-        if not is_page or lines <= LINES:
+        toned = float((white > 0.95).mean()) >= WHITE and float(grey.mean()) <= MIDDLE
+        if not (toned or decision.why == DRAWN) or (strict and not shows_writing(white)):
             return None
-        if lined and decision.changed and options.paper == "keep" and dirt < DIRT:
+        if strict and decision.changed and options.paper == "keep" and dirt < DIRT:
             return Decision(self.name, why=ONLY_NOISE)
         return decision
 
@@ -141,6 +136,14 @@ class PageModel(Model):
             decision = Decision(self.name, removed, work=work, network=session.title, digest=session.digest)
         dirt = 1.0 if one_bit else dirt_on(reflectance > 0.95, (centre - clean).mean(axis=2))
         return decision, reflectance, dirt
+
+
+def shows_writing(reflectance: Page) -> bool:
+    """Whether a page (h, w) has lines of text that are about level, or many thin strokes."""
+    dark = reflectance < 0.5
+    if abs(skew_of(dark, STEEPEST, 1.0)) > ASKEW:  # NaN where it cannot be told
+        return False
+    return line_regularity(dark) > LINES or is_strokes(reflectance)
 
 
 def middle(page: Page) -> Page:
