@@ -386,17 +386,18 @@ def test_a_narrow_range_of_16_bits_is_denoised() -> None:
     assert np.square(pellucid.denoise(pixels) - clean).mean() < np.square(pixels - clean).mean() / 3
 
 
+@every_photograph
 @pytest.mark.parametrize("levels", [(10, 10, 20), (8, 3, 30), (12, 12, 12)])
-def test_each_channel_has_its_level(levels: tuple[float, ...]) -> None:
-    clean = photograph()
+def test_each_channel_has_its_level(levels: tuple[float, ...], name: str) -> None:
+    clean = photograph(name)
     noise = np.random.default_rng(1).normal(0, 1, clean.shape) * np.array(levels) / 255
     pixels = from_float(to_8bit((clean + noise).astype(np.float32)), "uint8")
     found = pellucid.analyse(pixels)
     assert found.kind == WHITE
-    assert found.levels == pytest.approx([each / 255 for each in levels], rel=0.1, abs=1.2 / 255)
+    assert found.levels == pytest.approx([each / 255 for each in levels], rel=0.25, abs=1.2 / 255)
     error = np.square(pellucid.denoise(pixels) / 255 - clean).mean()
     one = np.square(pellucid.denoise(pixels, sigma=found.level) / 255 - clean).mean()
-    assert error < 1.03 * one
+    assert error < 1.01 * one  # what channels have in common is used
 
 
 def test_an_image_that_is_burnt_out_but_for_a_few_parts_is_analysed() -> None:
