@@ -60,6 +60,9 @@ FAINT_PAGE, NOISY_PAGE, MOST_INDEPENDENT = 5 / 255, 16 / 255, 5.8
 """Noise on a page is at most so strong. Where it is not faint, it went through a lens or JPEG, so that its
 log-odds are lower; else it was added to a rendering."""
 
+MOST = 0.5
+"""A network for photographs that removes this part of smooth noise learned such noise, and keeps detail."""
+
 FAINT = 8 / 255
 """Below this level of correlated noise, texture may be all that there is: a trial decides."""
 
@@ -131,7 +134,8 @@ class Auto(Denoiser):
         options = self._models["photo-fast"].run_options
         found = analyse_coarse(plain, image.centre, options)
         if found.kind == SMOOTH:
-            if self._removes_noise(image, found):
+            camera = self._removed("photo-fast", image, advise(plain, independent=False))
+            if camera < MOST * plain.visible and self._removes_noise(image, found):
                 return found
             found = plain
         independent = found.kind in (WHITE, SIGNAL_DEPENDENT)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.survey import BLOCK
+from pellucid.inference.survey import BLOCK, Blocks
 from pellucid.noise.jpeg import YCBCR
 
 Array = NDArray[np.float32]
@@ -29,6 +29,10 @@ the second, for grey and for colour images, it does so clearly: few files in col
 
 CUT_SIDE, CUT_SHARES = 8, (0.15, 0.9)
 """Pixels a side of the blocks from whose shares of black the noise below black is found, and these shares."""
+
+UNEVEN, UNCUT = 2.5, 2.0
+"""In a block without edges, the shares of black in its quarters vary by less than so many times what chance
+explains; and noise is not cut off where the light is stronger than so many times its level."""
 
 PATCH, PATCHES = 4, 32  # blocks a side of a patch, and how many patches show the correlation
 
@@ -95,21 +99,25 @@ def fit(brightness: Array, levels: Array, weight: Array, slack: float = SLACK) -
     return (plain, 0.0) if error(plain * bright) < free + slack else (gain, offset)
 
 
-def fit_cut_off(tiles: Array, keep: NDArray[np.bool_]) -> tuple[float, float] | None:
+def fit_cut_off(tiles: Array, keep: NDArray[np.bool_], blocks: Blocks) -> tuple[float, float] | None:
     """Gain and offset where black cuts off much of the noise of tiles (n, c, h, w), as it was before.
 
     In a block of 8 x 8 pixels, the share of samples at black and the mean of all samples tell the mean and
     the deviation that a normal distribution had before everything below black was set to black. Blocks of
     4 x 4 pixels count where `keep` (n, h / 4, w / 4) says. None where few have a share that tells something.
+    How the noise grows with the light is seen in the measured blocks that are too bright to be cut off.
     """
     n, c, height, width = tiles.shape
     rows, columns = height // CUT_SIDE, width // CUT_SIDE
-    blocks = tiles[..., : rows * CUT_SIDE, : columns * CUT_SIDE]
-    blocks = blocks.reshape(n * c * rows, CUT_SIDE, columns, CUT_SIDE)
-    share, mean = (blocks <= 0).mean(axis=(1, 3)).ravel(), blocks.mean(axis=(1, 3)).ravel()
+    parts = tiles[..., : rows * CUT_SIDE, : columns * CUT_SIDE]
+    parts = parts.reshape(n * c * rows, CUT_SIDE, columns, CUT_SIDE)
+    half, mean = CUT_SIDE // 2, parts.mean(axis=(1, 3)).ravel()
+    quarters = (parts <= 0).reshape(-1, 2, half, columns, 2, half).mean(axis=(2, 5))
+    share, spread = quarters.mean(axis=(1, 3)).ravel(), quarters.var(axis=(1, 3)).ravel()
     image = keep[:, : 2 * rows, : 2 * columns].reshape(n, rows, 2, columns, 2).all(axis=(2, 4))
-    tells = (share > CUT_SHARES[0]) & (share < CUT_SHARES[1]) & (blocks < 1).all(axis=(1, 3)).ravel()
+    tells = (share > CUT_SHARES[0]) & (share < CUT_SHARES[1]) & (parts < 1).all(axis=(1, 3)).ravel()
     tells &= np.repeat(np.asarray(image)[:, None], c, axis=1).ravel()
+    tells &= spread < UNEVEN * share * (1 - share) / half**2
     if tells.sum() < BINS:
         return None
     ratio = np.linspace(-3, 3, 601)
@@ -118,8 +126,12 @@ def fit_cut_off(tiles: Array, keep: NDArray[np.bool_]) -> tuple[float, float] | 
     left = np.array([each * normal.cdf(each) + normal.pdf(each) for each in ratio])
     at = np.interp(-share[tells], -below, ratio)
     deviation = mean[tells] / np.interp(at, ratio, left)
-    certain = np.ones_like(deviation, dtype=np.float32)
-    return fit((at * deviation).astype(np.float32), deviation.astype(np.float32), certain)
+    uncut = blocks.brightness > UNCUT * blocks.levels
+    weight = np.broadcast_to(blocks.weight**2, uncut.shape)[uncut]
+    brightness = np.append(at * deviation, blocks.brightness[uncut])
+    levels = np.append(deviation, blocks.levels[uncut])
+    weight = np.append(np.full_like(deviation, weight.mean() if len(weight) else 1), weight)
+    return fit(brightness.astype(np.float32), levels.astype(np.float32), weight.astype(np.float32))
 
 
 def binned(

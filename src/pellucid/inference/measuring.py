@@ -21,7 +21,6 @@ from pellucid.inference.analysis import (
     REDUCED,
     SIGNAL_DEPENDENT,
     SMOOTH,
-    STRONG,
     SURE,
     WHITE,
     Analysis,
@@ -74,10 +73,12 @@ STABILISED = 16
 MANY_CLIPPED = 0.2
 """From this share of samples at black or white on, a channel may be quiet because it is clipped."""
 
-SOME_BLACK, FLATTER, STEEP_IN_DARK = 0.1, 1.15, 1.1
-"""Where more samples than the first are black, strong noise is measured from shares of black, too: its level
-is by at most the second factor higher than the network finds, unless `MANY_CLIPPED`; then this line shows
-signal-dependent noise from the third factor on."""
+CUT_SIGMA, SOME_BLACK, FLATTER, STEEP_IN_DARK = 5 / 255, 0.1, 1.15, 1.1
+"""Where more samples than the second are black, noise above the first is measured from shares of black, too:
+its level is by at most the third factor higher than the network finds, unless `MANY_CLIPPED`; then this line
+shows signal-dependent noise from the fourth factor on."""
+
+CUT_SIGMA = 5 / 255
 
 FEW_TILES = 4
 """In at most so many tiles it is seen whether the levels of channels differ."""
@@ -157,8 +158,8 @@ def analyse_tiles(
     worth = found.log_odds > -SURE and found.level >= MIN_WHITE_SIGMA
     dark = float((tiles <= 0).mean(axis=1)[where.keep.repeat(BLOCK, 1).repeat(BLOCK, 2)].mean())
     line = None
-    if worth and found.visible > STRONG and dark > SOME_BLACK and max(clipped) > 0:
-        line = fit_cut_off(tiles, where.keep)
+    if worth and found.visible > CUT_SIGMA and dark > SOME_BLACK and max(clipped) > 0:
+        line = fit_cut_off(tiles, where.keep, blocks)
     if line is not None and dark > MANY_CLIPPED:
         return scaled(_before_the_cut(found, *line), black, white)
     if worth and found.is_steep and found.level < FEW_PHOTONS:
