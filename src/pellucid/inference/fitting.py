@@ -99,17 +99,19 @@ def fit(brightness: Array, levels: Array, weight: Array, slack: float = SLACK) -
     return (plain, 0.0) if error(plain * bright) < free + slack else (gain, offset)
 
 
-def fit_cut_off(tiles: Array, keep: NDArray[np.bool_], blocks: Blocks) -> tuple[float, float] | None:
-    """Gain and offset where black cuts off much of the noise of tiles (n, c, h, w), as it was before.
+def fit_cut_off(
+    tiles: Array, keep: NDArray[np.bool_], blocks: Blocks, *, at_white: bool = False
+) -> tuple[float, float] | None:
+    """Gain and offset where black, or white, cuts off much of the noise of tiles (n, c, h, w), before it did.
 
     In a block of 8 x 8 pixels, the share of samples at black and the mean of all samples tell the mean and
     the deviation that a normal distribution had before everything below black was set to black. Blocks of
     4 x 4 pixels count where `keep` (n, h / 4, w / 4) says. None where few have a share that tells something.
-    How the noise grows with the light is seen in the measured blocks that are too bright to be cut off.
+    How the noise grows with the light is seen in the measured blocks that neither black nor white cuts off.
     """
     n, c, height, width = tiles.shape
     rows, columns = height // CUT_SIDE, width // CUT_SIDE
-    parts = tiles[..., : rows * CUT_SIDE, : columns * CUT_SIDE]
+    parts = (1 - tiles if at_white else tiles)[..., : rows * CUT_SIDE, : columns * CUT_SIDE]
     parts = parts.reshape(n * c * rows, CUT_SIDE, columns, CUT_SIDE)
     half, mean = CUT_SIDE // 2, parts.mean(axis=(1, 3)).ravel()
     quarters = (parts <= 0).reshape(-1, 2, half, columns, 2, half).mean(axis=(2, 5))
@@ -126,9 +128,10 @@ def fit_cut_off(tiles: Array, keep: NDArray[np.bool_], blocks: Blocks) -> tuple[
     left = np.array([each * normal.cdf(each) + normal.pdf(each) for each in ratio])
     at = np.interp(-share[tells], -below, ratio)
     deviation = mean[tells] / np.interp(at, ratio, left)
-    uncut = blocks.brightness > UNCUT * blocks.levels
+    light = 1 - at * deviation if at_white else at * deviation
+    uncut = np.minimum(blocks.brightness, 1 - blocks.brightness) > UNCUT * float(np.median(deviation))
     weight = np.broadcast_to(blocks.weight**2, uncut.shape)[uncut]
-    brightness = np.append(at * deviation, blocks.brightness[uncut])
+    brightness = np.append(light, blocks.brightness[uncut])
     levels = np.append(deviation, blocks.levels[uncut])
     weight = np.append(np.full_like(deviation, weight.mean() if len(weight) else 1), weight)
     return fit(brightness.astype(np.float32), levels.astype(np.float32), weight.astype(np.float32))
