@@ -1,6 +1,7 @@
 """What the noise of an image is like, and what is done about it."""
 
 import functools
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
 from skimage import data
 
 import pellucid
@@ -319,6 +321,23 @@ def test_noise_that_black_cuts_off_around_a_subject_is_found(sigma: float, gain:
     assert found.kind == (SIGNAL_DEPENDENT if gain else WHITE)
     bright = found.gain[0] * 0.7 + found.offset[0] if gain else found.level**2
     assert np.sqrt(bright) == pytest.approx(np.sqrt(sigma**2 + 0.7 * gain), rel=0.12)
+
+
+def test_noise_that_black_cut_off_before_jpeg_is_found() -> None:
+    noisy = ball(240, 300) + np.random.default_rng(0).normal(0, 30 / 255, (240, 300))
+    file = io.BytesIO()
+    PillowImage.fromarray(np.rint(noisy.clip(0, 1) * 255).astype(np.uint8)).save(file, "JPEG", quality=92)
+    assert 255 * pellucid.analyse(file.getvalue()).level == pytest.approx(30, rel=0.1)
+
+
+@pytest.mark.parametrize("sigma", [0.06, 0.15])
+def test_noise_that_white_cuts_off_around_a_subject_is_found(sigma: float) -> None:
+    noise = np.random.default_rng(0).normal(0, sigma, (240, 300))
+    found = pellucid.analyse(
+        from_float(to_8bit((1 - ball(240, 300) + noise)[..., None].astype(np.float32)), "uint8")
+    )
+    assert found.kind == WHITE
+    assert found.level == pytest.approx(sigma, rel=0.12)
 
 
 @grey_and_colour
