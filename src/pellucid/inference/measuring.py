@@ -73,10 +73,10 @@ STABILISED = 16
 MANY_CLIPPED = 0.2
 """From this share of samples at black or white on, a channel may be quiet because it is clipped."""
 
-CUT_SIGMA, SOME_CUT, FLATTER, STEEP_IN_DARK = 5 / 255, 0.1, 1.15, 1.1
-"""Where more samples than the second are black, or white, noise above the first is measured from the others:
-its level is by at most the third factor higher than the network finds, unless `MANY_CLIPPED`; then this line
-shows signal-dependent noise from the fourth factor on."""
+CUT_SIGMA, SOME_CUT, FLATTER, STEEP_IN_DARK = (5 / 255, 12 / 255), 0.1, 1.15, 1.1
+"""Where more samples than the second are black, or white, noise above the first, for each, is measured from the
+others: its level is by at most the third factor higher than the network finds, unless `MANY_CLIPPED`; then this
+line shows signal-dependent noise from the fourth factor on."""
 
 FEW_TILES = 4
 """In at most so many tiles it is seen whether the levels of channels differ."""
@@ -157,7 +157,8 @@ def analyse_tiles(
     inside = where.keep.repeat(BLOCK, 1).repeat(BLOCK, 2)
     cut = [float(each.mean(axis=1)[inside].mean()) for each in (tiles <= 0, tiles >= 1)]
     line = None
-    if worth and found.visible > CUT_SIGMA and max(cut) > SOME_CUT and max(clipped) > 0:
+    least = CUT_SIGMA[cut[1] > cut[0]]
+    if worth and found.visible > least and max(cut) > SOME_CUT and max(clipped) > 0:
         line = fit_cut_off(tiles, where.keep, blocks, at_white=cut[1] > cut[0])
     if line is not None and max(cut) > MANY_CLIPPED:
         return scaled(_before_the_cut(found, *line), black, white)
