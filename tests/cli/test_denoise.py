@@ -146,7 +146,7 @@ def test_a_pdf_names_the_pages_that_stay_unchanged(pellucid: Run, tmp_path: Path
     assert (row["changed"], row["model"], row["why"]) == (
         False,
         "none",
-        "page 1 unchanged: no scan covers it",
+        "page 1 unchanged: no scan of 400 pixels or more covers it",
     )
     assert pellucid("denoise", "drawing.pdf", "-o", "drawing.png", code=2).err.startswith(
         "error: drawing.pdf is a PDF"

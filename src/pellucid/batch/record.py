@@ -1,7 +1,7 @@
 """Which input each result in a folder was made from.
 
 Outputs are named after their inputs, so that images of one name in two folders have one output. Without a
-record, a second run would take the result of the first image for that of its namesake, and leave it out as done.
+record, a second run would take the result of the first image for that of its namesake.
 """
 
 import json
