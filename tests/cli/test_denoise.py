@@ -68,6 +68,12 @@ def test_a_network_that_was_named_needs_no_reason(pellucid: Run, image: Save) ->
     assert (row["model"], row["why"]) == ("gaussian-instant", "")
 
 
+def test_the_reason_is_printed_also_where_the_network_for_pages_was_named(pellucid: Run, image: Save) -> None:
+    image("photo.png")
+    done = pellucid("denoise", "photo.png", "--model", "page-fast")
+    assert "(unchanged: " in done.out or "(page-fast: it removes " in done.out
+
+
 def test_an_image_without_noise_stays_unchanged_and_the_reason_is_printed(
     pellucid: Run, tmp_path: Path
 ) -> None:

@@ -30,7 +30,7 @@ log = logging.getLogger("pellucid")
 UNCHANGED = "unchanged"
 NO_SCAN = f"{UNCHANGED}: no scan of {SMALLEST} pixels or more covers it"
 
-NO_PAGE = "it shows no page of ink on paper (--model page-fast cleans it all the same)"
+NO_PAGE = "it shows no page of ink on paper (--model page-fast cleans it anyway)"
 
 PARTS = 100
 """Of a page, for the progress."""
