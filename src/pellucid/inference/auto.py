@@ -53,6 +53,8 @@ TRIED, DOUBT = 2, 1.5
 TOO_COARSE = "it counts single photons in integers, which cannot hold a mean of few: convert it to floats"
 NO_NOISE_BUT_TEXTURE = "what a network would remove is texture or a pattern, and no noise"
 
+NOT_WHITE = "; its paper is not made white, since no page was recognised: name the model page-fast for one"
+
 SMALLEST_PAGE = 256
 """Pixels of the shorter side; smaller images show too little to be recognised as a page."""
 
@@ -183,23 +185,24 @@ class Auto(Denoiser):
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
         """Choose the network that fits the noise that is given or found, or none."""
         speed = "best" if image.height * image.width <= BEST_PIXELS else "fast"
+        no_page = NOT_WHITE if options.paper == "white" else ""
         if options.sigma is not None or options.noise is not None:
             decision = self._models[f"gaussian-{speed}"].decide(image, options)
             if not decision.sigma:
-                return Decision("none", why="the noise level given is 0")
-            return replace(decision, why="the noise was given")
+                return Decision("none", why="the noise level given is 0" + no_page)
+            return replace(decision, why="the noise was given" + no_page)
         found, page = self._examine(image, options)
         if page is not None:
             return replace(page, analysis=found)
         if found.kind == CLEAN:
-            return Decision("none", found.level, found.why, found)
+            return Decision("none", found.level, found.why + no_page, found)
         family = "photo" if found.kind == CAMERA else "gaussian"
         decision = self._models[f"{family}-{speed}"].remove(
             image,
             treatment_of(found),
             options,
             analysis=found,
-            why=found.why,
+            why=found.why + no_page,
             white=unit_of(found),
         )
         return replace(decision, sigma=found.level)

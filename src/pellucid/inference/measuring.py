@@ -74,9 +74,9 @@ MANY_CLIPPED = 0.2
 """From this share of samples at black or white on, a channel may be quiet because it is clipped."""
 
 CUT_SIGMA, SOME_CUT, FLATTER, STEEP_IN_DARK = (5 / 255, 12 / 255), 0.1, 1.15, 1.1
-"""Where more samples than the second are black, or white, noise above the first, for each, is measured from the
-others: its level is by at most the third factor higher than the network finds, unless `MANY_CLIPPED`; then this
-line shows signal-dependent noise from the fourth factor on."""
+"""Where more samples than the second are black, or white, noise above the first, for each, is measured from
+the others: its level is by at most the third factor higher than the network finds, unless `MANY_CLIPPED`; then
+this line shows signal-dependent noise from the fourth factor on."""
 
 FEW_TILES = 4
 """In at most so many tiles it is seen whether the levels of channels differ."""

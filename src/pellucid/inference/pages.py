@@ -132,8 +132,8 @@ class PageModel(Model):
         if removed < UNCHANGED or few or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)
         else:
-            session = self._open(1)
-            decision = Decision(self.name, removed, work=work, network=session.title, digest=session.digest)
+            session, why = self._open(1), f"it removes {255 * removed:.1f} of 255 from the page"
+            decision = Decision(self.name, removed, why, None, work, session.title, session.digest)
         dirt = 1.0 if one_bit else dirt_on(reflectance > 0.95, (centre - clean).mean(axis=2))
         return decision, reflectance, dirt
 
