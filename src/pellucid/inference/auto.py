@@ -35,7 +35,7 @@ from pellucid.inference.content import DOCUMENT, PHOTOGRAPH
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.few_photons import COUNTABLE
 from pellucid.inference.measuring import analyse_coarse, analyse_tiles
-from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
+from pellucid.inference.model import MIN_CAMERA_SIGMA, RICIAN_AUTO, RICIAN_ESTIMATED, Model
 from pellucid.inference.overview import Overview
 from pellucid.inference.pages import PageModel
 from pellucid.inference.stabilise import HIGHEST_SIGMA, Treatment
@@ -181,9 +181,12 @@ class Auto(Denoiser):
         speed = "best" if image.height * image.width <= BEST_PIXELS else "fast"
         if options.sigma is not None or options.noise is not None:
             decision = self._models[f"gaussian-{speed}"].decide(image, options)
+            estimated = options.noise == RICIAN_AUTO
             if not decision.sigma:
-                return Decision("none", why="the noise level given is 0")
-            return replace(decision, why="the noise was given")
+                return Decision(
+                    "none", why="no Rician noise is found" if estimated else "the noise level given is 0"
+                )
+            return replace(decision, why=RICIAN_ESTIMATED if estimated else "the noise was given")
         found, page = self._examine(image, options)
         if page is not None:
             return replace(page, analysis=found)
