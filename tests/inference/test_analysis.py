@@ -398,6 +398,14 @@ def test_floats_far_from_0_are_denoised_as_the_same_image_near_0(
     assert abs(float(result.mean(dtype=float) - pixels.mean(dtype=float))) < level / 20
 
 
+def test_the_dependence_on_brightness_does_not_depend_on_the_unit() -> None:
+    light = np.tile(np.linspace(20, 120, 128), (128, 1))
+    shot = np.random.default_rng(0).poisson(light).astype(np.float64)
+    seen = [pellucid.analyse(shot * unit) for unit in (1.0, 1e-6)]
+    assert seen[0].steepness == pytest.approx(seen[1].steepness, rel=0.02)
+    assert seen[1].steepness > 1.5
+
+
 def test_a_narrow_range_of_16_bits_is_denoised() -> None:
     clean = 32768 + 1000 * photograph("camera", 1).astype(float)
     pixels = np.rint(clean + np.random.default_rng(1).normal(0, 60, clean.shape)).astype(np.uint16)

@@ -35,7 +35,7 @@ from pellucid.inference.content import DOCUMENT, PHOTOGRAPH
 from pellucid.inference.denoiser import Decision, Denoiser
 from pellucid.inference.few_photons import is_too_coarse
 from pellucid.inference.measuring import analyse_coarse, analyse_tiles
-from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
+from pellucid.inference.model import MIN_CAMERA_SIGMA, RICIAN_AUTO, RICIAN_ESTIMATED, Model
 from pellucid.inference.overview import Overview
 from pellucid.inference.pages import ONLY_NOISE, PageModel
 from pellucid.inference.stabilise import HIGHEST_SIGMA
@@ -188,9 +188,12 @@ class Auto(Denoiser):
         no_page = NOT_WHITE if options.paper == "white" else ""
         if options.sigma is not None or options.noise is not None:
             decision = self._models[f"gaussian-{speed}"].decide(image, options)
+            estimated = options.noise == RICIAN_AUTO
             if not decision.sigma:
-                return Decision("none", why="the noise level given is 0" + no_page)
-            return replace(decision, why="the noise was given" + no_page)
+                why = "no Rician noise is found" if estimated else "the noise level given is 0"
+                return Decision("none", why=why + no_page)
+            why = RICIAN_ESTIMATED if estimated else "the noise was given"
+            return replace(decision, why=why + no_page)
         found, page = self._examine(image, options)
         if page is not None:
             return replace(page, analysis=found)

@@ -26,6 +26,7 @@ from pellucid.inference.analysis import (
     Analysis,
     advise,
     differ,
+    in_words,
     louder,
     scaled,
 )
@@ -170,8 +171,8 @@ def analyse_tiles(
         found = replace(found, level=level, levels=(level,) * channels)
     if worth and found.is_reduced:
         found = louder(found, REDUCED[1])
-    found = advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
-    return scaled(found, black, white)
+    independent = found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0)
+    return advise(scaled(found, black, white), independent=independent, steep=found.is_steep)
 
 
 def _counted(tiles: Array, counts: Counts, clipped: tuple[float, float]) -> Analysis:
@@ -288,7 +289,7 @@ def analyse_coarse(found: Analysis, pixels: Array, options: RunOptions) -> Analy
     share = coarse.level / found.level
     if not halvings or coarse.kind == CLEAN or not PATTERN < share < TEXTURE:
         return found
-    why = f"its noise is correlated, {255 * found.visible:.1f} of 255, and hides no detail finer than itself"
+    why = f"its noise is correlated, {in_words(found)}, and hides no detail finer than itself"
     return replace(found, kind=SMOOTH, why=why, halvings=halvings, coarse=coarse)
 
 

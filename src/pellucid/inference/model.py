@@ -44,6 +44,8 @@ TRIED, FEWEST_TRIED, MOST_TRIED = 0.08, 2, 9
 RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
 
+RICIAN_ESTIMATED = "its noise is taken for Rician, of an estimated level"
+
 LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
 LOWEST_TILE = 256  # pixels that tiles may be high, however wide the image, or 6 times their halo
 STRIP = 2**24  # bytes; wide images are cut into lower tiles, so that a strip takes no more
@@ -145,16 +147,16 @@ class Model(Denoiser):
         self, image: Overview, options: DenoiseOptions
     ) -> tuple[Treatment | None, Analysis | None]:
         """The noise to remove, None where there is none, and the analysis that found it."""
-        if options.noise == RICIAN_AUTO:
-            return rician_treatment(image.centre[..., 0]), None
         if options.noise is not None:
-            treatment = treatment_for(options.noise)
-            if isinstance(treatment.stabiliser, Rice) and image.ends.min() < 0:
+            estimated = options.noise == RICIAN_AUTO
+            treatment = None if estimated else treatment_for(options.noise)
+            rician = treatment is None or isinstance(treatment.stabiliser, Rice)
+            if rician and image.ends.min() < 0:
                 raise UsageError(
                     "Rician noise is that of magnitude images, and this image has negative values",
                     "Give another noise",
                 )
-            return treatment, None
+            return rician_treatment(image.centre[..., 0]) if estimated else treatment, None
         if options.sigma is not None:
             return Treatment(options.sigma) if options.sigma >= 1e-6 else None, None
         card = self.card(image.channels)
