@@ -76,7 +76,7 @@ MANY_CLIPPED = 0.2
 
 CUT_SIGMA, SOME_CUT, FLATTER, STEEP_IN_DARK = (5 / 255, 12 / 255), 0.1, 1.15, 1.1
 """Where more samples than the second are black, or white, noise above the first, for each, is measured from
-the others: its level is by at most the third factor higher than the network finds, unless `MANY_CLIPPED`; then
+the others: its level is at most the third factor higher than the network finds, unless `MANY_CLIPPED`; then
 this line shows signal-dependent noise from the fourth factor on."""
 
 FEW_TILES = 4
