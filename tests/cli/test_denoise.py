@@ -467,14 +467,6 @@ def test_sigma_counts_grey_levels(pellucid: Run, image: Save, text: str) -> None
     assert row["sigma"] == pytest.approx(float(text) / 255)
 
 
-def test_noise_above_the_range_of_a_model_is_removed_as_the_most_in_it(pellucid: Run, image: Save) -> None:
-    folder = image("photo.png").parent
-    done = pellucid("denoise", "photo.png", "--sigma", "200", "-o", "much.png")
-    assert done.err.startswith("warning: photo.png: noise 200 is taken as 75")
-    pellucid("denoise", "photo.png", "--sigma", "75", "-o", "most.png")
-    assert (folder / "much.png").read_bytes() == (folder / "most.png").read_bytes()
-
-
 def test_a_image_by_another_name_is_not_replaced_by_what_its_name_says(pellucid: Run, image: Save) -> None:
     path = image("shot.png")
     path = path.rename(path.with_suffix(".jpg"))

@@ -7,7 +7,8 @@
     smooth            gaussian-* on the image at half or a quarter of its size
     page              page-fast, where the image shows ink on paper
 
-Images up to a megapixel get the best networks, larger ones the fast ones.
+Images up to a megapixel get the best networks, larger ones, and grey ones with strong camera noise, the fast
+ones.
 """
 
 from collections.abc import Mapping
@@ -66,7 +67,8 @@ MOST = 0.5
 """A network for photographs that removes this part of smooth noise learned such noise, and keeps detail."""
 
 FAINT = 8 / 255
-"""Below this level of correlated noise, texture may be all that there is: a trial decides."""
+"""Below this level of correlated noise, texture may be all that there is: a trial decides. From it on, camera
+noise in grey images is left to ``photo-fast``."""
 
 
 class Auto(Denoiser):
@@ -200,6 +202,8 @@ class Auto(Denoiser):
         if found.kind == CLEAN:
             return Decision("none", found.level, found.why + no_page, found)
         family = "photo" if found.kind == CAMERA else "gaussian"
+        if family == "photo" and image.channels == 1 and found.visible >= FAINT:
+            speed = "fast"  # it has seen grey photographs, the best one has not
         decision = self._models[f"{family}-{speed}"].remove(
             image,
             treatment_of(found),
