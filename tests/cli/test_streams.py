@@ -121,8 +121,8 @@ def test_an_error_names_the_stream_and_nothing_is_written(pipe: Pipe, data: byte
 
 
 def test_a_warning_names_the_stream(pipe: Pipe, image: Save) -> None:
-    done = pipe("denoise", "-", "--sigma", "200", data=image("photo.png").read_bytes())
-    assert done.stderr.startswith(b"warning: standard input: noise 200")
+    done = pipe("denoise", "-", data=image("photo.jpg").read_bytes().removesuffix(b"\xff\xd9"))
+    assert done.stderr.startswith(b"warning: standard input lacks")
 
 
 @pytest.mark.parametrize(
