@@ -188,3 +188,17 @@ def test_of_a_stack_with_white_noise_it_says_what_denoise_would_do(pellucid: Run
     rows = pellucid("inspect", "shot.tif").out
     assert "(white)" in rows
     assert "--sigma" in rows
+
+
+@pytest.mark.parametrize("kind", ["CT", "MR"])
+def test_of_a_dicom_it_says_what_denoise_does(kind: str, pellucid: Run, tmp_path: Path) -> None:
+    pytest.importorskip("pydicom")
+    from tests.io.dicoms import write
+
+    ramp = np.tile(np.linspace(600, 1400, 96), (96, 1))
+    samples = np.rint(ramp + np.random.default_rng(0).normal(0, 40, ramp.shape)).astype(np.uint16)
+    write(tmp_path / "slice.dcm", kind, samples)
+    (file,) = pellucid("denoise", "slice.dcm", "--json").json["files"]
+    assert f"Denoise would use {file['model']}: {file['why']}" in pellucid("inspect", "slice.dcm").out
+    (channel,) = pellucid("inspect", "slice.dcm", "--json").json["channels"]
+    assert (channel["model"], channel["why"]) == (file["model"], file["why"])

@@ -78,6 +78,7 @@ def inspect(
     if stack is not None:
         with closing(stack):
             several = len(planes_of(stack)) > 1 or stack.parts[0].dtype.name not in SAMPLE_TYPES[:3]
+            several |= stack.noise is not None
             if several and plot is not None:
                 raise UsageError(f"{source} has many planes, and a chart shows one", "Leave --plot out")
             if several:
@@ -127,6 +128,7 @@ def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool)
                     {"name": each.name, "planes": each.planes}
                     | _known([("snr", each.analysis.snr)])
                     | asdict(in_units(each.analysis, each.white), dict_factory=_known)
+                    | ({"model": each.model, "why": each.why} if each.model else {})
                     for each in channels
                     if each.analysis is not None
                 ],
@@ -139,7 +141,10 @@ def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool)
     for each in channels:
         if each.analysis is not None:
             say(f"{each.name} ({each.planes} plane{'s' * (each.planes > 1)})")
-            for term, words in facts(in_units(each.analysis, each.white), _option(each.analysis)):
+            option = "" if each.model else _option(each.analysis)
+            for term, words in facts(in_units(each.analysis, each.white), option):
+                if term == "Denoise would" and each.model:  # the file says what its noise is
+                    words = f"{f'use {each.model}' if each.changed else 'leave it unchanged'}: {each.why}"
                 say(f"  {term:<14}{words}")
 
 

@@ -251,14 +251,18 @@ def derivation_of(decisions: Sequence[Decision], options: DenoiseOptions) -> Der
     )
 
 
-def analyse_stack(
-    stack: Stack, analyse: Callable[[Overview], Analysis], options: DenoiseOptions
-) -> list[Channel]:
-    """Analyse the noise of each channel of a stack, or of those that are selected."""
+def analyse_stack(stack: Stack, auto: Auto, options: DenoiseOptions) -> list[Channel]:
+    """Analyse the noise of each channel of a stack, or of those that are selected.
+
+    Where the file implies its noise, as DICOM does, the channel has the model and the reason of `decide`.
+    """
     channels = []
     for name, group in grouped(stack, selected(stack, options), per_plane=options.per_plane):
-        found = analyse(look_over_planes(stack, group, options.nodata))
+        image = look_over_planes(stack, group, options.nodata)
+        found = auto.analyse(image)
         decision = Decision("", found.level, found.why, found)
+        if stack.noise is not None:
+            decision = replace(decide(stack, image, auto, options), analysis=found)
         channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
     return channels
 
