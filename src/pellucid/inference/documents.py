@@ -137,7 +137,7 @@ class _Scans(Denoiser):
         self.pages.check(options)
 
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
-        return self.pages.recognise(image, options, lined=False) or Decision("none", why=NO_PAGE)
+        return self.pages.recognise(image, options, strict=False) or Decision("none", why=NO_PAGE)
 
 
 class _Done(NamedTuple):
