@@ -110,7 +110,7 @@ def test_json_tells_of_standard_input_and_stays_off_an_image(pipe: Pipe, image: 
     ("data", "words"),
     [
         (b"", b"error: standard input is empty"),
-        (b"words", b"error: standard input is no image"),
+        (b"words", b"error: standard input is not an image"),
         (b"8BPS" + bytes(99), b"error: standard input is a Photoshop file"),
     ],
 )
