@@ -62,6 +62,9 @@ log-odds are lower; else it was added to a rendering."""
 MOST = 0.5
 """A network for photographs that removes this part of smooth noise learned such noise, and keeps detail."""
 
+SOME = 0.2
+"""A network for photographs removes a smaller part than this of what is texture or a pattern."""
+
 FAINT = 8 / 255
 """Below this level of correlated noise, texture may be all that there is: a trial decides. From it on, camera
 noise in grey images is left to ``photo-fast``."""
@@ -154,10 +157,14 @@ class Auto(Denoiser):
         if found.photon and image.dtype.kind in "iu":
             units = found.photon * np.iinfo(image.dtype).max
             photons = float(image.tiles.mean()) / found.photon
-            if photons < COUNTABLE[0] and units < COUNTABLE[1]:
+            dark_photo = image.channels == 3 and image.dtype == np.uint8  # no detector counts so
+            if photons < COUNTABLE[0] and units < COUNTABLE[1] and not dark_photo:
                 return replace(found, kind=CLEAN, why=TOO_COARSE)
         if independent and not found.photon and not self._removes_noise(image, found):
-            return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
+            other = advise(found, independent=False)
+            if self._removed("photo-fast", image, other) < SOME * found.visible:
+                return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
+            return replace(other, why=f"{other.why}, as a trial on a few crops shows")
         return found
 
     def _removed(self, name: str, image: Overview, found: Analysis) -> float:
