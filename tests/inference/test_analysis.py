@@ -330,6 +330,16 @@ def test_noise_that_black_cut_off_before_jpeg_is_found() -> None:
     assert 255 * pellucid.analyse(file.getvalue()).level == pytest.approx(30, rel=0.1)
 
 
+@pytest.mark.parametrize("sigma", [0.06, 0.15])
+def test_noise_that_white_cuts_off_around_a_subject_is_found(sigma: float) -> None:
+    noise = np.random.default_rng(0).normal(0, sigma, (240, 300))
+    found = pellucid.analyse(
+        from_float(to_8bit((1 - ball(240, 300) + noise)[..., None].astype(np.float32)), "uint8")
+    )
+    assert found.kind == WHITE
+    assert found.level == pytest.approx(sigma, rel=0.12)
+
+
 @grey_and_colour
 @pytest.mark.parametrize("spoil", [transparent_junk, nan_holes, masked], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("text", ["gaussian:25", "camera:iso=51200"])
@@ -386,6 +396,14 @@ def test_floats_far_from_0_are_denoised_as_the_same_image_near_0(
     result = pellucid.denoise(pixels)
     assert np.square(result - clean).mean() < np.square(pixels - clean).mean() / 3
     assert abs(float(result.mean(dtype=float) - pixels.mean(dtype=float))) < level / 20
+
+
+def test_the_dependence_on_brightness_does_not_depend_on_the_unit() -> None:
+    light = np.tile(np.linspace(20, 120, 128), (128, 1))
+    shot = np.random.default_rng(0).poisson(light).astype(np.float64)
+    seen = [pellucid.analyse(shot * unit) for unit in (1.0, 1e-6)]
+    assert seen[0].steepness == pytest.approx(seen[1].steepness, rel=0.02)
+    assert seen[1].steepness > 1.5
 
 
 def test_a_narrow_range_of_16_bits_is_denoised() -> None:

@@ -116,7 +116,7 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         rows = [("What to do", f"{self.kind}: {self.why}"), ("Content", self.content)]
-        rows += [("Level", f"{255 * self.level:.3g} of 255"), ("Steepness", f"{self.steepness:.3g}")]
+        rows += [("Level", in_words(self)), ("Steepness", f"{self.steepness:.3g}")]
         rows += [
             ("Correlation of neighbours", f"{self.correlation:.2f}"),
             ("Measured", f"{self.measured:.0%}"),
@@ -139,7 +139,8 @@ class Analysis:
     def steepness(self) -> float:
         """The level at the bright end of the image over that at the dark end."""
         ends = np.outer(self.gain, self.brightness) + np.array(self.offset)[:, None]
-        ratios = np.sqrt(np.maximum(ends[:, 1], 1e-9) / np.maximum(ends[:, 0], 1e-9))
+        ends = np.maximum(ends, 1e-9 * self.white**2)
+        ratios = np.sqrt(ends[:, 1] / ends[:, 0])
         return float(np.median(ratios))
 
     @property
@@ -221,10 +222,15 @@ def in_units(found: Analysis, white: float) -> Analysis:
     return replace(made, black=found.black * white, white=found.white * white, coarse=coarse)
 
 
+def in_words(found: Analysis) -> str:
+    """The level, as a share of white, or of the range of an image that is darker or brighter."""
+    return f"{255 * found.visible:.1f} of 255" + " of its range" * (found.white != 1)
+
+
 def advise(found: Analysis, *, independent: bool, steep: bool | None = None) -> Analysis:
     """Decide what to do about noise that is, or is not, independent: the analysis' `kind`, and why."""
     steep = found.is_steep if steep is None else steep
-    level = f"{255 * found.visible:.1f} of 255"
+    level = in_words(found)
     if not independent:
         return replace(found, kind=CAMERA, why=f"its noise is correlated, as a camera leaves it, {level}")
     if found.visible < MIN_WHITE_SIGMA:

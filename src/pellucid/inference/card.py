@@ -218,7 +218,7 @@ def _code(shape: tuple[int, ...]) -> str:
 
 
 def _sensor(noise: SensorNoise) -> str:
-    return f"variance = {noise.gain:.4g} * pixel + {noise.offset:.4g}, pixels from {noise.black:.4g} to 1"
+    return f"variance = {noise.gain:.4g} * pixel {noise.offset:+.4g}, pixels from {noise.black:.4g} to 1"
 
 
 def _levels(card: Card) -> str:

@@ -96,6 +96,17 @@ def photon_counts(tiles: Array, masks: NDArray[np.bool_] | None) -> Counts | Non
     return Counts(step, np.ascontiguousarray(brightness.T)) if counted else None
 
 
+def is_too_coarse(tiles: Array, dtype: np.dtype[Any], photon: float) -> bool:
+    """Whether integers of a type count so few photons, each this bright, that no integer is near a mean.
+
+    Colours in 8 bits are a dark photograph: no detector counts so.
+    """
+    if dtype.kind not in "iu" or photon <= 0 or (dtype == np.uint8 and tiles.shape[1] == 3):
+        return False
+    few, units = tiles.mean() < COUNTABLE[0] * photon, photon * np.iinfo(dtype).max
+    return bool(few and units < COUNTABLE[1])
+
+
 def _step(samples: Array) -> float | None:
     """The step of which all samples are multiples, as near as 8 bits tell; None for many values."""
     values = np.unique(samples)
