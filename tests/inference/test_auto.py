@@ -1,6 +1,7 @@
 """The network is chosen by the noise."""
 
 import functools
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,18 @@ def test_strong_camera_noise_in_grey_is_removed_as_by_the_better_network(name: s
     pixels = from_float(to_8bit(demosaiced(grey + noise)), "uint8")
     by_names = (load_model(each).denoise(pixels).image for each in ("photo-fast", "photo-best"))
     assert error(auto.denoise(pixels).image, clean) < 1.03 * min(error(each, clean) for each in by_names)
+
+
+@pytest.mark.parametrize("name", ["cat", "coffee", "astronaut"])
+@pytest.mark.parametrize("quality", [80, 90])
+@pytest.mark.parametrize("text", ["gaussian:20", "poisson:60"])
+def test_noise_before_jpeg_is_removed(text: str, quality: int, name: str, auto: Denoiser) -> None:
+    samples = getattr(data, name)()[:300, :400].reshape(150, 2, 200, 2, 3) / 255
+    clean = samples.mean(axis=(1, 3)).astype(np.float32)
+    file = io.BytesIO()
+    PillowImage.fromarray(noisy(text, clean)).save(file, "JPEG", quality=quality)  # 4:2:0
+    pixels = np.asarray(PillowImage.open(file))
+    assert error(auto.denoise(pixels).image, clean) < 0.85 * error(pixels, clean)
 
 
 @pytest.mark.parametrize("photons", [5, 20])

@@ -66,6 +66,9 @@ log-odds are lower; else it was added to a rendering."""
 MOST = 0.5
 """A network for photographs that removes this part of smooth noise learned such noise, and keeps detail."""
 
+SOME = 0.2
+"""A network for photographs removes a smaller part than this of what is texture or a pattern."""
+
 FAINT = 8 / 255
 """Below this level of correlated noise, texture may be all that there is: a trial decides. From it on, camera
 noise in grey images is left to ``photo-fast``."""
@@ -159,7 +162,10 @@ class Auto(Denoiser):
         if is_too_coarse(image.tiles, image.dtype, found.photon):
             return replace(found, kind=CLEAN, why=TOO_COARSE)
         if independent and not found.photon and not self._removes_noise(image, found):
-            return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
+            other = advise(found, independent=False)
+            if self._removed("photo-fast", image, other) < SOME * found.visible:
+                return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
+            return replace(other, why=f"{other.why}, as a trial on a few crops shows")
         return found
 
     def _removed(self, name: str, image: Overview, found: Analysis) -> float:
