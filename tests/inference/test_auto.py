@@ -192,6 +192,13 @@ def test_the_estimate_of_sigma_is_the_level_of_the_analysis() -> None:
 # ---- noise that is given -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("given", [{}, {"sigma": 0.1}, {"sigma": 0}], ids=["found", "given", "0"])
+def test_white_paper_where_no_page_is_found_is_mentioned(given: dict[str, Any], auto: Denoiser) -> None:
+    pixels = noisy("gaussian:25", photograph())
+    assert "no page was recognised" in auto.denoise(pixels, paper="white", **given).why
+    assert "page" not in auto.denoise(pixels, **given).why
+
+
 def test_a_given_level_means_white_noise(auto: Denoiser) -> None:
     pixels = noisy("camera:iso=12800", photograph())
     result = auto.denoise(pixels, sigma=25 / 255)

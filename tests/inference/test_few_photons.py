@@ -85,6 +85,14 @@ def test_few_single_photons_in_integers_are_left_as_they_are() -> None:
     np.testing.assert_array_equal(result.image, samples)
 
 
+def test_a_network_that_is_named_warns_where_integers_count_few_photons(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    samples = counted(3)[0].astype(np.uint16)
+    pellucid.denoise(samples, model="gaussian-instant", noise="poisson:65535")
+    assert "give floats" in caplog.text
+
+
 def test_points_that_no_noise_explains_stay() -> None:
     expected = np.full((192, 192), 0.3)
     expected[10::40, 12::24] = 40

@@ -139,6 +139,52 @@ def test_a_tiff_of_any_layout_gives_its_samples(dtype: str, options: dict[str, A
     assert np.array_equal(image.samples, values)
 
 
+@pytest.mark.parametrize(
+    ("photometric", "dtype"),
+    [
+        ("minisblack", "uint8"),
+        ("minisblack", "uint16"),
+        ("minisblack", "float16"),
+        ("minisblack", "float32"),
+        ("miniswhite", "uint8"),
+        ("miniswhite", "uint16"),
+        ("rgb", "uint8"),
+    ],
+)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"planarconfig": "contig"},
+        {"planarconfig": "contig", "compression": "lzma"},
+        {"planarconfig": "separate"},
+        {"planarconfig": "separate", "rowsperstrip": 1},
+        {"planarconfig": "separate", "tile": (16, 16)},
+        {"planarconfig": "separate", "compression": "zlib"},
+    ],
+)
+def test_channels_are_themselves_however_they_are_stored(
+    photometric: str, dtype: str, options: dict[str, Any], tiff_file: Make
+) -> None:
+    colours = 3 if photometric == "rgb" else 1
+    planes = np.stack([gradient()[..., k % 3] // (k + 1) for k in range(colours + 2)]).astype(dtype)
+    stored = planes if options["planarconfig"] == "separate" else planes.transpose(1, 2, 0)
+    image = read_image(tiff_file(stored, photometric=photometric, extrasamples=(2, 0), **options))
+    colour = planes[:colours]
+    if photometric == "miniswhite":
+        colour = np.iinfo(planes.dtype).max - colour
+    assert image.alpha is not None
+    assert image.extra_channels is not None
+    assert np.array_equal(image.samples, colour.transpose(1, 2, 0))
+    assert np.array_equal(image.alpha, planes[colours])
+    assert np.array_equal(image.extra_channels[..., 0], planes[-1])
+
+
+def test_grey_that_is_multiplied_by_its_alpha_and_stored_apart_is_refused_in_words(tiff_file: Make) -> None:
+    planes = np.stack([gradient()[..., 0], gradient()[..., 1]])
+    path = tiff_file(planes, photometric="minisblack", planarconfig="separate", extrasamples=(1,))
+    refused(path, "one plane after the other")
+
+
 def test_a_lossless_compression_is_kept_and_a_lossy_one_becomes_lossless(
     pillow_file: Make, tmp_path: Path
 ) -> None:

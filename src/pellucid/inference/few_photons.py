@@ -92,6 +92,14 @@ def photon_counts(tiles: Array, masks: NDArray[np.bool_] | None) -> Counts | Non
     return Counts(step, np.ascontiguousarray(brightness.T)) if counted else None
 
 
+def is_too_coarse(tiles: Array, dtype: np.dtype[Any], photon: float) -> bool:
+    """Whether integers of a type count so few photons, each this bright, that no integer is near a mean."""
+    if dtype.kind not in "iu" or photon <= 0:
+        return False
+    few, units = tiles.mean() < COUNTABLE[0] * photon, photon * np.iinfo(dtype).max
+    return bool(few and units < COUNTABLE[1])
+
+
 def _step(samples: Array) -> float | None:
     """The step of which all samples are multiples, as near as 8 bits tell; None for many values."""
     values = np.unique(samples)

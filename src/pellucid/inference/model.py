@@ -15,7 +15,7 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import ONCE, denoise_passes, is_cut_off, plan_passes
+from pellucid.inference.few_photons import ONCE, denoise_passes, is_cut_off, is_too_coarse, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.measuring import analyse_tiles
 from pellucid.inference.overview import Overview
@@ -25,13 +25,11 @@ from pellucid.inference.stabilise import (
     Anscombe,
     Rice,
     Scale,
-    Treatment,
     keeping_means,
-    rician_treatment,
-    treatment_for,
 )
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
+from pellucid.inference.treatment import Treatment, rician_treatment, treatment_for
 from pellucid.inference.trial import removed_level
 from pellucid.options import DenoiseOptions, is_number
 
@@ -39,6 +37,9 @@ log = logging.getLogger("pellucid")
 
 MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 """Grey and colour photographs from which less would be removed stay unchanged (docs/decisions/auto.md)."""
+
+TRIED, FEWEST_TRIED, MOST_TRIED = 0.08, 2, 9
+"""The share of an image's area on which a network is tried, in at least and at most so many tiles."""
 
 RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
@@ -173,7 +174,10 @@ class Model(Denoiser):
     def try_on(self, image: Overview, treatment: Treatment, white: float = 1.0) -> float:
         """The level of the noise that this network would remove, tried on a few crops divided by `white`."""
         run = self.runner(image, treatment, white=white)
-        return removed_level(image.crops / np.float32(white), run)
+        pixels = image.tiles.shape[2] * image.tiles.shape[3]
+        count = round(TRIED * image.height * image.width / pixels)
+        crops, _ = image.sample(min(max(count, FEWEST_TRIED), MOST_TRIED))
+        return removed_level(crops / np.float32(white), run)
 
     def remove(
         self,
@@ -203,6 +207,8 @@ class Model(Denoiser):
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
         halvings, noise, steps, margin = treatment.halvings, treatment.stabiliser, ONCE, 0
+        if isinstance(noise, Anscombe) and is_too_coarse(image.tiles, image.dtype, min(noise.gain)):
+            log.warning("integers cannot hold means of so few photons, which are rounded: give floats")
         estimated = analysis is not None and not analysis.photon
         if isinstance(noise, Anscombe) and not is_cut_off(image.tiles, noise, estimated=estimated):
             margin = REACH

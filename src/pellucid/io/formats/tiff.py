@@ -61,7 +61,7 @@ _COMPRESSIONS = {
 _GEOREFERENCE = (33550, 33922, 34264)  # GeoTIFF 1.1: from columns and rows to a map
 _LOSSY = (*_JPEG, 33003, 33005, 34712, 50001)
 _READ_BY_VIPS = (1, 2, 3, 4, 5, *_JPEG, 8, 32773, 32946, 50001)
-_ALPHA = (1, 2)  # of ExtraSamples: multiplied into the colours, or not
+_READ_BY_TIFFFILE = (1, 8, 32773, 32946, CODECS["lzma"].tag)  # without imagecodecs
 
 
 def _open(data: Data) -> Source:
@@ -107,7 +107,9 @@ def _source(data: Data, name: str, tiff: Any, file: BinaryIO) -> Source:
         tile=(page.tilelength, page.tilewidth) if page.is_tiled else None,
     )
     if compression not in _READ_BY_VIPS:
-        return _by_codec(data, page, metadata, encoding, alpha=has_alpha)
+        return _by_tifffile(data, page, f"compressed as {_name(page.compression)}", metadata, encoding)
+    if page.planarconfig == 2 and colours == 1 and page.samplesperpixel > 1:  # libvips 8.18 mixes the planes
+        return _by_tifffile(data, page, "stored one plane after the other", metadata, encoding)
     extra_channels = len(metadata.extra_samples)
     if not page.is_tiled:
         return VipsSource(data, "tiffload", metadata, encoding, extra=extra_channels)
@@ -134,29 +136,32 @@ class _TiledSource(VipsSource):
         return self._whole[rows, columns]
 
 
-def _by_codec(data: Data, page: Any, metadata: Metadata, encoding: Encoding, *, alpha: bool) -> Source:
-    """Open a TIFF in a compression that libvips has not."""
+def _by_tifffile(data: Data, page: Any, how: str, metadata: Metadata, encoding: Encoding) -> Source:
+    """Open a TIFF that libvips cannot read."""
     import tifffile
 
-    name, compression = name_of(data), _name(page.compression)
+    name = name_of(data)
     if int(page.photometric) not in (0, 1, 2) or page.bitspersample < 8 or page.extrasamples[:1] == (1,):
         raise InputError(
-            f"{name} is compressed as {compression}, and not plain grey or RGB of 8 bits or more",
-            "Save it as a TIFF with Deflate compression",
+            f"{name} is {how}, and not plain grey or RGB of 8 bits or more",
+            "Save it as a TIFF with Deflate compression, the channels of each pixel together",
         )
-    if int(page.compression) != CODECS["lzma"].tag:  # which the standard library has
-        require("imagecodecs", "codecs", f"to read a TIFF compressed as {compression}")
+    if int(page.compression) not in _READ_BY_TIFFFILE:
+        require("imagecodecs", "codecs", f"to read a TIFF compressed as {_name(page.compression)}")
     turn = int(page.tags[274].value) if 274 in page.tags else 1
     stored = (page.imagelength, page.imagewidth)
     size = stored[::-1] if is_turned(turn) else stored
     extra, bands = len(metadata.extra_samples), page.samplesperpixel
+    alpha = bands - extra in (2, 4)
     separate, inverted = page.planarconfig == 2 and bands > 1, int(page.photometric) == 0
 
     def decode() -> Samples:
         with stream_of(data) as file, tifffile.TiffFile(file, _multifile=False) as tiff:
             array: Any = tiff.pages[0].asarray()
         array = np.moveaxis(array, 0, -1) if separate else array.reshape(*stored, bands)
-        return upright_pixels(np.iinfo(array.dtype).max - array if inverted else array, turn)
+        if inverted:
+            array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
+        return upright_pixels(array, turn)
 
     icc = usable_profile(name, metadata.icc, bands - alpha - extra)
     upright = upright_metadata(metadata, turn, (size[1], size[0]))
