@@ -210,7 +210,7 @@ def _counted(tiles: Array, counts: Counts, clipped: tuple[float, float]) -> Anal
 def _before_the_cut(found: Analysis, gain: float, offset: float) -> Analysis:
     """The analysis of the noise that black had not yet cut off, in place of what is left of it."""
     channels = len(found.gain)
-    level = max(found.level, (gain * float(np.mean(found.brightness)) + offset) ** 0.5)
+    level = max(found.level, max(gain * float(np.mean(found.brightness)) + offset, 0.0) ** 0.5)
     whole = replace(
         found,
         level=level,
