@@ -3,6 +3,7 @@
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pellucid import DenoiseOptions
@@ -53,3 +54,14 @@ def test_it_cannot_be_changed_and_can_be_a_key() -> None:
 def test_what_makes_no_sense_is_refused_when_it_is_made(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         DenoiseOptions(**wrong)
+
+
+@pytest.mark.parametrize("name", ["sigma", "strength"])
+@pytest.mark.parametrize("value", [np.full((512, 512), 0.1), "0.1", [0.1, 0.1, 0.1], np.array(0.1)])
+def test_an_error_about_a_number_is_one_line_and_shows_that_it_is_none(name: str, value: object) -> None:
+    with pytest.raises(UsageError) as caught:
+        DenoiseOptions(**{name: value})  # type: ignore[arg-type]
+    words = str(caught.value)
+    assert "\n" not in words
+    assert len(words) < 150
+    assert f"{name} is 0.1" not in words

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import reprlib
 from dataclasses import dataclass
 from typing import Literal, Self, TypedDict, Unpack
 
@@ -129,13 +130,16 @@ class DenoiseOptions:
             raise UsageError("Both sigma and noise are given", "Give one of them")
         if self.sigma is not None and not (is_number(self.sigma) and 0 <= self.sigma <= 1):
             raise UsageError(
-                f"sigma is {self.sigma}", "Give a standard deviation from 0 to 1, such as 25 / 255"
+                f"sigma is {reprlib.repr(self.sigma)}",
+                "Give one number, a standard deviation from 0 to 1, such as 25 / 255",
             )
         given = {"strength": self.strength}
         given |= {name: value for name in ("luma", "chroma") if (value := getattr(self, name)) is not None}
         for name, value in given.items():
             if not (is_number(value) and 0 <= value <= 2):
-                raise UsageError(f"{name} is {value}", "Give a number from 0 (unchanged) over 1 to 2 (more)")
+                raise UsageError(
+                    f"{name} is {reprlib.repr(value)}", "Give a number from 0 (unchanged) over 1 to 2 (more)"
+                )
         if self.paper not in ("keep", "white"):
             raise UsageError(f"paper is {self.paper!r}", "Give keep or white")
         if self.extra_channels not in ("keep", "denoise"):

@@ -217,6 +217,48 @@ def test_sparse_light_on_black_is_not_removed(auto: Denoiser) -> None:
     assert auto.denoise(shot).image.mean() == pytest.approx(shot.mean(), rel=0.03)
 
 
+def sky() -> NDArray[np.float64]:
+    """A linear image of the sky: next to its brightest stars all else is black to the eye."""
+    rows, columns = np.mgrid[:256, :256]
+    light: NDArray[np.float64] = 0.002 + 0.001 * np.exp(
+        -((rows - 120) ** 2 + (columns - 140) ** 2) / (2 * 45**2)
+    )
+    random = np.random.default_rng(1)
+    for row, column in random.integers(8, 248, (30, 2)):
+        star = np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * 1.5**2))
+        light += 10 ** -random.uniform(0, 3) * star
+    return np.minimum(light, 1.0)
+
+
+@pytest.mark.parametrize("samples", ["float", "16 bit", "colour"])
+def test_noise_between_stars_is_removed_and_the_light_of_stars_stays(samples: str, auto: Denoiser) -> None:
+    light = sky()
+    light = np.repeat(light[..., None], 3, axis=2) if samples == "colour" else light
+    deviation = np.sqrt(0.0005**2 + 1e-6 * light)
+    noisy = (light + deviation * np.random.default_rng(0).standard_normal(light.shape)).astype(np.float32)
+    white = 65535 if samples == "16 bit" else 1
+    shot = (noisy.clip(0, 1) * white).round().astype(np.uint16) if white > 1 else noisy
+    denoised = auto.denoise(shot).image / white
+    dark, bright = light < 0.004, light > 0.02
+    assert (denoised - light)[dark].std() < 0.3 * (noisy - light)[dark].std()
+    assert denoised[bright].sum() == pytest.approx(light[bright].sum(), rel=0.01)
+    assert denoised[dark].mean() == pytest.approx(light[dark].mean(), rel=0.01)
+
+
+@pytest.mark.parametrize("side", [1, 5])
+def test_lamps_do_not_hide_the_noise_of_all_else(side: int, auto: Denoiser) -> None:
+    light = photograph() ** 2.2
+    noisy = (light + 0.03 * np.random.default_rng(0).standard_normal(light.shape)).astype(np.float32)
+    lamps = np.zeros(light.shape[:2], np.bool_)
+    for row in range(side):
+        for column in range(side):
+            lamps[20 + row :: 40, 20 + column :: 40] = True
+    noisy[lamps] = 300
+    denoised = auto.denoise(noisy).image
+    assert (denoised - light)[~lamps].std() < 0.6 * (noisy - light)[~lamps].std()
+    assert denoised[lamps].mean() == pytest.approx(300, rel=0.001)
+
+
 def test_a_frame_of_one_colour_does_not_make_a_noisy_photograph_clean() -> None:
     framed = np.full((256, 320, 3), (60, 40, 20), np.uint8)
     inner = noisy("camera:iso=12800", photograph())

@@ -121,7 +121,12 @@ class Auto(Denoiser):
                 plain = replace(plain, content=PHOTOGRAPH)
             elif page.why != ONLY_NOISE:
                 return replace(plain, kind=PAGE if page.changed else CLEAN, why=page.why), page
-        return self._by_noise(image, plain), None
+        found = self._by_noise(image, plain)
+        if found.kind == CLEAN and image.dark is not None:
+            dark = analyse_tiles(image.tiles, image.masks, run_options, is_8bit=False, scale=image.dark)
+            if dark.kind in (WHITE, SIGNAL_DEPENDENT) and self._by_noise(image, dark).kind == dark.kind:
+                found = dark
+        return found, None
 
     def _as_page(self, image: Overview, found: Analysis, options: DenoiseOptions) -> Decision | None:
         """What is done to what seems a document; None where it is no page, or too small to tell."""

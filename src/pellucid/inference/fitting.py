@@ -135,6 +135,8 @@ def fit_cut_off(
     deviation = mean[tells] / np.interp(at, ratio, left)
     light = 1 - at * deviation if at_white else at * deviation
     uncut = np.minimum(blocks.brightness, 1 - blocks.brightness) > UNCUT * float(np.median(deviation))
+    if at_white and uncut.sum() < BINS:  # a line has no second end
+        return 0.0, float(np.exp(2 * np.log(deviation).mean()))
     weight = np.broadcast_to(blocks.weight**2, uncut.shape)[uncut]
     brightness = np.append(light, blocks.brightness[uncut])
     levels = np.append(deviation, blocks.levels[uncut])

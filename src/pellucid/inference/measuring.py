@@ -68,6 +68,13 @@ FEW_PHOTONS = 0.25
 NARROW = 0.1
 """Integers of 16 bits, or floats, in a narrower range than this and far from 0 are no usual image."""
 
+MOST, FAR_BRIGHTER = 0.95, 16
+"""Where the first share of samples is darker than the brightest by the second factor, as between stars, noise
+may be measured in the range of these samples."""
+
+BRIGHTEST = 2.0
+"""In units of white: the few samples above it, such as stars, say nothing of the noise, and hide it."""
+
 STABILISED = 16
 """At most so many tiles are measured again after stabilisation."""
 
@@ -113,7 +120,7 @@ def analyse_tiles(
     clipped = _clipped(tiles)
     channels = tiles.shape[1]
     black, white = scale or ((0.0, 1.0) if is_8bit else value_range(tiles))
-    tiles = (tiles - np.float32(black)) / np.float32(white)
+    tiles = np.minimum((tiles - np.float32(black)) / np.float32(white), np.float32(BRIGHTEST))
     counts = photon_counts(tiles, masks)
     if counts is not None:
         return scaled(_counted(tiles, counts, clipped), black, white)
@@ -240,6 +247,15 @@ def value_range(tiles: Array) -> tuple[float, float]:
     if extent > 0 and (negative or (low > high / 4 and (high > 1 or extent < NARROW))):
         return low, extent
     return 0.0, 1.0 if 0.5 < high <= 1 or high <= 0 else high
+
+
+def dark_range(tiles: Array) -> tuple[float, float] | None:
+    """Black, and how far white is from it, of most of an image where few samples are far brighter; else None.
+
+    In linear images of stars or lamps the noise of everything else is invisible before stretching.
+    """
+    most = np.quantile(tiles, MOST)
+    return value_range(np.minimum(tiles, most)) if 0 < most < tiles.max() / FAR_BRIGHTER else None
 
 
 def with_channel_levels(blocks: Blocks, tiles: Array, where: Survey, session: Session) -> Blocks:

@@ -54,6 +54,10 @@ STRIPS = 5  # read ahead, read, joined, denoised and written at a time
 FIXED_MEMORY = 150_000_000  # bytes that Python, libvips and ONNX Runtime take before the first tile
 
 
+CLEAR = 100
+"""So many times brighter than their noise pixels are clear."""
+
+
 class Model(Denoiser):
     """One network for grey images, one for colour, or both under one name.
 
@@ -249,9 +253,11 @@ class Model(Denoiser):
         brightest = image.brightest if scale is None else 1.0
         given, share = self._given(session, level, strengths, brightest)
         stride = session.card.stride
+        ceiling = _ceiling(image, treatment) / white
 
         def run(tile: Array) -> Array:
             height, width = tile.shape[:2]
+            tile, whole = np.minimum(tile, np.float32(ceiling)), tile
             noisy = pad_to(tile, (-(-height // stride) * stride, -(-width // stride) * stride))
             noisy = noisy if scale is None else scale.forward(noisy)
             noisy = noisy.repeat(3, axis=2) if as_colour else noisy
@@ -262,7 +268,7 @@ class Model(Denoiser):
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
             clean = clean / share if share < 1 else clean
             clean = clean if scale is None else scale.inverse(clean)
-            return clean[:height, :width]
+            return clean[:height, :width] + (whole - tile)
 
         return run
 
@@ -329,6 +335,27 @@ class Model(Denoiser):
                 "Convert the image, or name a model for colour",
             )
         return self._open(channels if channels in self.channels else 3)
+
+
+def _ceiling(image: Overview, treatment: Treatment) -> float:
+    """The brightness above which noise does not matter and pixels stay, where few are far brighter than most.
+
+    A network's error is a part of the brightest pixels in its view, more than the noise of a dark sky.
+    """
+    if image.dark is None:
+        return math.inf
+    (black, extent), noise = image.dark, treatment.stabiliser
+    lines = [(0.0, treatment.level**2)]
+    if isinstance(noise, Anscombe):
+        lines = [
+            (gain, max(gain * black + offset, 0))
+            for gain, offset in zip(noise.gain, noise.offset, strict=True)
+        ]
+    # light = CLEAR * sqrt(gain * light + variance at black)
+    light = max(
+        CLEAR * (CLEAR * gain + math.sqrt(CLEAR**2 * gain**2 + 4 * least)) / 2 for gain, least in lines
+    )
+    return black + max(light, 2 * extent)
 
 
 def _sensor_treatment(noise: SensorNoise, brightness: float) -> Treatment:

@@ -1,5 +1,6 @@
 """One pass over an image before it is decided what to do with it: its gaps, its colours, and tiles of it."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from pellucid.errors import InputError
 from pellucid.inference.masked import Mask, fill, valid_pixels
+from pellucid.inference.measuring import dark_range
 from pellucid.inference.survey import BLOCK, TILES, Array, Window, over_blocks, stack_tiles, tile_windows
 from pellucid.io.image import Samples, to_float
 from pellucid.io.source import Source
@@ -102,6 +104,11 @@ class Overview:
         best = np.flatnonzero(share >= 0.95 * share.max())
         few = best[np.unique(np.linspace(0, len(best) - 1, count).round().astype(int))]
         return self.tiles[few].transpose(0, 2, 3, 1), valid[few][..., None]
+
+    @functools.cached_property
+    def dark(self) -> tuple[float, float] | None:
+        """As of `dark_range`; None for 8 bits."""
+        return None if self.dtype == np.uint8 else dark_range(self.tiles)
 
     @property
     def ends(self) -> NDArray[np.float32]:
