@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 import pellucid
-from pellucid.inference.analysis import CLEAN, SIGNAL_DEPENDENT
+from pellucid.inference.analysis import CLEAN, SIGNAL_DEPENDENT, WHITE
 from pellucid.inference.few_photons import ONCE, passes
 
 Floats = NDArray[np.float64]
@@ -59,6 +59,21 @@ def test_counts_whose_brightest_are_cut_off_are_counts() -> None:
     counts, _ = counted(3)
     found = pellucid.analyse(np.minimum(np.rint(counts * 45.0), 255).astype(np.uint8))
     assert found.photon == pytest.approx(45 / 255, rel=0.01)
+
+
+def test_noise_that_does_not_grow_with_the_light_is_no_count_of_photons() -> None:
+    """Dark images of 8 bits have few values, all of them multiples of one level."""
+    clean = 0.15 * light()
+    noisy = clean + np.random.default_rng(0).normal(0, 5 / 255, clean.shape)
+    found = pellucid.analyse(np.rint(noisy.clip(0, 1) * 255).astype(np.uint8))
+    assert (found.kind, found.photon) == (WHITE, 0)
+    assert 255 * found.level == pytest.approx(5, rel=0.1)
+
+
+def test_a_dark_photograph_of_few_levels_is_denoised() -> None:
+    clean = 12 * light()
+    noisy = np.random.default_rng(0).poisson(clean).astype(np.uint8)
+    assert rms(pellucid.denoise(noisy) - clean) < 0.4 * rms(noisy - clean)
 
 
 def few_shades(name: str) -> NDArray[np.uint8]:

@@ -101,29 +101,34 @@ def make_plan(
 
 
 def _leave_out_done(plan: Plan) -> None:
-    """Leave out the jobs whose output exists already; one that was made from another input is a failure."""
+    """Leave out the jobs whose output exists already; one that is no result of its input is a failure."""
     jobs, plan.jobs = plan.jobs, []
     for job in jobs:
-        if not _is_done(job):
+        if not _is_result(job):
             plan.jobs.append(job)
-        elif (other := plan.record.other(job.source, job.output)) is not None:
-            error = InputError(
-                f"{job.output} exists already, made from {other} or an earlier state of it",
-                "Name another folder with -o, or allow replacing it (--overwrite)",
-            )
-            plan.failures.append((str(job.source), error))
-        else:
+            continue
+        doubt = None
+        if (other := plan.record.other(job.source, job.output)) is not None:
+            doubt = f"was made from {other} or an earlier state of it"
+        elif job.output.stat().st_mtime_ns < job.source.stat().st_mtime_ns:
+            doubt = f"is older than {job.source}"
+        if doubt is None:
             plan.done += 1
+        else:
+            remedy = "Write this one to another folder, or replace it with --overwrite"
+            error = UsageError(f"{job.output} exists already, and {doubt}", remedy)
+            plan.failures.append((str(job.source), error))
 
 
-def _is_done(job: Job) -> bool:
+def _is_result(job: Job) -> bool:
+    """Whether an output exists that can be the result of an earlier run."""
     try:
         source, output = job.source.stat(), job.output.stat()
     except OSError:
         return False
     kind = stat.S_ISDIR if stat.S_ISDIR(source.st_mode) else stat.S_ISREG
     mine = kind(output.st_mode) and not os.path.samestat(source, output)
-    return mine and output.st_size > 0 and output.st_mtime_ns >= source.st_mtime_ns
+    return mine and output.st_size > 0
 
 
 def _output_folder(output: str | None, *, needed: bool) -> Path | None:

@@ -158,7 +158,7 @@ def _page_of(image: "Image", found: "Analysis") -> "PageFacts | None":
 
 def page_rows(page: "PageFacts") -> list[tuple[str, str]]:
     """What is wrong with a page, in words: terms and their findings."""
-    light = f"the darkest lacks {page.light:.0%}" if page.light >= 0.03 else "even"
+    light = f"up to {page.light:.0%} weaker in places" if page.light >= 0.03 else "even"
     bleed = "none"
     if page.bleed != page.bleed:
         bleed = "not measured: there is ink everywhere"

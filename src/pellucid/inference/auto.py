@@ -7,7 +7,8 @@
     smooth            gaussian-* on the image at half or a quarter of its size
     page              page-fast, where the image shows ink on paper
 
-Images up to a megapixel get the best networks, larger ones the fast ones.
+Images up to a megapixel get the best networks, larger ones, and grey ones with strong camera noise, the fast
+ones.
 """
 
 from collections.abc import Mapping
@@ -65,8 +66,12 @@ log-odds are lower; else it was added to a rendering."""
 MOST = 0.5
 """A network for photographs that removes this part of smooth noise learned such noise, and keeps detail."""
 
+SOME = 0.2
+"""A network for photographs removes a smaller part than this of what is texture or a pattern."""
+
 FAINT = 8 / 255
-"""Below this level of correlated noise, texture may be all that there is: a trial decides."""
+"""Below this level of correlated noise, texture may be all that there is: a trial decides. From it on, camera
+noise in grey images is left to ``photo-fast``."""
 
 
 class Auto(Denoiser):
@@ -157,7 +162,10 @@ class Auto(Denoiser):
         if is_too_coarse(image.tiles, image.dtype, found.photon):
             return replace(found, kind=CLEAN, why=TOO_COARSE)
         if independent and not found.photon and not self._removes_noise(image, found):
-            return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
+            other = advise(found, independent=False)
+            if self._removed("photo-fast", image, other) < SOME * found.visible:
+                return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
+            return replace(other, why=f"{other.why}, as a trial on a few crops shows")
         return found
 
     def _removed(self, name: str, image: Overview, found: Analysis) -> float:
@@ -200,6 +208,8 @@ class Auto(Denoiser):
         if found.kind == CLEAN:
             return Decision("none", found.level, found.why + no_page, found)
         family = "photo" if found.kind == CAMERA else "gaussian"
+        if family == "photo" and image.channels == 1 and found.visible >= FAINT:
+            speed = "fast"  # it has seen grey photographs, the best one has not
         decision = self._models[f"{family}-{speed}"].remove(
             image,
             treatment_of(found),

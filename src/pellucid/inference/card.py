@@ -223,5 +223,5 @@ def _sensor(noise: SensorNoise) -> str:
 
 def _levels(card: Card) -> str:
     if card.sigma is None:
-        return "it takes none"
+        return "none can be given"
     return " to ".join(f"{255 * sigma:.3g}" for sigma in card.sigma) + " (of 255)"

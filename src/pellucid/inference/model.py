@@ -247,8 +247,7 @@ class Model(Denoiser):
         scale = None if stabiliser is None else Scale.of(stabiliser, image.ends)
         level = treatment.level if scale is None else scale.sigma
         brightest = image.brightest if scale is None else 1.0
-        given = self._given(session, level, strengths, brightest)
-
+        given, share = self._given(session, level, strengths, brightest)
         stride = session.card.stride
 
         def run(tile: Array) -> Array:
@@ -256,10 +255,12 @@ class Model(Denoiser):
             noisy = pad_to(tile, (-(-height // stride) * stride, -(-width // stride) * stride))
             noisy = noisy if scale is None else scale.forward(noisy)
             noisy = noisy.repeat(3, axis=2) if as_colour else noisy
+            noisy = noisy * share if share < 1 else noisy
             clean = session.run(noisy, given[-1])
             if len(given) == 2:
                 clean += luma_of(session.run(noisy, given[0]) - clean)
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
+            clean = clean / share if share < 1 else clean
             clean = clean if scale is None else scale.inverse(clean)
             return clean[:height, :width]
 
@@ -267,25 +268,18 @@ class Model(Denoiser):
 
     def _given(
         self, session: Session, level: float, strengths: tuple[float, float], brightest: float
-    ) -> list[tuple[float, ...]]:
-        """The further inputs of the network: gains for its own levels, or a level.
+    ) -> tuple[list[tuple[float, ...]], np.float32]:
+        """The further inputs of the network, gains for its own levels, or a level; and the image's scale.
 
-        Where the levels for luma and for chroma differ, the network runs twice.
+        Where the levels for luma and for chroma differ, the network runs twice. Noise above the highest level
+        of the training is seen at a smaller scale: far outside it a network tints and blurs.
         """
         gains = tuple(max(1.0, each) for each in strengths)
         if session.card.sigma is None:
-            return [gains[: session.card.channels]]  # luma alone for grey images
+            return [gains[: session.card.channels]], np.float32(1)  # luma alone for grey images
         levels = [level * each for each in dict.fromkeys(gains)]
-        highest = brightest * session.card.sigma[1]
-        if max(levels) > highest:
-            # Far outside its training a network tints and blurs; a lower level only leaves some noise.
-            log.warning(
-                "noise %.0f is taken as %.0f, the highest level of %s",
-                255 * max(levels),
-                255 * highest,
-                self.name,
-            )
-        return [(min(each, highest),) for each in levels]
+        share = min(1.0, brightest * session.card.sigma[1] / max(*levels, 1e-9))
+        return [(each * share,) for each in levels], np.float32(share)
 
     def _tiles(self, image: Overview, halvings: Sequence[int] = (0,), margin: int = 0) -> Tiles:
         """Tiles for a network that runs several times, each after halving the image so often."""
