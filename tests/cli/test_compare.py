@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.metrics import structural_similarity
@@ -51,3 +52,10 @@ def test_images_that_do_not_fit_are_named(pellucid: Run, tmp_path: Path, photo: 
     done = pellucid("compare", "a.png", "b.png", code=2)
     assert "a.png has 128 x 96 colour pixels and b.png has 128 x 50 colour pixels" in done.err
     assert pellucid("compare", "a.png", "gone.png", "--json", code=3).json["error"]["type"] == "InputError"
+
+
+def test_of_deep_images_it_says_what_white_is(pellucid: Run, tmp_path: Path) -> None:
+    dim = np.random.default_rng(0).integers(100, 400, (32, 32)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", dim)
+    tifffile.imwrite(tmp_path / "b.tif", dim + np.uint16(3))
+    assert pellucid("compare", "a.tif", "b.tif").out.splitlines()[0].endswith(" dB, where white is 65,535")

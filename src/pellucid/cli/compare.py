@@ -30,10 +30,12 @@ def compare(
     """
     import numpy as np
 
+    from pellucid.inference.sample_types import WHITE
     from pellucid.io.files import read_image
     from pellucid.metrics.quality import SMALLEST_SSIM, mse, psnr, ssim
 
-    a, b = (read_image(path, max_pixels=max_pixels).pixels for path in (first, second))
+    images = [read_image(path, max_pixels=max_pixels) for path in (first, second)]
+    a, b = (image.pixels for image in images)
     if a.shape != b.shape:
         raise UsageError(
             f"{first} has {_size(a.shape)} and {second} has {_size(b.shape)}",
@@ -48,8 +50,12 @@ def compare(
         finite = decibels if math.isfinite(decibels) else None
         say_json({"psnr": finite, "ssim": similarity, "mse": error, "equal": error == 0})
         return
+    whites = {WHITE.get(image.samples.dtype.name, 1) for image in images}
+    deep = (
+        "" if whites == {255} else f", where white is {' and '.join(f'{each:,}' for each in sorted(whites))}"
+    )
     rows = [
-        ["PSNR", "infinite: the images are equal" if error == 0 else f"{decibels:.2f} dB"],
+        ["PSNR", "infinite: the images are equal" if error == 0 else f"{decibels:.2f} dB{deep}"],
         ["SSIM", f"needs {SMALLEST_SSIM} pixels a side" if similarity is None else f"{similarity:.4f}"],
         ["MSE", f"{error:.3g}"],
     ]
