@@ -38,7 +38,7 @@ log = logging.getLogger("pellucid")
 MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 """Grey and colour photographs from which less would be removed stay unchanged (docs/decisions/auto.md)."""
 
-TRIED, FEWEST_TRIED, MOST_TRIED = 0.08, 2, 9
+TRIED, FEWEST_TRIED, MOST_TRIED = 0.08, 3, 9
 """The share of an image's area on which a network is tried, in at least and at most so many tiles."""
 
 RICIAN_AUTO = "rician:auto"
