@@ -40,8 +40,8 @@ def removed_level(crops: NDArray[np.float32], denoise: Callable[[Crop], Crop]) -
     Returns
     -------
     float
-        Root mean square of what it removes from a crop, where it is not flat, 0 to 1: the median of the crops,
-        of an even number the lower one. Noise is everywhere, texture here and there.
+        Root mean square of what it removes from a crop, where it is not flat, 0 to 1: the median, of an even
+        number of crops the lower one. Noise is everywhere, texture here and there.
     """
     if not len(crops):
         return 0.0
