@@ -323,6 +323,21 @@ def test_noise_that_black_cuts_off_around_a_subject_is_found(sigma: float, gain:
     assert np.sqrt(bright) == pytest.approx(np.sqrt(sigma**2 + 0.7 * gain), rel=0.12)
 
 
+@pytest.mark.parametrize(("share", "brightness", "side"), [(0.1, 60, 2), (0.2, 25, 3), (0.1, 60, 1)])
+def test_structure_in_the_dark_is_no_noise_that_black_cuts_off(
+    share: float, brightness: int, side: int
+) -> None:
+    random = np.random.default_rng(0)
+    clean = np.full((240, 320), 0.7)
+    dots = random.random((240 // side, 160 // side)) < share
+    clean[:, :160] = np.pad(
+        brightness / 255 * np.kron(dots, np.ones((side, side))), ((0, 0), (0, 160 % side))
+    )
+    noisy = clean + random.normal(0, 10 / 255, clean.shape)
+    found = pellucid.analyse(np.rint(noisy.clip(0, 1) * 255).astype(np.uint8))
+    assert 255 * found.level == pytest.approx(10, rel=0.25)
+
+
 def test_noise_that_black_cut_off_before_jpeg_is_found() -> None:
     noisy = ball(240, 300) + np.random.default_rng(0).normal(0, 30 / 255, (240, 300))
     file = io.BytesIO()

@@ -33,9 +33,10 @@ HALVES = 0.4, 0.6
 CUT_SIDE, CUT_SHARES = 8, (0.15, 0.9)
 """Pixels a side of the blocks from which the noise below black is found, and their shares of black."""
 
-UNEVEN, UNCUT = 2.5, 2.5
+UNEVEN, UNCUT, ENOUGH = 2.5, 2.5, 0.1
 """In a block without structure, the variance of the means of its quarters is less than so many times what
-noise explains; and noise is not cut off where the light is stronger than so many times its level."""
+noise explains; and noise is not cut off where the light is stronger than so many times its level, as in
+enough of the blocks to measure it there."""
 
 PATCH, PATCHES = 4, 32  # blocks a side of a patch, and how many patches show the correlation
 
@@ -141,7 +142,11 @@ def fit_cut_off(
     brightness = np.append(light, blocks.brightness[uncut])
     levels = np.append(deviation, blocks.levels[uncut])
     weight = np.append(np.full_like(deviation, weight.mean() if len(weight) else 1), weight)
-    return fit(brightness.astype(np.float32), levels.astype(np.float32), weight.astype(np.float32))
+    gain, offset = fit(brightness.astype(np.float32), levels.astype(np.float32), weight.astype(np.float32))
+    if gain == 0 and uncut.mean() > ENOUGH and not at_white:  # no noise falls with the light: structure did
+        seen = slice(len(light), None)
+        offset = min(offset, mean_level(levels[seen], weight[seen]) ** 2)
+    return gain, offset
 
 
 def binned(

@@ -21,6 +21,7 @@ from pellucid.inference.analysis import (
     REDUCED,
     SIGNAL_DEPENDENT,
     SMOOTH,
+    STRONG,
     SURE,
     WHITE,
     Analysis,
@@ -85,6 +86,9 @@ CUT_SIGMA, SOME_CUT, FLATTER, STEEP_IN_DARK = (5 / 255, 12 / 255), 0.1, 1.15, 1.
 """Where more samples than the second are black, or white, noise above the first, for each, is measured from
 the others: its level is at most the third factor higher than the network finds, unless `MANY_CLIPPED`; then
 this line shows signal-dependent noise from the fourth factor on."""
+
+LOUDEST = 1.7
+"""Black leaves more than one over this of faint noise; a level before that is higher is that of structure."""
 
 FEW_TILES = 4
 """In at most so many tiles it is seen whether the levels of channels differ."""
@@ -169,7 +173,9 @@ def analyse_tiles(
     if worth and found.visible > least and max(cut) > SOME_CUT and max(clipped) > 0:
         line = fit_cut_off(tiles, where.keep, blocks, at_white=cut[1] > cut[0])
     if line is not None and max(cut) > MANY_CLIPPED:
-        return scaled(_before_the_cut(found, *line), black, white)
+        whole = _before_the_cut(found, *line)
+        if found.visible > STRONG or whole.level < LOUDEST * found.level:
+            return scaled(whole, black, white)
     if worth and found.is_steep and found.level < FEW_PHOTONS:
         found = stabilised_twice(found, tiles, where, session)
     elif line is not None:
