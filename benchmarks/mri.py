@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.common import Desk, Pixels, arguments, facts, small_images, table
 from pellucid import denoise_file, load_model
-from pellucid.inference.stabilise import rice_sigma
+from pellucid.inference.treatment import rice_sigma
 from pellucid.metrics.quality import psnr
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.sensor import Rician

@@ -15,9 +15,11 @@ from benchmarks.common import DOCS
 PAGES = sorted((DOCS / "course").glob("[0-9]*.md"), key=lambda page: int(page.stem.partition("-")[0]))
 FOLDER = DOCS.parent / "notebooks"
 INSTALL = """import importlib.util
+from pathlib import Path
 
 if not all(map(importlib.util.find_spec, ("pellucid", "torch", "skimage", "sklearn"))):
-    %pip install -q "pellucid[lab]"
+    package = ".." if Path("../pyproject.toml").exists() else "pellucid"  # this clone, or the package index
+    %pip install -q "{package}[lab]"
 %matplotlib inline
 """
 

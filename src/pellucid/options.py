@@ -72,8 +72,8 @@ class DenoiseOptions:
     channel_axis : int, optional
         The axis of the samples of a colour, as in scikit-image, in place of `axes`.
     pages : str, optional
-        Which planes of a file are denoised, counted from 1 in its order, as in ``1-3,7``; the others stay
-        unchanged.
+        Which planes of a file, or pages of a PDF, are denoised, counted from 1 in its order, as in
+        ``1-3,7``; the others stay unchanged.
     channel : str, optional
         The name of the channel that is denoised, or its number from 1; the others stay unchanged.
     per_plane : bool

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pellucid as package
+from pellucid.batch.record import NAME
 from tests.command import run_here
 
 PELLUCID = str(Path(sys.executable).with_name("pellucid"))
@@ -158,5 +159,6 @@ def image(tmp_path: Path, noisy: NDArray[np.uint8]) -> Callable[[str], Path]:
 
 
 def tree(folder: Path) -> set[str]:
-    """Every file and folder below a folder, as relative texts."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    """Every file and folder below a folder but the record of a run, as relative texts."""
+    paths = (path for path in folder.rglob("*") if path.name != NAME)
+    return {path.relative_to(folder).as_posix() for path in paths}

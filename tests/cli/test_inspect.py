@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -136,7 +137,7 @@ def test_of_a_page_light_bleed_through_jpeg_and_skew_are_printed(pellucid: Run, 
     Image.fromarray(np.rint(255 * noisy[..., 0]).astype(np.uint8)).save(tmp_path / "page.png")
     rows = dict(line.split(maxsplit=1) for line in pellucid("inspect", "page.png").out.splitlines()[1:])
     assert rows["Skew"] == "lines fall to the right by 2.0 degrees"
-    assert "the darkest lacks" in rows["Paper"]
+    assert "weaker in places" in rows["Paper"]
     assert "of the paper" in rows["Bleed-through"]
     found = pellucid("inspect", "page.png", "--json").json
     assert found["kind"] == "page"
@@ -147,3 +148,57 @@ def test_of_a_page_light_bleed_through_jpeg_and_skew_are_printed(pellucid: Run, 
 def test_what_is_no_page_has_no_facts_of_a_page(pellucid: Run, shot: NDArray[np.uint8]) -> None:
     assert pellucid("inspect", "shot.png", "--json").json["page"] is None
     assert "Skew" not in pellucid("inspect", "shot.png").out
+
+
+def deep_shot(rng: np.random.Generator) -> NDArray[np.uint16]:
+    """Photons on a ramp: 4 grey levels each, above an offset of 100."""
+    photons = np.tile(np.linspace(20, 120, 128), (128, 1))
+    return (4 * rng.poisson(photons) + 100).astype(np.uint16)
+
+
+def numbers(text: str) -> list[float]:
+    return [float(word.strip(",;")) for word in text.split() if word.strip(",;")[-1].isdigit()]
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_noise_of_deep_files_is_in_their_own_units(planes: int, pellucid: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shots = np.stack([deep_shot(rng) for _ in range(planes)])
+    tifffile.imwrite(tmp_path / "shot.tif", shots.squeeze(), photometric="minisblack")
+    rows = {row[2:16].strip(): row[16:] for row in pellucid("inspect", "shot.tif").out.splitlines()}
+    assert all("in units of the file" in rows[name] for name in ("Noise", "Gain, offset"))
+    gain, offset = numbers(rows["Gain, offset"])
+    assert gain == pytest.approx(4, rel=0.15)
+    assert -offset / gain == pytest.approx(100, abs=30)
+    assert numbers(rows["By brightness"])[0] == pytest.approx((16 * 30) ** 0.5, rel=0.2)
+    assert "of 255 of its range" in rows["Denoise would"]
+    units = pellucid("inspect", "shot.tif", "--json").json["units"]
+    assert units == ("file" if planes > 1 else "white is 1")
+
+
+def test_of_a_photograph_white_is_1(pellucid: Run, shot: NDArray[np.uint8]) -> None:
+    (row,) = (row for row in pellucid("inspect", "shot.png").out.splitlines() if "Gain, offset" in row)
+    assert row.endswith("where white is 1")
+
+
+def test_of_a_stack_with_white_noise_it_says_what_denoise_would_do(pellucid: Run, tmp_path: Path) -> None:
+    ramp = np.tile(np.linspace(1000, 9000, 128), (3, 128, 1))
+    noisy = ramp + np.random.default_rng(0).normal(0, 300, ramp.shape)
+    tifffile.imwrite(tmp_path / "shot.tif", noisy.astype(np.int16), photometric="minisblack")
+    rows = pellucid("inspect", "shot.tif").out
+    assert "(white)" in rows
+    assert "--sigma" in rows
+
+
+@pytest.mark.parametrize("kind", ["CT", "MR"])
+def test_of_a_dicom_it_says_what_denoise_does(kind: str, pellucid: Run, tmp_path: Path) -> None:
+    pytest.importorskip("pydicom")
+    from tests.io.dicoms import write
+
+    ramp = np.tile(np.linspace(600, 1400, 96), (96, 1))
+    samples = np.rint(ramp + np.random.default_rng(0).normal(0, 40, ramp.shape)).astype(np.uint16)
+    write(tmp_path / "slice.dcm", kind, samples)
+    (file,) = pellucid("denoise", "slice.dcm", "--json").json["files"]
+    assert f"Denoise would use {file['model']}: {file['why']}" in pellucid("inspect", "slice.dcm").out
+    (channel,) = pellucid("inspect", "slice.dcm", "--json").json["channels"]
+    assert (channel["model"], channel["why"]) == (file["model"], file["why"])

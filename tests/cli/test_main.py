@@ -70,6 +70,12 @@ def test_what_does_not_exist_ends_with_2(pellucid: Run, arguments: list[str]) ->
     assert done.out == ""
 
 
+def test_a_name_that_begins_with_a_dash_gets_a_hint(pellucid: Run, image: Save) -> None:
+    image("-a.png")
+    assert "write ./ before it" in pellucid("denoise", "-a.png", code=2).err
+    pellucid("denoise", "./-a.png", "--sigma", "0")
+
+
 @pytest.mark.parametrize(
     "arguments", [["--version"], ["--help"], ["models"], ["models", "--json"], ["recipes"]]
 )

@@ -110,7 +110,7 @@ def test_json_tells_of_standard_input_and_stays_off_an_image(pipe: Pipe, image: 
     ("data", "words"),
     [
         (b"", b"error: standard input is empty"),
-        (b"words", b"error: standard input is no image"),
+        (b"words", b"error: standard input is not an image"),
         (b"8BPS" + bytes(99), b"error: standard input is a Photoshop file"),
     ],
 )
@@ -121,8 +121,8 @@ def test_an_error_names_the_stream_and_nothing_is_written(pipe: Pipe, data: byte
 
 
 def test_a_warning_names_the_stream(pipe: Pipe, image: Save) -> None:
-    done = pipe("denoise", "-", "--sigma", "200", data=image("photo.png").read_bytes())
-    assert done.stderr.startswith(b"warning: standard input: noise 200")
+    done = pipe("denoise", "-", data=image("photo.jpg").read_bytes().removesuffix(b"\xff\xd9"))
+    assert done.stderr.startswith(b"warning: standard input lacks")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The network is chosen by the noise."""
 
 import functools
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pellucid.inference.denoiser import Denoiser
 from pellucid.inference.registry import load_model
 from pellucid.io.image import Image, from_float
 from pellucid.noise.base import NumpyRandom, to_8bit
+from pellucid.noise.jpeg import YCBCR
 from pellucid.noise.registry import parse_noise
 
 FAMILIES = {WHITE: "gaussian-", SIGNAL_DEPENDENT: "gaussian-", SMOOTH: "gaussian-", CAMERA: "photo-"}
@@ -95,6 +97,47 @@ def test_camera_noise_is_removed_as_by_the_network_for_photographs(auto: Denoise
     pixels = noisy("camera:iso=12800", photograph())
     result = auto.denoise(pixels)
     np.testing.assert_array_equal(result.image, load_model(result.model).denoise(pixels).image)
+
+
+def demosaiced(mosaic: NDArray[np.float64]) -> NDArray[np.float32]:
+    """A Bayer mosaic (h, w), bilinearly to colours, and to grey (h, w, 1)."""
+    rows, columns = np.indices(mosaic.shape) % 2
+    grey = np.zeros(mosaic.shape)
+    for colour, weight in enumerate(YCBCR[0]):
+        filters = (rows + columns == colour).astype(float)
+        known, near = (summed(each) for each in (mosaic * filters, filters))
+        grey += weight * np.where(filters > 0, mosaic, known / near)
+    return grey[..., None].astype(np.float32)
+
+
+def summed(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weighted sum of 3 x 3 pixels."""
+    padded = np.pad(plane, 1, mode="reflect")
+    down = padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    return down[:, :-2] + 2 * down[:, 1:-1] + down[:, 2:]
+
+
+@pytest.mark.parametrize("name", ["cat", "coffee", "astronaut"])
+def test_strong_camera_noise_in_grey_is_removed_as_by_the_better_network(name: str, auto: Denoiser) -> None:
+    samples = getattr(data, name)()[:300, :400].reshape(150, 2, 200, 2, 3) / 255
+    grey = samples.mean(axis=(1, 3, 4))
+    clean = demosaiced(grey)
+    noise = np.sqrt(0.03 * grey + 0.003) * np.random.default_rng(0).standard_normal(grey.shape)
+    pixels = from_float(to_8bit(demosaiced(grey + noise)), "uint8")
+    by_names = (load_model(each).denoise(pixels).image for each in ("photo-fast", "photo-best"))
+    assert error(auto.denoise(pixels).image, clean) < 1.03 * min(error(each, clean) for each in by_names)
+
+
+@pytest.mark.parametrize("name", ["cat", "coffee", "astronaut"])
+@pytest.mark.parametrize("quality", [80, 90])
+@pytest.mark.parametrize("text", ["gaussian:20", "poisson:60"])
+def test_noise_before_jpeg_is_removed(text: str, quality: int, name: str, auto: Denoiser) -> None:
+    samples = getattr(data, name)()[:300, :400].reshape(150, 2, 200, 2, 3) / 255
+    clean = samples.mean(axis=(1, 3)).astype(np.float32)
+    file = io.BytesIO()
+    PillowImage.fromarray(noisy(text, clean)).save(file, "JPEG", quality=quality)  # 4:2:0
+    pixels = np.asarray(PillowImage.open(file))
+    assert error(auto.denoise(pixels).image, clean) < 0.85 * error(pixels, clean)
 
 
 @pytest.mark.parametrize("photons", [5, 20])
@@ -232,6 +275,13 @@ def test_the_estimate_of_sigma_is_the_level_of_the_analysis() -> None:
 
 
 # ---- noise that is given -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [{}, {"sigma": 0.1}, {"sigma": 0}], ids=["found", "given", "0"])
+def test_white_paper_where_no_page_is_found_is_mentioned(given: dict[str, Any], auto: Denoiser) -> None:
+    pixels = noisy("gaussian:25", photograph())
+    assert "no page was recognised" in auto.denoise(pixels, paper="white", **given).why
+    assert "page" not in auto.denoise(pixels, **given).why
 
 
 def test_a_given_level_means_white_noise(auto: Denoiser) -> None:

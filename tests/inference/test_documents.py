@@ -266,7 +266,7 @@ def test_an_image_that_covers_less_than_most_of_a_page_is_no_scan(tmp_path: Path
         flate_pdf(tmp_path / "scan.pdf", content=f"q {WIDTH * size} 0 0 {HEIGHT * size} 9 9 cm /Scan Do Q")
     )
     assert not result.changed
-    assert "page 1 unchanged: no scan covers it" in result.why
+    assert "page 1 unchanged: no scan of 400 pixels or more covers it" in result.why
     assert result.output.read_bytes() == result.source.read_bytes()
 
 
@@ -322,13 +322,34 @@ def test_strips_are_cleaned_as_one_page(tmp_path: Path) -> None:
     assert (after[INKED] == pixels[INKED]).all()
 
 
+def test_only_the_pages_that_are_named_change(tmp_path: Path) -> None:
+    path = tmp_path / "scans.pdf"
+    with pikepdf.new() as pdf:
+        for seed in range(3):
+            pixels = np.roll(scanned(), seed, 1)
+            keys = {"Width": WIDTH, "Height": HEIGHT, "BitsPerComponent": 8}
+            keys |= {"ColorSpace": pikepdf.Name.DeviceGray, "Filter": pikepdf.Name.FlateDecode}
+            add_page(pdf, FULL, Scan=add_image(pdf, zlib.compress(pixels.tobytes()), keys))
+        pdf.save(path)
+    result = clean(path, pages="2-3", overwrite=True)
+    assert result.why == "2 scans cleaned"
+    changed = [not np.array_equal(rendered(path, k), rendered(result.output, k)) for k in range(3)]
+    assert changed == [False, True, True]
+    with pytest.raises(UsageError, match="there are 3"):
+        clean(path, output=tmp_path / "out.pdf", pages="4")
+    for options in ({"channel": "1"}, {"axes": "YX"}):
+        with pytest.raises(UsageError, match="Leave axes and channel out"):
+            clean(path, output=tmp_path / "out.pdf", **options)
+    assert not (tmp_path / "out.pdf").exists()
+
+
 def test_an_image_on_several_pages_is_cleaned_once(tmp_path: Path) -> None:
     with pikepdf.open(flate_pdf(tmp_path / "one.pdf")) as pdf:
         pdf.pages.append(pdf.pages[0])
         pdf.add_blank_page(page_size=(9, 9))
         pdf.save(tmp_path / "scan.pdf")
     result = clean(tmp_path / "scan.pdf")
-    assert result.why == "1 scan cleaned; page 3 unchanged: no scan covers it"
+    assert result.why == "1 scan cleaned; page 3 unchanged: no scan of 400 pixels or more covers it"
     assert np.median(rendered(result.output, 1)) == 255
 
 

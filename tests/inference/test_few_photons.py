@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 import pellucid
-from pellucid.inference.analysis import CLEAN, SIGNAL_DEPENDENT
+from pellucid.inference.analysis import CLEAN, SIGNAL_DEPENDENT, WHITE
 from pellucid.inference.few_photons import ONCE, passes
 
 Floats = NDArray[np.float64]
@@ -61,6 +61,21 @@ def test_counts_whose_brightest_are_cut_off_are_counts() -> None:
     assert found.photon == pytest.approx(45 / 255, rel=0.01)
 
 
+def test_noise_that_does_not_grow_with_the_light_is_no_count_of_photons() -> None:
+    """Dark images of 8 bits have few values, all of them multiples of one level."""
+    clean = 0.15 * light()
+    noisy = clean + np.random.default_rng(0).normal(0, 5 / 255, clean.shape)
+    found = pellucid.analyse(np.rint(noisy.clip(0, 1) * 255).astype(np.uint8))
+    assert (found.kind, found.photon) == (WHITE, 0)
+    assert 255 * found.level == pytest.approx(5, rel=0.1)
+
+
+def test_a_dark_photograph_of_few_levels_is_denoised() -> None:
+    clean = 12 * light()
+    noisy = np.random.default_rng(0).poisson(clean).astype(np.uint8)
+    assert rms(pellucid.denoise(noisy) - clean) < 0.4 * rms(noisy - clean)
+
+
 def few_shades(name: str) -> NDArray[np.uint8]:
     grey = Image.fromarray(data.camera())
     if name == "dithered":
@@ -83,6 +98,14 @@ def test_few_single_photons_in_integers_are_left_as_they_are() -> None:
     result = pellucid.denoise_result(samples)
     assert "floats" in result.why
     np.testing.assert_array_equal(result.image, samples)
+
+
+def test_a_network_that_is_named_warns_where_integers_count_few_photons(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    samples = counted(3)[0].astype(np.uint16)
+    pellucid.denoise(samples, model="gaussian-instant", noise="poisson:65535")
+    assert "give floats" in caplog.text
 
 
 def test_points_that_no_noise_explains_stay() -> None:

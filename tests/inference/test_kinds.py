@@ -76,7 +76,7 @@ def test_bytes_without_noise_come_back_unchanged(suffix: str) -> None:
 
 
 def test_bytes_that_are_no_image_are_refused() -> None:
-    with pytest.raises(InputError, match="no image"):
+    with pytest.raises(InputError, match="not an image"):
         pellucid.denoise(b"Dear reader,")
     with pytest.raises(InputError, match="empty"):
         pellucid.denoise(b"")

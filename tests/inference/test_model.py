@@ -273,6 +273,23 @@ def test_an_infinite_value_is_refused(dtype: str, value: float, channel: int, mo
         model.denoise(pixels, sigma=0.1)
 
 
+@pytest.mark.parametrize("name", ["gaussian-fast", "gaussian-instant"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_above_the_training_of_a_network_is_removed_at_a_smaller_scale(
+    channels: int, name: str
+) -> None:
+    model, random = load_model(name), np.random.default_rng(0)
+    clean = np.linspace(0.2, 0.8, 96, dtype=np.float32)[:, None, None] * np.ones((96, channels), np.float32)
+    noisy = (clean + random.normal(0, 0.6, clean.shape)).clip(0, 1).astype(np.float32)
+    limits = model.card(channels).sigma
+    assert limits is not None
+    most, share = limits[1], np.float32(limits[1] / 0.6)
+    small = model.denoise(noisy * share, sigma=most).image / share
+    np.testing.assert_allclose(model.denoise(noisy, sigma=0.6).image, small, atol=1e-4)
+    less = model.denoise(noisy, sigma=most).image
+    assert small.std(axis=1).mean() < less.std(axis=1).mean()
+
+
 @pytest.mark.parametrize("sigma", [-0.1, -1e-9, 1.001, 25, np.nan, np.inf])
 def test_a_sigma_outside_0_to_1_is_refused(sigma: float, model: Model) -> None:
     with pytest.raises(UsageError, match=r"sigma is .*from 0 to 1, such as 25 / 255"):

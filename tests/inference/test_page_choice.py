@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
+from skimage.measure import label
 
 import pellucid
 from pellucid.datasets.graphics import draw_page
-from pellucid.inference.content import content_of, is_drawn
+from pellucid.inference.content import content_of, is_drawn, is_strokes, part_sizes
 from pellucid.inference.survey import cut_tiles
+from pellucid.metrics.quality import psnr
 from pellucid.noise.base import NumpyRandom
 from pellucid.noise.registry import parse_noise
 from tests.inference.page_images import text_page
@@ -58,6 +62,67 @@ def test_a_photograph_with_a_board_of_text_is_no_page(photo: NDArray[np.uint8]) 
     found = pellucid.analyse(noisy.clip(0, 255).astype(np.uint8))
     assert (found.kind, found.content) != ("page", "document")
     assert found.content == "photograph"
+
+
+@pytest.mark.parametrize(("degrees", "kind"), [(3, "page"), (-4, "page"), (9, "camera"), (-14, "camera")])
+def test_a_page_that_lies_far_askew_is_a_photograph(degrees: float, kind: str) -> None:
+    sheet = Image.fromarray(text_page(3, (900, 900)))
+    turned = np.array(sheet.rotate(degrees, Image.Resampling.BICUBIC))[200:-200, 200:-200]
+    light = np.linspace(0.9, 0.6, turned.shape[1])[:, None] * (1, 0.96, 0.9)
+    assert pellucid.analyse(photographed(turned * light)).kind == kind
+
+
+def test_a_page_with_nothing_but_noise_keeps_its_ink() -> None:
+    page = text_page(3, (500, 500)) * (0.85, 0.81, 0.75)
+    noisy = photographed(page)
+    result = pellucid.denoise_result(noisy)
+    assert result.model == "photo-best"
+    assert result.analysis is not None
+    assert result.analysis.content == "document"
+    before, after = (psnr(each, page, data_range=255) for each in (noisy, result.image))
+    assert after > before + 1
+    assert pellucid.denoise_result(noisy, paper="white").model == "page-fast"
+
+
+def photographed(page: NDArray[np.floating]) -> NDArray[np.uint8]:
+    noisy = parse_noise("camera:iso=3200").apply((page / 255).astype(np.float32), NumpyRandom(0))
+    return np.rint(noisy * 255).astype(np.uint8)
+
+
+def strokes(count: int = 80) -> NDArray[np.float32]:
+    """Short dark strokes in all directions, not in lines, on paper (480, 480) that is 1."""
+    sheet = Image.new("L", (1920, 1920), 255)
+    random = np.random.default_rng(5)
+    for y, x in random.uniform(100, 1820, (count, 2)):
+        angle, length = random.uniform(0, np.pi), random.uniform(60, 160)
+        end = x + length * np.cos(angle), y + length * np.sin(angle)
+        ImageDraw.Draw(sheet).line([(x, y), end], fill=0, width=int(random.integers(12, 24)))
+    return np.asarray(sheet.resize((480, 480), Image.Resampling.BOX), np.float32) / np.float32(255)
+
+
+def test_scattered_strokes_are_ink_and_what_is_soft_thick_or_in_one_piece_is_not() -> None:
+    ink = strokes()
+    assert is_strokes(ink)
+    sheet = Image.fromarray(np.rint(ink * 255).astype(np.uint8))
+    assert not is_strokes(np.asarray(sheet.filter(ImageFilter.GaussianBlur(4)), np.float32) / 255)
+    assert not is_strokes(np.asarray(sheet.resize((1920, 1920)), np.float32) / 255)
+    branched = ink.copy()
+    branched[:, ::40] = 0
+    branched[240] = 0
+    assert not is_strokes(branched)
+    assert not is_strokes(np.ones((64, 64), np.float32))
+
+
+@given(arrays(np.bool_, (9, 11)))
+def test_parts_are_counted_as_scikit_image_counts_them(mask: NDArray[np.bool_]) -> None:
+    labels = label(mask, connectivity=2)
+    assert sorted(part_sizes(mask)) == sorted(np.bincount(labels.ravel())[1:])
+
+
+def test_a_drawing_on_a_stained_sheet_is_a_page_though_it_has_no_lines() -> None:
+    scan = "scan:150,tone=0.85,stains=3,light=0.2,noise=2"
+    noisy = parse_noise(scan).apply(strokes()[..., None], NumpyRandom(3))
+    assert pellucid.analyse(np.rint(noisy[..., 0] * 255).astype(np.uint8)).kind == "page"
 
 
 def test_pages_smaller_than_a_page_are_not_recognised() -> None:

@@ -16,10 +16,8 @@ from pellucid.inference.stabilise import (
     Rice,
     Stabiliser,
     keep_means,
-    rice_sigma,
-    rician_treatment,
-    stabiliser_of,
 )
+from pellucid.inference.treatment import rice_sigma, rician_treatment, stabiliser_of
 from pellucid.noise.base import Noise, NumpyRandom
 from pellucid.noise.registry import parse_noise
 from pellucid.noise.sensor import Gaussian, Poisson, PoissonGaussian, Rician, Speckle

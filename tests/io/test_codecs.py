@@ -254,7 +254,7 @@ def test_cmyk_is_worked_on_and_written_as_srgb(
     name: str, pillow_file: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     white, red = (read_image(pillow_file(name, cmyk(*c))) for c in ((255, 255, 255), (255, 0, 0)))
-    assert "CMYK is worked on as sRGB, and written so where anything changes" in caplog.text
+    assert "CMYK is converted to sRGB, and written as sRGB if anything changes" in caplog.text
     assert white.samples.min() > 245
     r, g, b = red.samples[4, 4].astype(int)
     assert r > 180

@@ -149,3 +149,9 @@ def test_axes_name_the_dimensions_of_an_image() -> None:
 def test_extra_channels_that_do_not_fit_the_samples_are_refused() -> None:
     with pytest.raises(UsageError, match="Extra channels"):
         Image(samples=np.zeros((4, 4, 3), np.uint8), extra_channels=np.zeros((4, 4), np.uint8))
+
+
+def test_an_image_names_itself_in_a_line_whatever_it_carries() -> None:
+    samples, metadata = np.zeros((3, 4, 3), np.uint8), Metadata(exif=bytes(60_000))
+    image = Image(samples=samples, alpha=samples[..., 0], metadata=metadata, encoding=Encoding(format="png"))
+    assert repr(image) == "<Image 4 x 3, colour, uint8, alpha, png>"

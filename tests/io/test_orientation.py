@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import ExifTags
 from PIL import Image as PILImage
@@ -361,6 +361,7 @@ def test_the_thumbnail_is_gone_and_the_makers_note_stays_in_its_place(orientatio
 
 
 @given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 9))
+@example(bytes(1), 65, 0)  # an entry without values in place of a directory
 def test_broken_exif_is_no_error(noise: bytes, place: int, orientation: int) -> None:
     exif = bytearray(camera_exif(6))
     exif[place : place + len(noise)] = noise

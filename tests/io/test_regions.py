@@ -154,5 +154,5 @@ def test_a_tiff_of_more_than_its_largest_offset_is_a_bigtiff(tmp_path: Path) -> 
 def test_bytes_are_read_as_a_file_is(photo: NDArray[np.uint8], tmp_path: Path) -> None:
     write_image(tmp_path / "image.tif", Image(samples=photo))
     assert np.array_equal(read_image((tmp_path / "image.tif").read_bytes()).samples, photo)
-    with pytest.raises(InputError, match="The image is no image"):
+    with pytest.raises(InputError, match="The image is not an image"):
         read_image(b"nothing")

@@ -232,3 +232,13 @@ def test_a_file_that_is_compressed_as_a_whole_is_refused_in_words(tmp_path: Path
     (tmp_path / "slice.dcm.gz").write_bytes(gzip.compress(bytes(128) + b"DICM" + bytes(900)))
     with pytest.raises(InputError, match="gzip"):
         pellucid.denoise_file(tmp_path / "slice.dcm.gz")
+
+
+@pytest.mark.parametrize("dtype", [np.complex128, np.bool_])
+def test_samples_that_no_image_has_are_refused_with_the_name_of_their_file(
+    dtype: Any, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "odd.npy", np.zeros((32, 32), dtype))
+    with pytest.raises(InputError, match=r"odd\.npy.*samples"):
+        pellucid.denoise_file(tmp_path / "odd.npy", tmp_path / "out.npy", axes="YX")
+    assert not (tmp_path / "out.npy").exists()

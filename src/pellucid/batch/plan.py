@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pellucid.batch.record import Record
 from pellucid.errors import InputError, PellucidError, UsageError
 from pellucid.io.files import read_head, with_own_suffix
 from pellucid.io.registry import (
@@ -31,9 +32,13 @@ class Job:
 
 @dataclass
 class Plan:
-    """All jobs, folders that cannot be used, and how many files are no images or were done earlier."""
+    """All jobs, inputs that cannot be used, and how many files are no images or were done earlier.
+
+    `record` is that of the folder of the outputs, to which a run adds.
+    """
 
     jobs: list[Job] = field(default_factory=list)
+    record: Record = field(default_factory=lambda: Record(None))
     failures: list[tuple[str, PellucidError]] = field(default_factory=list)
     skipped: int = 0
     done: int = 0
@@ -46,7 +51,8 @@ def make_plan(
 
     Of a folder, and of several files, those are left out as done whose output exists and is not older than
     the input: outputs appear complete or not at all, so that a run that was interrupted goes on where it
-    ended. The same output of a single file would be a mistake, and is left to be refused.
+    ended. An output that was made from another input of that name is a failure. The same output of a single
+    file would be a mistake, and is left to be refused.
 
     Parameters
     ----------
@@ -76,7 +82,7 @@ def make_plan(
             "Name an output folder with -o, or allow --in-place",
         )
     into = _output_folder(output, needed=bool(folders) or len(inputs) > 1)
-    plan = Plan()
+    plan = Plan(record=Record(into))
     for name in inputs:
         source = Path(name)
         if name in folders:
@@ -90,19 +96,39 @@ def make_plan(
             plan.jobs.append(Job(source, target))
     _refuse_collisions(plan.jobs)
     if not (in_place or overwrite) and (folders or len(inputs) > 1):
-        left = [job for job in plan.jobs if not _is_done(job)]
-        plan.done, plan.jobs = len(plan.jobs) - len(left), left
+        _leave_out_done(plan)
     return plan
 
 
-def _is_done(job: Job) -> bool:
+def _leave_out_done(plan: Plan) -> None:
+    """Leave out the jobs whose output exists already; one that is no result of its input is a failure."""
+    jobs, plan.jobs = plan.jobs, []
+    for job in jobs:
+        if not _is_result(job):
+            plan.jobs.append(job)
+            continue
+        doubt = None
+        if (other := plan.record.other(job.source, job.output)) is not None:
+            doubt = f"was made from {other} or an earlier state of it"
+        elif job.output.stat().st_mtime_ns < job.source.stat().st_mtime_ns:
+            doubt = f"is older than {job.source}"
+        if doubt is None:
+            plan.done += 1
+        else:
+            remedy = "Write this one to another folder, or replace it with --overwrite"
+            error = UsageError(f"{job.output} exists already, and {doubt}", remedy)
+            plan.failures.append((str(job.source), error))
+
+
+def _is_result(job: Job) -> bool:
+    """Whether an output exists that can be the result of an earlier run."""
     try:
         source, output = job.source.stat(), job.output.stat()
     except OSError:
         return False
     kind = stat.S_ISDIR if stat.S_ISDIR(source.st_mode) else stat.S_ISREG
     mine = kind(output.st_mode) and not os.path.samestat(source, output)
-    return mine and output.st_size > 0 and output.st_mtime_ns >= source.st_mtime_ns
+    return mine and output.st_size > 0
 
 
 def _output_folder(output: str | None, *, needed: bool) -> Path | None:

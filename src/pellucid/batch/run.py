@@ -84,7 +84,9 @@ def run(
 
         try:
             with _folder_of(job.output):
+                entry = plan.record.entry(job.source, job.output)
                 result = work(job, tiles)
+                plan.record.add(entry)
         except Exception as exc:
             yield Outcome(str(job.source), error=explain(exc), seconds=time.perf_counter() - began)
         else:

@@ -84,7 +84,7 @@ def adapt(
         )
     elif not quiet:
         rows = [
-            ["Noise", f"variance = {made.noise.gain:.4g} * pixel + {made.noise.offset:.4g}"],
+            ["Noise", f"variance = {made.noise.gain:.4g} * pixel {made.noise.offset:+.4g}, where white is 1"],
             ["Neighbours", "not measured" if correlation is None else f"correlation {correlation:.2f}"],
             ["Held out", f"error {made.before:g} before, {made.after:g} after (1: the noise's variance)"],
         ]

@@ -91,5 +91,8 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as exc:
         where = getattr(exc, "ctx", None)
         path = where.command_path if where else "pellucid"
-        raise UsageError(exc.format_message().rstrip("."), f"See: {path} --help") from exc
+        remedy = f"See: {path} --help"
+        if hasattr(exc, "option_name"):
+            remedy += "; of a file whose name begins with -, write ./ before it"
+        raise UsageError(exc.format_message().rstrip("."), remedy) from exc
     return 0

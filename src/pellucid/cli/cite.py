@@ -87,10 +87,10 @@ def _of_run(run: dict[str, Any]) -> Iterator[str]:
         for each in file.get("channels", ())
     ]
     networks = {f"{each['network']} (SHA-256 {each['sha256']})": None for _, each in rows if each["changed"]}
-    options = ", ".join(f"{name} {value}" for name, value in run["options"].items())
+    options = ", ".join(_option(name, value) for name, value in run["options"].items())
     yield (
         f"Noise was removed with Pellucid {run['version']}"
-        + (f" and its network {' and '.join(networks)}" if networks else "")
+        + (f" and its network{'s' * (len(networks) > 1)} {', '.join(networks)}" if networks else "")
         + (f", with the options {options}." if options else ", with its default options.")
     )
     for name, each in rows[:MOST]:
@@ -99,15 +99,23 @@ def _of_run(run: dict[str, Any]) -> Iterator[str]:
         yield f"The same holds for {len(rows) - MOST} more, each with its own noise."
 
 
+def _option(name: str, value: Any) -> str:
+    """An option as it is written on the command line."""
+    if name == "sigma":
+        return f"sigma {255 * value:.4g} (of 255)"
+    return name.replace("_", "-") + ("" if value is True else f" {value}")
+
+
 def _of_channel(name: str, row: dict[str, Any]) -> str:
     if not row["changed"]:
         return f"{name} was left unchanged: {row['why']}."
     words = f"In {name}, {row['why'] or 'the noise'}"
+    figures = [f"standard deviation {row['level']:.4g}"] if row.get("level") else []
     if any(row.get("gain", ())):
         pairs = zip(row["gain"], row["offset"], strict=True)
         lines = [f"{gain:.4g} * value {offset:+.4g}" for gain, offset in pairs]
-        words += f": variance = {'; '.join(dict.fromkeys(lines))}, in the units of the file"
-    return f"{words}."
+        figures.append(f"variance = {'; '.join(dict.fromkeys(lines))}")
+    return f"{words}: {', '.join(figures)}, in the units of the file." if figures else f"{words}."
 
 
 def _citation() -> str:

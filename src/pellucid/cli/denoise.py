@@ -234,7 +234,7 @@ def _line(row: dict[str, Any]) -> str:
     if row["changed"]:
         what = f"{row['model']}: {row['why']}" if row["why"] else f"noise {row['sigma'] * 255:.1f}"
     else:
-        what = f"unchanged: {row['why']}" if row["model"] == "none" else "unchanged"
+        what = f"unchanged: {row['why']}" if row["why"] else "unchanged"
     where = "in place" if row["input"] == row["output"] != "-" else row["output"]
     return f"{row['input']} -> {where}  ({what}, {row['seconds']:.1f} s)"
 

@@ -54,12 +54,16 @@ def inspect(
 
     Prints how strong the noise is, how it depends on brightness, whether neighbouring pixels and channels are
     correlated, what was clipped, and what denoise would do, and why. Levels are standard deviations in grey
-    levels of 255, which is white, or the range of an image of more than 8 bits that is darker or brighter.
-    Of a stack, all is said for each channel, with gain and offset in the units of the file.
+    levels of 255, which is white; of a stack, or of more than 8 bits, in units of the file.
+    Of a stack, all is said for each channel.
     Of a page of text, also how even its light is, how much shines through from the other side, JPEG blocks,
     and skew.
     """
+    import numpy as np
+
     from pellucid.inference.analyse import about, analyse
+    from pellucid.inference.analysis import in_units
+    from pellucid.inference.sample_types import WHITE
     from pellucid.io.files import read_image
     from pellucid.io.image import SAMPLE_TYPES
     from pellucid.io.stack import planes_of
@@ -74,6 +78,7 @@ def inspect(
     if stack is not None:
         with closing(stack):
             several = len(planes_of(stack)) > 1 or stack.parts[0].dtype.name not in SAMPLE_TYPES[:3]
+            several |= stack.noise is not None
             if several and plot is not None:
                 raise UsageError(f"{source} has many planes, and a chart shows one", "Leave --plot out")
             if several:
@@ -96,7 +101,9 @@ def inspect(
     height, width, channels = image.samples.shape
     colours = "grey" if channels == 1 else "colour"
     say(f"{source}: {width} x {height}, {colours}, {image.samples.dtype}, {found.content}")
-    for name, words in [*facts(found), *(page_rows(page) if page else [])]:
+    deep = image.samples.dtype != np.uint8
+    shown = in_units(found, WHITE.get(image.samples.dtype.name, 1)) if deep else found
+    for name, words in [*facts(shown, _option(found)), *(page_rows(page) if page else [])]:
         say(f"  {name:<14}{words}")
 
 
@@ -113,6 +120,7 @@ def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool)
         say_json(
             {
                 "input": str(stack.path),
+                "units": "file",
                 "parts": [
                     dict(zip(("name", "axes", "shape", "dtype"), each, strict=True)) for each in shapes
                 ],
@@ -120,6 +128,7 @@ def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool)
                     {"name": each.name, "planes": each.planes}
                     | _known([("snr", each.analysis.snr)])
                     | asdict(in_units(each.analysis, each.white), dict_factory=_known)
+                    | ({"model": each.model, "why": each.why} if each.model else {})
                     for each in channels
                     if each.analysis is not None
                 ],
@@ -132,8 +141,10 @@ def _inspect_stack(stack: "Stack", options: "DenoiseKeywords", *, as_json: bool)
     for each in channels:
         if each.analysis is not None:
             say(f"{each.name} ({each.planes} plane{'s' * (each.planes > 1)})")
-            option = [("To give it", words)] if (words := _option(each.analysis)) else []
-            for term, words in facts(in_units(each.analysis, each.white))[: -len(option) or None] + option:
+            option = "" if each.model else _option(each.analysis)
+            for term, words in facts(in_units(each.analysis, each.white), option):
+                if term == "Denoise would" and each.model:  # the file says what its noise is
+                    words = f"{f'use {each.model}' if each.changed else 'leave it unchanged'}: {each.why}"
                 say(f"  {term:<14}{words}")
 
 
@@ -147,7 +158,7 @@ def _page_of(image: "Image", found: "Analysis") -> "PageFacts | None":
 
 def page_rows(page: "PageFacts") -> list[tuple[str, str]]:
     """What is wrong with a page, in words: terms and their findings."""
-    light = f"the darkest lacks {page.light:.0%}" if page.light >= 0.03 else "even"
+    light = f"up to {page.light:.0%} weaker in places" if page.light >= 0.03 else "even"
     bleed = "none"
     if page.bleed != page.bleed:
         bleed = "not measured: there is ink everywhere"
@@ -167,17 +178,21 @@ def page_rows(page: "PageFacts") -> list[tuple[str, str]]:
     ]
 
 
-def facts(found: "Analysis") -> list[tuple[str, str]]:
-    """An analysis in words: terms and their findings."""
-    unit = 255 / found.white
-    level = f"{unit * found.level:.1f} of 255"
-    if found.white != 1:
-        level += f", where the image has values from {found.black:.3g} to {found.black + found.white:.3g}"
+def facts(found: "Analysis", option: str) -> list[tuple[str, str]]:
+    """An analysis in words: terms and their findings, and the option that gives its noise.
+
+    Of an image whose white is 1, levels are of 255; of others, all is in the units of the file.
+    """
+    shown = ".1f" if found.white == 1 else ".3g"
+    unit, digits, units = (255.0, ".2f", "") if found.white == 1 else (1.0, ".4g", ", in units of the file")
+    level = f"{255 * found.level / found.white:.1f} of 255"
+    if units:
+        ends = found.black, found.black + found.white
+        level = f"{found.level:.3g}{units}; {level} in the range from {ends[0]:.4g} to {ends[1]:.4g}"
     rows = [("Noise", level if found.measured else "not measured")]
     if found.measured:
         low, high = found.brightness
-        digits = ".2f" if found.white == 1 else ".4g"
-        ends = [
+        noise = [
             (sum(max(g * b + o, 0) for g, o in zip(found.gain, found.offset, strict=True)) / len(found.gain))
             ** 0.5
             for b in (low, high)
@@ -185,9 +200,12 @@ def facts(found: "Analysis") -> list[tuple[str, str]]:
         rows += [
             (
                 "By brightness",
-                f"{unit * ends[0]:.1f} at {low:{digits}}, {unit * ends[1]:.1f} at {high:{digits}}",
+                f"{unit * noise[0]:{shown}} at {low:{digits}}, {unit * noise[1]:{shown}} at {high:{digits}}",
             ),
-            ("Gain, offset", f"{_numbers(found.gain)}; {_numbers(found.offset)}"),
+            (
+                "Gain, offset",
+                f"{_numbers(found.gain)}; {_numbers(found.offset)}{units or ', where white is 1'}",
+            ),
             ("SNR", f"{found.snr:.1f} in the middle of the range of brightness"),
             ("Kind", _kind(found)),
         ]
@@ -198,7 +216,7 @@ def facts(found: "Analysis") -> list[tuple[str, str]]:
             rows.append(
                 (
                     "Luma, chroma",
-                    f"{unit * found.luma:.1f}, {unit * found.chroma:.1f} in flat places",
+                    f"{unit * found.luma:{shown}}, {unit * found.chroma:{shown}} in flat places",
                 )
             )
         rows.append(("Correlation", f"{words}, of noise and texture in flat places"))
@@ -206,7 +224,7 @@ def facts(found: "Analysis") -> list[tuple[str, str]]:
     rows.append(("Clipped", f"{black:.1%} black, {white:.1%} white"))
     rows.append(("Measured on", f"{found.measured:.0%} of the sampled area"))
     rows.append(("Denoise would", f"{_action(found)} ({found.kind}): {found.why}"))
-    if option := _option(found):
+    if option:
         rows.append(("To give it", option))
     return rows
 
@@ -229,7 +247,13 @@ def document(source: Path, image: "Image", found: "Analysis", page: "PageFacts |
 
     height, width, channels = image.samples.shape
     values = asdict(found, dict_factory=_known)
-    size = {"input": str(source), "width": width, "height": height, "channels": channels}
+    size = {
+        "input": str(source),
+        "units": "white is 1",
+        "width": width,
+        "height": height,
+        "channels": channels,
+    }
     values["page"] = asdict(page, dict_factory=_known) if page else None
     return size | values | _known([("snr", found.snr)])
 

@@ -17,8 +17,9 @@ Examples:
 \b
 Kinds: gaussian:SIGMA, poisson:PHOTONS[,read=PHOTONS][,black=LEVEL],
 poisson-gaussian:PEAK,SIGMA, speckle:SIGMA, salt-and-pepper:SHARE,
-uniform:SHARE, rician:SIGMA, jpeg:QUALITY, camera:iso=ISO. A range such
-as gaussian:0-50 draws a value from it.
+uniform:SHARE, rician:SIGMA, jpeg:QUALITY, camera:iso=ISO, scan:DPI,stains=3
+and more of a scanned page (docs/scans.md). A range such as gaussian:0-50
+draws a value from it.
 """
 
 

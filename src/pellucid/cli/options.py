@@ -30,7 +30,8 @@ Axes = Annotated[
     typer.Option(metavar="LETTERS", help="Of an array whose file does not say it: ZYX, TCYX, YXS."),
 ]
 Pages = Annotated[
-    str | None, typer.Option(metavar="1-3,7", help="Only these planes of a stack; the others stay.")
+    str | None,
+    typer.Option(metavar="1-3,7", help="Only these planes of a stack, or pages of a PDF; the others stay."),
 ]
 ChannelName = Annotated[
     str | None, typer.Option(metavar="NAME|N", help="Only this channel of a stack; the others stay.")

@@ -69,14 +69,15 @@ def code_map(codes: NDArray[Any], labels: NDArray[np.int64], *, names: Sequence[
 
 def principal_plane(points: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, str]]:
     """Points in the plane of their two first principal components, and what its axes are called."""
-    centred = points - points.mean(axis=0)
-    _, strengths, directions = np.linalg.svd(centred, full_matrices=False)
-    shares = strengths[:2] ** 2 / max(float((strengths**2).sum()), 1e-30)
+    from sklearn.decomposition import PCA
+
+    pca: Any = PCA(2, random_state=0)
+    plane: NDArray[Any] = pca.fit_transform(points)
     first, second = (
         f"{word} principal component of the code ({share:.0%} of its variance)"
-        for word, share in zip(("first", "second"), shares, strict=True)
+        for word, share in zip(("first", "second"), pca.explained_variance_ratio_, strict=True)
     )
-    return centred @ directions[:2].T, (first, second)
+    return plane, (first, second)
 
 
 def apart(places: NDArray[Any], extent: NDArray[Any]) -> NDArray[Any]:

@@ -160,7 +160,7 @@ def denoise_each(model: Denoiser, noisy: Batch, sigma: float | None) -> Batch:
         session = model.session_for(channels)
         if session.card.channels == channels:
             return denoise_small(session, noisy, min(sigma, limits[1]))
-    # The model would do the same, and warn of each image.
+    # Denoising would remove more, at a smaller scale: a report says what was trained.
     levels = [sigma if sigma is not None else estimate_sigma(each) for each in noisy]
     if sigma is None:
         levels = [level if level >= MIN_WHITE_SIGMA else 0.0 for level in levels]

@@ -82,7 +82,7 @@ def analyse_file(path: PathLike, **options: Unpack[DenoiseKeywords]) -> tuple[Ch
     with about(file):
         if stack is not None:
             with closing(stack):
-                return tuple(analyse_stack(stack, _default().analyse, choice))
+                return tuple(analyse_stack(stack, _default(), choice))
         with closing(open_image(file, max_pixels=choice.max_pixels)) as source:
             found = _default().analyse(look_over(source, choice.nodata))
             return (Channel.of("", 1, Decision("", found.level, found.why, found), source.dtype),)

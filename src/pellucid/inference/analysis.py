@@ -24,8 +24,9 @@ STEEP, STRONG = 1.2, 0.1
 """Noise is signal-dependent where its level changes by this factor over the brightness of the image, and by
 more above a level of 0.1, where clipping at black and white flattens the noise."""
 
-UNEQUAL = 1.3
-"""Channels whose levels differ by this factor are stabilised one by one."""
+UNEQUAL, POWER = 1.3, 1 / 3
+"""Channels whose levels differ by this factor are divided by this power of their levels, before a network for
+white noise of one level in all channels: the first power would destroy what the channels have in common."""
 
 REDUCED = 2.6, 1.22, 8 / 255
 """Below these log-odds the noise of a grey image is independent only nearly, as after making the image
@@ -115,7 +116,7 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         rows = [("What to do", f"{self.kind}: {self.why}"), ("Content", self.content)]
-        rows += [("Level", f"{255 * self.level:.3g} of 255"), ("Steepness", f"{self.steepness:.3g}")]
+        rows += [("Level", in_words(self)), ("Steepness", f"{self.steepness:.3g}")]
         rows += [
             ("Correlation of neighbours", f"{self.correlation:.2f}"),
             ("Measured", f"{self.measured:.0%}"),
@@ -138,7 +139,8 @@ class Analysis:
     def steepness(self) -> float:
         """The level at the bright end of the image over that at the dark end."""
         ends = np.outer(self.gain, self.brightness) + np.array(self.offset)[:, None]
-        ratios = np.sqrt(np.maximum(ends[:, 1], 1e-9) / np.maximum(ends[:, 0], 1e-9))
+        ends = np.maximum(ends, 1e-9 * self.white**2)
+        ratios = np.sqrt(ends[:, 1] / ends[:, 0])
         return float(np.median(ratios))
 
     @property
@@ -160,17 +162,19 @@ class Analysis:
             return Anscombe(self.gain, self.offset, (self.black,))
         if not self.levels or (self.black == 0 and (self.kind != WHITE or not differ(self.levels))):
             return None
-        levels = self.levels if self.kind == WHITE else (self.level,) * len(self.levels)
-        least = max(*levels, 1e-6 * self.white) / 16  # a channel may have no noise
-        return Anscombe((0.0,) * len(levels), tuple(max(each, least) ** 2 for each in levels))
+        levels = np.array(self.levels if self.kind == WHITE else (self.level,) * len(self.levels))
+        levels = levels.clip(max(levels.max(), 1e-6 * self.white) / 16)  # a channel may have no noise
+        divisor = levels**POWER
+        divisor *= np.sqrt(np.mean((levels / divisor) ** 2))
+        return Anscombe((0.0,) * len(levels), tuple(np.square(divisor).tolist()))
 
     def variance(self, pixels: Array) -> NDArray[np.floating[Any]]:
-        """The variance of the noise at clean pixels (..., c), by the same model as the treatment's."""
-        model = self.stabiliser
-        if model is None:
-            return np.full_like(pixels, self.level**2)
-        variance: NDArray[np.floating[Any]] = np.asarray(model.gain) * pixels + np.asarray(model.offset)
-        return variance
+        """The variance of the noise at clean pixels (..., c), as the treatment takes it to be."""
+        if self.kind == SIGNAL_DEPENDENT:
+            variance: NDArray[np.floating[Any]] = np.asarray(self.gain) * pixels + np.asarray(self.offset)
+            return variance
+        levels = self.levels if self.kind == WHITE and differ(self.levels) else (self.level,)
+        return np.broadcast_to(np.square(levels), pixels.shape)
 
 
 def louder(found: Analysis, factor: float) -> Analysis:
@@ -218,10 +222,15 @@ def in_units(found: Analysis, white: float) -> Analysis:
     return replace(made, black=found.black * white, white=found.white * white, coarse=coarse)
 
 
+def in_words(found: Analysis) -> str:
+    """The level, as a share of white, or of the range of an image that is darker or brighter."""
+    return f"{255 * found.visible:.1f} of 255" + " of its range" * (found.white != 1)
+
+
 def advise(found: Analysis, *, independent: bool, steep: bool | None = None) -> Analysis:
     """Decide what to do about noise that is, or is not, independent: the analysis' `kind`, and why."""
     steep = found.is_steep if steep is None else steep
-    level = f"{255 * found.visible:.1f} of 255"
+    level = in_words(found)
     if not independent:
         return replace(found, kind=CAMERA, why=f"its noise is correlated, as a camera leaves it, {level}")
     if found.visible < MIN_WHITE_SIGMA:

@@ -7,7 +7,8 @@
     smooth            gaussian-* on the image at half or a quarter of its size
     page              page-fast, where the image shows ink on paper
 
-Images up to a megapixel get the best networks, larger ones the fast ones.
+Images up to a megapixel get the best networks, larger ones, and grey ones with strong camera noise, the fast
+ones.
 """
 
 from collections.abc import Mapping
@@ -33,13 +34,15 @@ from pellucid.inference.card import Card
 from pellucid.inference.coarse import halve
 from pellucid.inference.content import DOCUMENT, PHOTOGRAPH
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import COUNTABLE
+from pellucid.inference.few_photons import is_too_coarse
 from pellucid.inference.measuring import analyse_coarse, analyse_tiles
-from pellucid.inference.model import MIN_CAMERA_SIGMA, Model
+from pellucid.inference.model import MIN_CAMERA_SIGMA, RICIAN_AUTO, RICIAN_ESTIMATED, Model
 from pellucid.inference.overview import Overview
-from pellucid.inference.pages import PageModel
-from pellucid.inference.stabilise import HIGHEST_SIGMA, Treatment
-from pellucid.inference.trial import CROP, removes_noise
+from pellucid.inference.pages import ONLY_NOISE, PageModel
+from pellucid.inference.stabilise import HIGHEST_SIGMA
+from pellucid.inference.survey import SIDE
+from pellucid.inference.treatment import Treatment
+from pellucid.inference.trial import removes_noise
 from pellucid.options import DenoiseOptions
 
 BEST_PIXELS = 2**20
@@ -51,6 +54,8 @@ TRIED, DOUBT = 2, 1.5
 TOO_COARSE = "it counts single photons in integers, which cannot hold a mean of few: convert it to floats"
 NO_NOISE_BUT_TEXTURE = "what a network would remove is texture or a pattern, and no noise"
 
+NOT_WHITE = "; its paper is not made white, since no page was recognised: name the model page-fast for one"
+
 SMALLEST_PAGE = 256
 """Pixels of the shorter side; smaller images show too little to be recognised as a page."""
 
@@ -58,8 +63,15 @@ FAINT_PAGE, NOISY_PAGE, MOST_INDEPENDENT = 5 / 255, 16 / 255, 5.8
 """Noise on a page is at most so strong. Where it is not faint, it went through a lens or JPEG, so that its
 log-odds are lower; else it was added to a rendering."""
 
+MOST = 0.5
+"""A network for photographs that removes this part of smooth noise learned such noise, and keeps detail."""
+
+SOME = 0.2
+"""A network for photographs removes a smaller part than this of what is texture or a pattern."""
+
 FAINT = 8 / 255
-"""Below this level of correlated noise, texture may be all that there is: a trial decides."""
+"""Below this level of correlated noise, texture may be all that there is: a trial decides. From it on, camera
+noise in grey images is left to ``photo-fast``."""
 
 
 class Auto(Denoiser):
@@ -105,9 +117,10 @@ class Auto(Denoiser):
         plain = analyse_tiles(image.tiles, image.masks, run_options, is_8bit=image.dtype == np.uint8)
         if plain.content == DOCUMENT:
             page = self._as_page(image, plain, options)
-            if page is not None:
+            if page is None:
+                plain = replace(plain, content=PHOTOGRAPH)
+            elif page.why != ONLY_NOISE:
                 return replace(plain, kind=PAGE if page.changed else CLEAN, why=page.why), page
-            plain = replace(plain, content=PHOTOGRAPH)
         found = self._by_noise(image, plain)
         if found.kind == CLEAN and image.dark is not None:
             dark = analyse_tiles(image.tiles, image.masks, run_options, is_8bit=False, scale=image.dark)
@@ -133,7 +146,8 @@ class Auto(Denoiser):
         options = self._models["photo-fast"].run_options
         found = analyse_coarse(plain, image.centre, options)
         if found.kind == SMOOTH:
-            if self._removes_noise(image, found):
+            camera = self._removed("photo-fast", image, advise(plain, independent=False))
+            if camera < MOST * plain.visible and self._removes_noise(image, found):
                 return found
             found = plain
         independent = found.kind in (WHITE, SIGNAL_DEPENDENT)
@@ -150,13 +164,13 @@ class Auto(Denoiser):
                 if camera < MIN_CAMERA_SIGMA[image.channels]:
                     return replace(found, kind=CLEAN, why=f"{NO_NOISE}: {trial}")
                 found = replace(found, why=f"{found.why}; {trial}")
-        if found.photon and image.dtype.kind in "iu":
-            units = found.photon * np.iinfo(image.dtype).max
-            photons = float(image.tiles.mean()) / found.photon
-            if photons < COUNTABLE[0] and units < COUNTABLE[1]:
-                return replace(found, kind=CLEAN, why=TOO_COARSE)
+        if is_too_coarse(image.tiles, image.dtype, found.photon):
+            return replace(found, kind=CLEAN, why=TOO_COARSE)
         if independent and not found.photon and not self._removes_noise(image, found):
-            return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
+            other = advise(found, independent=False)
+            if self._removed("photo-fast", image, other) < SOME * found.visible:
+                return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
+            return replace(other, why=f"{other.why}, as a trial on a few crops shows")
         return found
 
     def _removed(self, name: str, image: Overview, found: Analysis) -> float:
@@ -171,7 +185,7 @@ class Auto(Denoiser):
         inner = found.coarse or found
         crops, valid = image.sample(TRIED)
         if found.halvings:
-            crops = image.centre[None, : 4 * CROP, : 4 * CROP]
+            crops = image.centre[None, : 4 * SIDE, : 4 * SIDE]
             for _ in range(found.halvings):
                 crops = halve(crops[0])[None]
             valid = np.ones((*crops.shape[:3], 1), np.bool_)
@@ -184,23 +198,29 @@ class Auto(Denoiser):
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
         """Choose the network that fits the noise that is given or found, or none."""
         speed = "best" if image.height * image.width <= BEST_PIXELS else "fast"
+        no_page = NOT_WHITE if options.paper == "white" else ""
         if options.sigma is not None or options.noise is not None:
             decision = self._models[f"gaussian-{speed}"].decide(image, options)
+            estimated = options.noise == RICIAN_AUTO
             if not decision.sigma:
-                return Decision("none", why="the noise level given is 0")
-            return replace(decision, why="the noise was given")
+                why = "no Rician noise is found" if estimated else "the noise level given is 0"
+                return Decision("none", why=why + no_page)
+            why = RICIAN_ESTIMATED if estimated else "the noise was given"
+            return replace(decision, why=why + no_page)
         found, page = self._examine(image, options)
         if page is not None:
             return replace(page, analysis=found)
         if found.kind == CLEAN:
-            return Decision("none", found.level, found.why, found)
+            return Decision("none", found.level, found.why + no_page, found)
         family = "photo" if found.kind == CAMERA else "gaussian"
+        if family == "photo" and image.channels == 1 and found.visible >= FAINT:
+            speed = "fast"  # it has seen grey photographs, the best one has not
         decision = self._models[f"{family}-{speed}"].remove(
             image,
             treatment_of(found),
             options,
             analysis=found,
-            why=found.why,
+            why=found.why + no_page,
             white=unit_of(found),
         )
         return replace(decision, sigma=found.level)

@@ -218,10 +218,10 @@ def _code(shape: tuple[int, ...]) -> str:
 
 
 def _sensor(noise: SensorNoise) -> str:
-    return f"variance = {noise.gain:.4g} * pixel + {noise.offset:.4g}, pixels from {noise.black:.4g} to 1"
+    return f"variance = {noise.gain:.4g} * pixel {noise.offset:+.4g}, pixels from {noise.black:.4g} to 1"
 
 
 def _levels(card: Card) -> str:
     if card.sigma is None:
-        return "it takes none"
+        return "none can be given"
     return " to ".join(f"{255 * sigma:.3g}" for sigma in card.sigma) + " (of 255)"

@@ -29,6 +29,11 @@ STRIP, PITCH, LITTLE = 128, 120, 0.003
 """Lines of text are looked for in strips so many pixels wide, at most so many pixels apart, and where no less
 than this share of the strip is dark."""
 
+PARTS, LARGEST, SOFT, THICK, RADIUS = 40, 0.35, 1.7, 0.02, 6
+"""Writing, music and drawings are at least so many parts, of which the largest has no more of the ink than
+the second; their soft edges have at most the third of the ink's area; and no more than the fourth lies so
+many pixels from paper."""
+
 DRAWN = 0.35
 """Share of the blocks without strokes that have exactly one colour, from which on an image was drawn."""
 
@@ -119,3 +124,34 @@ def _regularity(dark: NDArray[np.bool_]) -> float:
         apart = np.flatnonzero(alike < 0.05)  # from here on it is another line
         found.append(float(alike[apart[0] :].max()) if len(apart) else 0.0)
     return float(np.median(found)) if found else 0.0
+
+
+def is_strokes(reflectance: NDArray[np.floating]) -> bool:
+    """Whether what is dark (h, w), on paper that is 1, are many thin strokes, as of ink.
+
+    Twigs before a light sky hang together, shadows are thick, and both have soft edges.
+    """
+    ink = reflectance < 0.5
+    area = max(int(ink.sum()), 1)
+    soft = int(((reflectance > 0.1) & (reflectance < 0.9)).sum())
+    inside = ~near(~ink[None], RADIUS)
+    if soft > SOFT * area or inside.sum() > THICK * area:
+        return False
+    sizes = part_sizes(ink)
+    return bool(len(sizes) >= PARTS and sizes.max() <= LARGEST * area)
+
+
+def part_sizes(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The areas of the parts of a mask (h, w) that hang together, also across corners."""
+    places, none = np.arange(mask.size).reshape(mask.shape), mask.size
+    labels = np.where(mask, places, none)
+    while True:
+        wide = np.pad(labels, 1, constant_values=none)
+        rows = np.minimum.reduce([wide[:-2], wide[1:-1], wide[2:]])
+        least = np.where(mask, np.minimum.reduce([rows[:, :-2], rows[:, 1:-1], rows[:, 2:]]), none)
+        if np.array_equal(least, labels):
+            return np.unique(labels[mask], return_counts=True)[1]
+        # What a pixel has learned, all that have its label learn, too.
+        roots = np.arange(mask.size + 1)
+        np.minimum.at(roots, labels.ravel(), np.append(least.ravel(), none)[least].ravel())
+        labels = np.where(mask, roots[roots[least]], none)

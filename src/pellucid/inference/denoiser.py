@@ -34,7 +34,7 @@ class Decision:
     sigma : float
         The noise level, 0 to 1, as given or found.
     why : str
-        Why this network, or none, in words; empty where the user named it.
+        Why this network, or none, in words; may be empty where the user named it.
     analysis : Analysis, optional
         What the decision was taken on; None where the noise was given.
     work : Work, optional

@@ -20,16 +20,17 @@ from pellucid.inference.registry import denoiser_for
 from pellucid.inference.stacks import FileResult
 from pellucid.inference.stream import Progress
 from pellucid.io.files import copy_file
-from pellucid.io.pdf.document import Document, Scan
+from pellucid.io.pdf.document import SMALLEST, Document, Scan
 from pellucid.io.pdf.samples import NotDecodedError
+from pellucid.io.stack import parse_numbers
 from pellucid.options import DenoiseOptions
 
 log = logging.getLogger("pellucid")
 
 UNCHANGED = "unchanged"
-NO_SCAN = f"{UNCHANGED}: no scan covers it"
+NO_SCAN = f"{UNCHANGED}: no scan of {SMALLEST} pixels or more covers it"
 
-NO_PAGE = "it shows no page of ink on paper (--model page-fast cleans it all the same)"
+NO_PAGE = "it shows no page of ink on paper (--model page-fast cleans it anyway)"
 
 PARTS = 100
 """Of a page, for the progress."""
@@ -67,7 +68,7 @@ def denoise_document(
     Raises
     ------
     UsageError
-        When the target exists, or has no name of a PDF.
+        When the target exists, or has no name of a PDF, or for pages that are not there, axes and channels.
     InputError
         When the file is broken, or is encrypted or signed: a change would break what protects it.
     LimitError
@@ -77,6 +78,8 @@ def denoise_document(
     """
     if target.suffix.lower() != ".pdf":
         raise UsageError(f"{source} is a PDF, and {target} is not named like one", "Name the output .pdf")
+    if options.axes or options.channel:
+        raise UsageError(f"{source} is a PDF", "Leave axes and channel out")
     refuse_existing(target, overwrite)
     denoiser = denoiser_for(model, options)
     if isinstance(denoiser, Auto) and options.sigma is None and options.noise is None:
@@ -85,9 +88,10 @@ def denoise_document(
     notes: dict[str, list[int]] = {}
     done: dict[object, _Done] = {}
     with closing(Document(source)) as document:
-        for number in range(document.pages):
+        numbers = sorted(set(parse_numbers(options.pages or f"1-{document.pages}", document.pages)))
+        for index, number in enumerate(numbers):
             scans = document.scans(number, max_pixels=options.max_pixels)
-            report = _part_of(progress, number, document.pages)
+            report = _part_of(progress, index, len(numbers))
             for scan in scans:
                 if scan.key not in done:  # else it is on an earlier page, too
                     done[scan.key] = _clean(document, scan, denoiser, options, report)
@@ -133,7 +137,7 @@ class _Scans(Denoiser):
         self.pages.check(options)
 
     def decide(self, image: Overview, options: DenoiseOptions) -> Decision:
-        return self.pages.recognise(image, options, lined=False) or Decision("none", why=NO_PAGE)
+        return self.pages.recognise(image, options, strict=False) or Decision("none", why=NO_PAGE)
 
 
 class _Done(NamedTuple):
@@ -173,7 +177,7 @@ def _notes(scans: Sequence[_Done]) -> Sequence[str]:
 
 
 def _part_of(progress: Progress | None, page: int, pages: int) -> Progress:
-    """The progress of one page as that of all."""
+    """The progress of one of so many pages as that of all."""
 
     def report(done: int, of: int) -> None:
         if progress:

@@ -32,7 +32,8 @@ ENOUGH = 0.1
 
 COUNTED_SIDE = 16  # pixels a side of the blocks whose variance is compared with their mean
 LIKE_COUNTS = (0.7, 1.4)
-"""Variance over mean, in photons: 1 for independent counts, less for few shades, more for texture."""
+"""Variance over mean, in photons: 1 for independent counts, less for few shades, more for texture. Noise that
+does not grow with the light has more in the darker half of the blocks."""
 
 INDEPENDENT = (0.75, 1.15)
 """Squared differences of neighbours over those of second neighbours: 1 for independent noise, less for
@@ -87,9 +88,23 @@ def photon_counts(tiles: Array, masks: NDArray[np.bool_] | None) -> Counts | Non
     near, far = near[lit], far[lit]
     quiet = near + far <= np.median(near + far)
     alike = near[quiet].sum() / far[quiet].sum()
-    ratio = np.quantile(near * step / brightness[lit], 0.25)
-    counted = LIKE_COUNTS[0] < ratio < LIKE_COUNTS[1] and INDEPENDENT[0] < alike < INDEPENDENT[1]
+    light = brightness[lit]
+    ratios = near * step / light
+    least, dark = (np.quantile(each, 0.25) for each in (ratios, ratios[light <= np.median(light)]))
+    like = LIKE_COUNTS[0] < least < LIKE_COUNTS[1] and dark < LIKE_COUNTS[1]
+    counted = like and INDEPENDENT[0] < alike < INDEPENDENT[1]
     return Counts(step, np.ascontiguousarray(brightness.T)) if counted else None
+
+
+def is_too_coarse(tiles: Array, dtype: np.dtype[Any], photon: float) -> bool:
+    """Whether integers of a type count so few photons, each this bright, that no integer is near a mean.
+
+    Colours in 8 bits are a dark photograph: no detector counts so.
+    """
+    if dtype.kind not in "iu" or photon <= 0 or (dtype == np.uint8 and tiles.shape[1] == 3):
+        return False
+    few, units = tiles.mean() < COUNTABLE[0] * photon, photon * np.iinfo(dtype).max
+    return bool(few and units < COUNTABLE[1])
 
 
 def _step(samples: Array) -> float | None:

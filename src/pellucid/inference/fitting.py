@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.survey import BLOCK
+from pellucid.inference.survey import BLOCK, Blocks
 from pellucid.noise.jpeg import YCBCR
 
 Array = NDArray[np.float32]
@@ -27,8 +27,15 @@ SLACK, CLEAR = 0.025, {1: 0.04, 3: 0.06}
 """By the first, as a logarithm of variances, a line with a negative offset fits better than one without; by
 the second, for grey and for colour images, it does so clearly: few files in colour have a pedestal."""
 
+HALVES = 0.4, 0.6
+"""These shares of white are counted: paper and skies are as bright as white, highlights have texture."""
+
 CUT_SIDE, CUT_SHARES = 8, (0.15, 0.9)
-"""Pixels a side of the blocks from whose shares of black the noise below black is found, and these shares."""
+"""Pixels a side of the blocks from which the noise below black is found, and their shares of black."""
+
+UNEVEN, UNCUT = 2.5, 2.5
+"""In a block without structure, the variance of the means of its quarters is less than so many times what
+noise explains; and noise is not cut off where the light is stronger than so many times its level."""
 
 PATCH, PATCHES = 4, 32  # blocks a side of a patch, and how many patches show the correlation
 
@@ -95,31 +102,44 @@ def fit(brightness: Array, levels: Array, weight: Array, slack: float = SLACK) -
     return (plain, 0.0) if error(plain * bright) < free + slack else (gain, offset)
 
 
-def fit_cut_off(tiles: Array, keep: NDArray[np.bool_]) -> tuple[float, float] | None:
-    """Gain and offset where black cuts off much of the noise of tiles (n, c, h, w), as it was before.
+def fit_cut_off(
+    tiles: Array, keep: NDArray[np.bool_], blocks: Blocks, *, at_white: bool = False
+) -> tuple[float, float] | None:
+    """Gain and offset where black, or white, cuts off much of the noise of tiles (n, c, h, w), before it did.
 
-    In a block of 8 x 8 pixels, the share of samples at black and the mean of all samples tell the mean and
-    the deviation that a normal distribution had before everything below black was set to black. Blocks of
+    In a block of 8 x 8 pixels, the mean of the samples and that of their squares tell the mean and the
+    deviation that a normal distribution had before everything below black was set to black. Blocks of
     4 x 4 pixels count where `keep` (n, h / 4, w / 4) says. None where few have a share that tells something.
+    How the noise grows with the light is seen in the measured blocks that neither black nor white cuts off.
     """
     n, c, height, width = tiles.shape
     rows, columns = height // CUT_SIDE, width // CUT_SIDE
-    blocks = tiles[..., : rows * CUT_SIDE, : columns * CUT_SIDE]
-    blocks = blocks.reshape(n * c * rows, CUT_SIDE, columns, CUT_SIDE)
-    share, mean = (blocks <= 0).mean(axis=(1, 3)).ravel(), blocks.mean(axis=(1, 3)).ravel()
+    parts = (1 - tiles if at_white else tiles)[..., : rows * CUT_SIDE, : columns * CUT_SIDE]
+    parts = parts.reshape(n * c * rows, CUT_SIDE, columns, CUT_SIDE)
+    share, mean, power = ((each.mean(axis=(1, 3)).ravel()) for each in (parts <= 0, parts, parts**2))
+    quarters = parts.reshape(-1, 2, CUT_SIDE // 2, columns, 2, CUT_SIDE // 2).mean(axis=(2, 5))
+    spread = quarters.var(axis=(1, 3)).ravel()
     image = keep[:, : 2 * rows, : 2 * columns].reshape(n, rows, 2, columns, 2).all(axis=(2, 4))
-    tells = (share > CUT_SHARES[0]) & (share < CUT_SHARES[1]) & (blocks < 1).all(axis=(1, 3)).ravel()
+    low, high = HALVES if at_white else CUT_SHARES
+    tells = (share > low) & (share < high) & (parts < 1).all(axis=(1, 3)).ravel()
     tells &= np.repeat(np.asarray(image)[:, None], c, axis=1).ravel()
+    tells &= spread < UNEVEN * (power - mean**2) / (CUT_SIDE // 2) ** 2
     if tells.sum() < BINS:
         return None
-    ratio = np.linspace(-3, 3, 601)
+    ratio = np.linspace(-3, 3, 601)  # of mean and deviation, before
     normal = NormalDist()
-    below = np.array([normal.cdf(-each) for each in ratio])  # falls
-    left = np.array([each * normal.cdf(each) + normal.pdf(each) for each in ratio])
-    at = np.interp(-share[tells], -below, ratio)
+    above, density = (np.array([each(x) for x in ratio]) for each in (normal.cdf, normal.pdf))
+    left = ratio * above + density
+    square = ((ratio**2 + 1) * above + ratio * density) / left**2  # falls
+    at = np.interp(-power[tells] / mean[tells] ** 2, -square, ratio)
     deviation = mean[tells] / np.interp(at, ratio, left)
-    certain = np.ones_like(deviation, dtype=np.float32)
-    return fit((at * deviation).astype(np.float32), deviation.astype(np.float32), certain)
+    light = 1 - at * deviation if at_white else at * deviation
+    uncut = np.minimum(blocks.brightness, 1 - blocks.brightness) > UNCUT * float(np.median(deviation))
+    weight = np.broadcast_to(blocks.weight**2, uncut.shape)[uncut]
+    brightness = np.append(light, blocks.brightness[uncut])
+    levels = np.append(deviation, blocks.levels[uncut])
+    weight = np.append(np.full_like(deviation, weight.mean() if len(weight) else 1), weight)
+    return fit(brightness.astype(np.float32), levels.astype(np.float32), weight.astype(np.float32))
 
 
 def binned(

@@ -21,12 +21,12 @@ from pellucid.inference.analysis import (
     REDUCED,
     SIGNAL_DEPENDENT,
     SMOOTH,
-    STRONG,
     SURE,
     WHITE,
     Analysis,
     advise,
     differ,
+    in_words,
     louder,
     scaled,
 )
@@ -81,10 +81,10 @@ STABILISED = 16
 MANY_CLIPPED = 0.2
 """From this share of samples at black or white on, a channel may be quiet because it is clipped."""
 
-SOME_BLACK, FLATTER, STEEP_IN_DARK = 0.1, 1.15, 1.1
-"""Where more samples than the first are black, strong noise is measured from shares of black, too: its level
-is by at most the second factor higher than the network finds, unless `MANY_CLIPPED`; then this line shows
-signal-dependent noise from the third factor on."""
+CUT_SIGMA, SOME_CUT, FLATTER, STEEP_IN_DARK = (5 / 255, 12 / 255), 0.1, 1.15, 1.1
+"""Where more samples than the second are black, or white, noise above the first, for each, is measured from
+the others: its level is at most the third factor higher than the network finds, unless `MANY_CLIPPED`; then
+this line shows signal-dependent noise from the fourth factor on."""
 
 FEW_TILES = 4
 """In at most so many tiles it is seen whether the levels of channels differ."""
@@ -162,21 +162,24 @@ def analyse_tiles(
         if found.content == GRAPHICS:
             return scaled(replace(found, kind=CLEAN, why=NO_NOISE), black, white)
     worth = found.log_odds > -SURE and found.level >= MIN_WHITE_SIGMA
-    dark = float((tiles <= 0).mean(axis=1)[where.keep.repeat(BLOCK, 1).repeat(BLOCK, 2)].mean())
+    inside = where.keep.repeat(BLOCK, 1).repeat(BLOCK, 2)
+    cut = [float(each.mean(axis=1)[inside].mean()) for each in (tiles <= 0, tiles >= 1)]
     line = None
-    if worth and found.visible > STRONG and dark > SOME_BLACK and max(clipped) > 0:
-        line = fit_cut_off(tiles, where.keep)
-    if line is not None and dark > MANY_CLIPPED:
+    least = CUT_SIGMA[cut[1] > cut[0]]
+    if worth and found.visible > least and max(cut) > SOME_CUT and max(clipped) > 0:
+        line = fit_cut_off(tiles, where.keep, blocks, at_white=cut[1] > cut[0])
+    if line is not None and max(cut) > MANY_CLIPPED:
         return scaled(_before_the_cut(found, *line), black, white)
     if worth and found.is_steep and found.level < FEW_PHOTONS:
         found = stabilised_twice(found, tiles, where, session)
     elif line is not None:
-        level = min(max(found.level, line[1] ** 0.5), FLATTER * found.level)
+        there = line[0] * (cut[1] > cut[0]) + line[1]
+        level = min(max(found.level, max(there, 0) ** 0.5), FLATTER * found.level)
         found = replace(found, level=level, levels=(level,) * channels)
     if worth and found.is_reduced:
         found = louder(found, REDUCED[1])
-    found = advise(found, independent=found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0))
-    return scaled(found, black, white)
+    independent = found.log_odds >= (FAINT_ODDS if found.level < FAINT_SIGMA else 0)
+    return advise(scaled(found, black, white), independent=independent, steep=found.is_steep)
 
 
 def _counted(tiles: Array, counts: Counts, clipped: tuple[float, float]) -> Analysis:
@@ -302,7 +305,7 @@ def analyse_coarse(found: Analysis, pixels: Array, options: RunOptions) -> Analy
     share = coarse.level / found.level
     if not halvings or coarse.kind == CLEAN or not PATTERN < share < TEXTURE:
         return found
-    why = f"its noise is correlated, {255 * found.visible:.1f} of 255, and hides no detail finer than itself"
+    why = f"its noise is correlated, {in_words(found)}, and hides no detail finer than itself"
     return replace(found, kind=SMOOTH, why=why, halvings=halvings, coarse=coarse)
 
 

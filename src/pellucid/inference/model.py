@@ -15,7 +15,7 @@ from pellucid.inference.analysis import MIN_WHITE_SIGMA, Analysis
 from pellucid.inference.card import Card, SensorNoise, facts
 from pellucid.inference.coarse import bands, denoise_coarse, reach
 from pellucid.inference.denoiser import Decision, Denoiser
-from pellucid.inference.few_photons import ONCE, denoise_passes, is_cut_off, plan_passes
+from pellucid.inference.few_photons import ONCE, denoise_passes, is_cut_off, is_too_coarse, plan_passes
 from pellucid.inference.html import table_html
 from pellucid.inference.measuring import analyse_tiles
 from pellucid.inference.overview import Overview
@@ -25,13 +25,11 @@ from pellucid.inference.stabilise import (
     Anscombe,
     Rice,
     Scale,
-    Treatment,
     keeping_means,
-    rician_treatment,
-    treatment_for,
 )
 from pellucid.inference.stream import Array, Work, luma_of
 from pellucid.inference.tiling import Tiles, pad_to, plan
+from pellucid.inference.treatment import Treatment, rician_treatment, treatment_for
 from pellucid.inference.trial import removed_level
 from pellucid.options import DenoiseOptions, is_number
 
@@ -40,8 +38,13 @@ log = logging.getLogger("pellucid")
 MIN_CAMERA_SIGMA = {1: 0.2 / 255, 3: 0.5 / 255}
 """Grey and colour photographs from which less would be removed stay unchanged (docs/decisions/auto.md)."""
 
+TRIED, FEWEST_TRIED, MOST_TRIED = 0.08, 2, 9
+"""The share of an image's area on which a network is tried, in at least and at most so many tiles."""
+
 RICIAN_AUTO = "rician:auto"
 """Noise of magnitude images whose level is estimated."""
+
+RICIAN_ESTIMATED = "its noise is taken for Rician, of an estimated level"
 
 LARGEST_TILE = 1_600_000  # pixels; larger ones gain little for their memory (benchmarks/overlap.py)
 LOWEST_TILE = 256  # pixels that tiles may be high, however wide the image, or 6 times their halo
@@ -148,16 +151,16 @@ class Model(Denoiser):
         self, image: Overview, options: DenoiseOptions
     ) -> tuple[Treatment | None, Analysis | None]:
         """The noise to remove, None where there is none, and the analysis that found it."""
-        if options.noise == RICIAN_AUTO:
-            return rician_treatment(image.centre[..., 0]), None
         if options.noise is not None:
-            treatment = treatment_for(options.noise)
-            if isinstance(treatment.stabiliser, Rice) and image.ends.min() < 0:
+            estimated = options.noise == RICIAN_AUTO
+            treatment = None if estimated else treatment_for(options.noise)
+            rician = treatment is None or isinstance(treatment.stabiliser, Rice)
+            if rician and image.ends.min() < 0:
                 raise UsageError(
                     "Rician noise is that of magnitude images, and this image has negative values",
                     "Give another noise",
                 )
-            return treatment, None
+            return rician_treatment(image.centre[..., 0]) if estimated else treatment, None
         if options.sigma is not None:
             return Treatment(options.sigma) if options.sigma >= 1e-6 else None, None
         card = self.card(image.channels)
@@ -175,7 +178,10 @@ class Model(Denoiser):
     def try_on(self, image: Overview, treatment: Treatment, white: float = 1.0) -> float:
         """The level of the noise that this network would remove, tried on a few crops divided by `white`."""
         run = self.runner(image, treatment, white=white)
-        return removed_level(image.crops / np.float32(white), run)
+        pixels = image.tiles.shape[2] * image.tiles.shape[3]
+        count = round(TRIED * image.height * image.width / pixels)
+        crops, _ = image.sample(min(max(count, FEWEST_TRIED), MOST_TRIED))
+        return removed_level(crops / np.float32(white), run)
 
     def remove(
         self,
@@ -205,6 +211,8 @@ class Model(Denoiser):
         if max(strengths) == 0:
             return Decision(self.name, treatment.level, why, analysis)
         halvings, noise, steps, margin = treatment.halvings, treatment.stabiliser, ONCE, 0
+        if isinstance(noise, Anscombe) and is_too_coarse(image.tiles, image.dtype, min(noise.gain)):
+            log.warning("integers cannot hold means of so few photons, which are rounded: give floats")
         estimated = analysis is not None and not analysis.photon
         if isinstance(noise, Anscombe) and not is_cut_off(image.tiles, noise, estimated=estimated):
             margin = REACH
@@ -243,47 +251,43 @@ class Model(Denoiser):
         scale = None if stabiliser is None else Scale.of(stabiliser, image.ends)
         level = treatment.level if scale is None else scale.sigma
         brightest = image.brightest if scale is None else 1.0
-        given = self._given(session, level, strengths, brightest)
-
+        given, share = self._given(session, level, strengths, brightest)
         stride = session.card.stride
         ceiling = _ceiling(image, treatment) / white
 
         def run(tile: Array) -> Array:
             height, width = tile.shape[:2]
-            tile, whole = np.minimum(tile, np.float32(ceiling)), tile
+            whole = tile
+            tile = np.minimum(tile, np.float32(ceiling)) if ceiling < math.inf else tile
             noisy = pad_to(tile, (-(-height // stride) * stride, -(-width // stride) * stride))
             noisy = noisy if scale is None else scale.forward(noisy)
             noisy = noisy.repeat(3, axis=2) if as_colour else noisy
+            noisy = noisy * share if share < 1 else noisy
             clean = session.run(noisy, given[-1])
             if len(given) == 2:
                 clean += luma_of(session.run(noisy, given[0]) - clean)
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
+            clean = clean / share if share < 1 else clean
             clean = clean if scale is None else scale.inverse(clean)
-            return clean[:height, :width] + (whole - tile)
+            clean = clean[:height, :width]
+            return clean if tile is whole else clean + (whole - tile)
 
         return run
 
     def _given(
         self, session: Session, level: float, strengths: tuple[float, float], brightest: float
-    ) -> list[tuple[float, ...]]:
-        """The further inputs of the network: gains for its own levels, or a level.
+    ) -> tuple[list[tuple[float, ...]], np.float32]:
+        """The further inputs of the network, gains for its own levels, or a level; and the image's scale.
 
-        Where the levels for luma and for chroma differ, the network runs twice.
+        Where the levels for luma and for chroma differ, the network runs twice. Noise above the highest level
+        of the training is seen at a smaller scale: far outside it a network tints and blurs.
         """
         gains = tuple(max(1.0, each) for each in strengths)
         if session.card.sigma is None:
-            return [gains[: session.card.channels]]  # luma alone for grey images
+            return [gains[: session.card.channels]], np.float32(1)  # luma alone for grey images
         levels = [level * each for each in dict.fromkeys(gains)]
-        highest = brightest * session.card.sigma[1]
-        if max(levels) > highest:
-            # Far outside its training a network tints and blurs; a lower level only leaves some noise.
-            log.warning(
-                "noise %.0f is taken as %.0f, the highest level of %s",
-                255 * max(levels),
-                255 * highest,
-                self.name,
-            )
-        return [(min(each, highest),) for each in levels]
+        share = min(1.0, brightest * session.card.sigma[1] / max(*levels, 1e-9))
+        return [(each * share,) for each in levels], np.float32(share)
 
     def _tiles(self, image: Overview, halvings: Sequence[int] = (0,), margin: int = 0) -> Tiles:
         """Tiles for a network that runs several times, each after halving the image so often."""
@@ -340,7 +344,7 @@ def _ceiling(image: Overview, treatment: Treatment) -> float:
 
     A network's error is a part of the brightest pixels in its view, more than the noise of a dark sky.
     """
-    if image.dark is None:
+    if image.dark is None or not treatment.level:
         return math.inf
     (black, extent), noise = image.dark, treatment.stabiliser
     lines = [(0.0, treatment.level**2)]

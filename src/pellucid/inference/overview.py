@@ -1,4 +1,4 @@
-"""One pass over an image before it is decided what to do with it: its gaps, its colours, and a few crops."""
+"""One pass over an image before it is decided what to do with it: its gaps, its colours, and tiles of it."""
 
 import functools
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ from pellucid.errors import InputError
 from pellucid.inference.masked import Mask, fill, valid_pixels
 from pellucid.inference.measuring import dark_range
 from pellucid.inference.survey import BLOCK, TILES, Array, Window, over_blocks, stack_tiles, tile_windows
-from pellucid.inference.trial import crop_windows, stack_crops
 from pellucid.io.image import Samples, to_float
 from pellucid.io.source import Source
 
@@ -74,11 +73,9 @@ class Overview:
     brightest : float
         The largest pixel of floats, at least 1.
     tiles : float32 array (n, c, h, w)
-        For the noise analysis.
+        For the noise analysis and for trials.
     masks : bool array (n, h, w), optional
         Which of their pixels are image.
-    crops : float32 array (n, 64, 64, c)
-        For trials.
     centre : float32 array (h, w, c)
         The middle of the image, at most 1024 x 1024 pixels.
     """
@@ -91,7 +88,6 @@ class Overview:
     brightest: float
     tiles: Array
     masks: Mask | None
-    crops: Array
     centre: Array
 
     @property
@@ -144,9 +140,9 @@ def look_over(
     nodata = source.nodata if nodata is None else nodata
     layout = Layout(source.channels, True, source.alpha and use_alpha, nodata)
     row_bytes = width * (source.channels + source.alpha + source.extra) * source.dtype.itemsize
-    tiles, crops = tile_windows(height, width), crop_windows(height, width)
+    tiles = tile_windows(height, width)
     rows, columns = (slice(max(0, (each - CENTRE) // 2), (each + CENTRE) // 2) for each in (height, width))
-    windows = [*tiles, *crops, (rows, columns)]
+    windows = [*tiles, (rows, columns)]
     parts: list[list[Samples]] = [[] for _ in windows]
     largest, has_image, grey = 0.0, False, may_be_grey or source.channels == 1
     step = max(16, STRIP // row_bytes)
@@ -181,7 +177,6 @@ def look_over(
         brightest=max(1.0, largest),
         tiles=stacked,
         masks=mask,
-        crops=stack_crops(pixels[len(tiles) : -1]),
         centre=pixels[-1],
     )
 
@@ -226,7 +221,6 @@ def look_over_some(sources: Sequence[Source], nodata: float | None = None) -> Ov
         brightest=max(each.brightest for each in found),
         tiles=_few([each.tiles for each in found]),
         masks=masks,
-        crops=_few([each.crops for each in found]),
     )
 
 

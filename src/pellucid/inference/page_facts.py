@@ -1,6 +1,6 @@
 """What is wrong with a scanned page: uneven light, the other side, JPEG blocks, skew.
 
-Classical measures, for people who scan; no network is chosen by them.
+Classical measures, for people who scan. By skew alone something is chosen: see `pellucid.inference.pages`.
 """
 
 from dataclasses import dataclass
@@ -138,19 +138,31 @@ def block_steps(page: Page, ink: Mask) -> float:
     return float(np.mean(ratios))
 
 
-def skew_of(ink: Mask) -> float:
-    """The angle at which rows of ink stand out best, in degrees (Postl 1986); NaN without clear lines."""
+def skew_of(ink: Mask, steepest: float = STEEPEST, step: float = STEP) -> float:
+    """The angle at which rows of ink stand out best, in degrees (Postl 1986).
+
+    Parameters
+    ----------
+    ink : bool array (h, w)
+    steepest, step : float
+        The angles that are tried, in degrees.
+
+    Returns
+    -------
+    float
+        How far lines of text fall to the right; NaN without clear lines, or where they may be steeper.
+    """
     rows, columns = np.nonzero(ink)
     if len(rows) < 500:
         return float("nan")
     some = np.random.default_rng(0).permutation(len(rows))[:MOST_POINTS]
     points = rows[some].astype(np.float32), columns[some].astype(np.float32)
-    angles = np.arange(-STEEPEST, STEEPEST + STEP / 2, STEP)
+    angles = np.arange(-steepest, steepest + step / 2, step)
     sharpness = np.array([_sharpness(points, angle) for angle in angles])
     best = angles[sharpness.argmax()]
-    if sharpness.max() < CLEAR_LINES * np.median(sharpness) or abs(best) == STEEPEST:
+    if sharpness.max() < CLEAR_LINES * np.median(sharpness) or abs(best) == steepest:
         return float("nan")
-    fine = best + np.arange(-STEP, STEP + 0.01, STEP / 5)
+    fine = best + np.arange(-step, step + 0.01, step / 5)
     return round(float(fine[np.argmax([_sharpness(points, angle) for angle in fine])]), 2) + 0.0  # no -0.0
 
 

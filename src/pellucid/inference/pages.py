@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pellucid.inference.content import is_drawn, is_two_valued, line_regularity
+from pellucid.inference.content import is_drawn, is_strokes, is_two_valued, line_regularity
 from pellucid.inference.denoiser import Decision
 from pellucid.inference.model import Model
 from pellucid.inference.overview import Overview
+from pellucid.inference.page_facts import skew_of
 from pellucid.inference.session import Session
 from pellucid.inference.stream import Work, luma_of
 from pellucid.inference.tiling import pad_to
@@ -34,10 +35,13 @@ SPECKS = 0.003
 CLEAN = "the page is clean"
 DRAWN = "its paper has exactly one tone: the page was drawn, or its scanner made the paper white"
 
+ONLY_NOISE = "the page has nothing on its paper but noise"
 NO_PAPER = "there is no paper of one tone: it is no page, or a photograph fills it"
 
 PAPER = 0.3
 """Images of which no larger share has one light tone are no pages, unless half as much becomes white."""
+
+BLOCK = 8  # pixels a side, of which a mean shows dirt more than noise
 
 TRIED = 512
 """Pixels a side of the part in the middle on which it is tried how much would be removed."""
@@ -47,6 +51,13 @@ WHITE, MIDDLE = 0.6, 0.2
 
 LINES = 0.36
 """How regular lines of text are at least: photographs with dark twigs on a light sky reach 0.33."""
+
+DIRT = 10 / 255
+"""Where means of 8 x 8 pixels of paper change by no more, there is nothing but noise to remove."""
+
+ASKEW, STEEPEST = 6.0, 24.0
+"""Lines that rise or fall by more degrees than the first were photographed with no reading in mind: the image
+is a photograph of a page. The second is the steepest angle that is tried."""
 
 DIM, EXPOSED = 0.6, 0.7
 """A page whose paper is darker than the first is made as light as the second before the network sees it: none
@@ -78,32 +89,38 @@ class PageModel(Model):
         """Make the paper even or white; leave a clean page unchanged."""
         return self._try(image, options)[0]
 
-    def recognise(self, image: Overview, options: DenoiseOptions, *, lined: bool = True) -> Decision | None:
+    def recognise(self, image: Overview, options: DenoiseOptions, *, strict: bool = True) -> Decision | None:
         """As `decide`; None where a trial does not give white paper and dark ink, as only a page does.
 
-        Where photographs are to be expected, `lined` asks for regular lines, as of text, too.
+        Where photographs are to be expected, `strict` asks for regular lines, as of text, or for many thin
+        strokes, too; and a page that needs no other paper stays unchanged where it has nothing but noise,
+        which is left to others.
         """
-        decision, white = self._try(image, options)
-        lines = line_regularity(white < 0.5) if lined else 1.0
+        decision, white, dirt = self._try(image, options)
         if is_two_valued(image.tiles) and image.tiles.max() <= 0.99:  # on paper of one grey tone
             decision = Decision(self.name, why=DRAWN)
-        if decision.why == DRAWN:
-            return decision if lines > LINES else None
         grey = (white > 0.5) & (white < 0.9)
-        is_page = float((white > 0.95).mean()) >= WHITE and float(grey.mean()) <= MIDDLE
-        return decision if is_page and lines > LINES else None
+        toned = float((white > 0.95).mean()) >= WHITE and float(grey.mean()) <= MIDDLE
+        if not (toned or decision.why == DRAWN) or (strict and not shows_writing(white)):
+            return None
+        if strict and decision.changed and options.paper == "keep" and dirt < DIRT:
+            return Decision(self.name, why=ONLY_NOISE)
+        return decision
 
-    def _try(self, image: Overview, options: DenoiseOptions) -> tuple[Decision, Page]:
-        """What is decided on a trial in the middle of the page, and what became white there (h, w)."""
+    def _try(self, image: Overview, options: DenoiseOptions) -> tuple[Decision, Page, float]:
+        """What is decided on a trial in the middle of the page, what became white there (h, w), and the dirt.
+
+        Of a page of one bit there is always dirt.
+        """
         centre = middle(image.centre)
         (tone, share), white = paper_of(image), options.paper == "white"
         if is_drawn(image.tiles, EXACT):
-            return Decision(self.name, why=DRAWN), centre.mean(axis=2) / tone.mean()
+            return Decision(self.name, why=DRAWN), centre.mean(axis=2) / tone.mean(), 1.0
         run = cleaner(self._open(1), tone, white=white)
         clean = run(centre)
         reflectance = (clean if white else clean / tone).mean(axis=2)
         if share < PAPER and float((reflectance > 0.95).mean()) < PAPER / 2:
-            return Decision(self.name, why=NO_PAPER), reflectance
+            return Decision(self.name, why=NO_PAPER), reflectance, 1.0
         ink = centre.mean(axis=2) < 0.5 * tone.mean()
         if not white and ink.any():
             run = with_depth(run, tone, _depth(centre[ink] / tone) / max(_depth(clean[ink] / tone), 0.1))
@@ -115,15 +132,33 @@ class PageModel(Model):
         if removed < UNCHANGED or few or max(options.strengths) == 0:
             decision = Decision(self.name, removed, CLEAN)
         else:
-            session = self._open(1)
-            decision = Decision(self.name, removed, work=work, network=session.title, digest=session.digest)
-        return decision, reflectance
+            session, why = self._open(1), f"it removes {255 * removed:.1f} of 255 from the page"
+            decision = Decision(self.name, removed, why, None, work, session.title, session.digest)
+        dirt = 1.0 if one_bit else dirt_on(reflectance > 0.95, (centre - clean).mean(axis=2))
+        return decision, reflectance, dirt
+
+
+def shows_writing(reflectance: Page) -> bool:
+    """Whether a page (h, w) has lines of text that are about level, or many thin strokes."""
+    dark = reflectance < 0.5
+    if abs(skew_of(dark, STEEPEST, 1.0)) > ASKEW:  # NaN where it cannot be told
+        return False
+    return line_regularity(dark) > LINES or is_strokes(reflectance)
 
 
 def middle(page: Page) -> Page:
     """The part in the middle of a page (h, w, c) on which the network is tried."""
     top, left = (max(0, extent - TRIED) // 2 for extent in page.shape[:2])
     return page[top : top + TRIED, left : left + TRIED]
+
+
+def dirt_on(paper: NDArray[np.bool_], removed: Page) -> float:
+    """By how much means of 8 x 8 pixels of what is removed from paper (h, w) differ at most from most."""
+    rows, columns = (extent // BLOCK for extent in removed.shape)
+    whole = slice(rows * BLOCK), slice(columns * BLOCK)
+    blocks = removed[whole].reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3))
+    blocks = blocks[paper[whole].reshape(rows, BLOCK, columns, BLOCK).all(axis=(1, 3))]
+    return float(abs(blocks - np.median(blocks)).max()) if blocks.size else 1.0
 
 
 def cleaner(session: Session, tone: NDArray[np.float32], *, white: bool) -> Callable[[Page], Page]:

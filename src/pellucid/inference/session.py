@@ -95,7 +95,7 @@ class RunOptions:
         if PROVIDERS[self.device] not in listed:
             here = [name for name, provider in PROVIDERS.items() if provider in listed]
             raise DeviceError(
-                f"No device {self.device!r} is there",
+                f"No device {self.device!r} is available",
                 f"Use one of: {', '.join(here)}; for a GPU, install the onnxruntime that serves it",
             )
         return PROVIDERS[self.device]

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from pellucid import __version__
 from pellucid.errors import UsageError
-from pellucid.inference.analysis import CLEAN, MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units
+from pellucid.inference.analysis import CLEAN, MIN_WHITE_SIGMA, NO_NOISE, Analysis, in_units, in_words
 from pellucid.inference.auto import Auto
 from pellucid.inference.denoiser import Decision, Denoiser, never_a_page
 from pellucid.inference.masked import Mask
+from pellucid.inference.model import RICIAN_ESTIMATED
 from pellucid.inference.overview import Layout, Overview, look_over_some
 from pellucid.inference.sample_types import WHITE, as_pixels, from_pixels
 from pellucid.inference.stabilise import keep_means
@@ -74,7 +75,7 @@ class Channel:
         return cls(name, planes, *about, white, made.network, made.digest)
 
     def document(self) -> dict[str, Any]:
-        """Give it as values that JSON has; gain, offset and range are in the units of the file's samples."""
+        """Give it as values that JSON has; level, gain, offset and range are in the units of the samples."""
         row: dict[str, Any] = {
             "name": self.name,
             "planes": self.planes,
@@ -82,6 +83,7 @@ class Channel:
             "model": self.model,
             "why": self.why,
             "sigma": self.sigma,
+            "level": self.sigma * self.white,
             "network": self.network,
             "sha256": self.digest,
         }
@@ -199,7 +201,7 @@ def decide(stack: Stack, image: Overview, denoiser: Denoiser, options: DenoiseOp
     decision = denoiser.decide(image, replace(options, noise=stack.noise))
     if decision.sigma < MIN_WHITE_SIGMA * float(image.ends.max()):
         return Decision("none", decision.sigma, NO_NOISE)
-    return replace(decision, why="its noise is Rician, since the file says that it shows magnitudes")
+    return replace(decision, why=f"{RICIAN_ESTIMATED}, since the file says that it shows magnitudes")
 
 
 RECONSTRUCTED = "gaussian:auto"
@@ -229,7 +231,7 @@ def _of_reconstruction(image: Overview, denoiser: Denoiser, options: DenoiseOpti
         return Decision("none", found.level, found.why, found)
     strength = RECONSTRUCTED_SHARE * options.strengths[0]
     given = replace(options, sigma=min(found.level, 1.0), strength=strength, luma=None, chroma=None)
-    why = f"noise of a reconstruction, {255 * found.visible:.1f} of 255, of which {strength:.0%} is removed"
+    why = f"noise of a reconstruction, {in_words(found)}, of which {strength:.0%} is removed"
     return replace(denoiser.decide(image, given), why=why, analysis=found)
 
 
@@ -249,14 +251,18 @@ def derivation_of(decisions: Sequence[Decision], options: DenoiseOptions) -> Der
     )
 
 
-def analyse_stack(
-    stack: Stack, analyse: Callable[[Overview], Analysis], options: DenoiseOptions
-) -> list[Channel]:
-    """Analyse the noise of each channel of a stack, or of those that are selected."""
+def analyse_stack(stack: Stack, auto: Auto, options: DenoiseOptions) -> list[Channel]:
+    """Analyse the noise of each channel of a stack, or of those that are selected.
+
+    Where the file implies its noise, as DICOM does, the channel has the model and the reason of `decide`.
+    """
     channels = []
     for name, group in grouped(stack, selected(stack, options), per_plane=options.per_plane):
-        found = analyse(look_over_planes(stack, group, options.nodata))
+        image = look_over_planes(stack, group, options.nodata)
+        found = auto.analyse(image)
         decision = Decision("", found.level, found.why, found)
+        if stack.noise is not None:
+            decision = replace(decide(stack, image, auto, options), analysis=found)
         channels.append(Channel.of(name, len(group), decision, stack.parts[group[0].part].dtype))
     return channels
 

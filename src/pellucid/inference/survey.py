@@ -17,7 +17,7 @@ Window = tuple[slice, slice]
 
 SIDE = 64  # pixels a side of a tile
 SHARE = 0.45  # of the image's area that is measured, ...
-FEWEST, TILES = 4, 64  # ... in at least and at most so many tiles
+FEWEST, TILES = 9, 64  # ... in at least and at most so many tiles
 BLOCK = 4  # pixels a side of a block
 
 FEWEST_BLOCKS = 0.04
@@ -57,13 +57,18 @@ def tile_windows(height: int, width: int) -> list[Window]:
     height, width = (max(extent, 4 * BLOCK) // BLOCK * BLOCK for extent in (height, width))
     tall, wide = min(SIDE, height), min(SIDE, width)
     count = max(FEWEST, min(TILES, round(SHARE * height * width / SIDE**2)))
-    down = max(1, min(height // tall, round((count * height / width) ** 0.5)))
-    across = max(1, min(width // wide, round(count / down)))
+    down = max(1, min(round(height / tall), round((count * height / width) ** 0.5)))
+    across = max(1, min(round(width / wide), round(count / down)))
     return [
         (slice(row, row + tall), slice(column, column + wide))
-        for row in np.linspace(0, height - tall, down).astype(int)
-        for column in np.linspace(0, width - wide, across).astype(int)
+        for row in _begins(height - tall, down)
+        for column in _begins(width - wide, across)
     ]
+
+
+def _begins(room: int, count: int) -> list[int]:
+    """Evenly from 0 to `room`; one alone in the middle."""
+    return [room // 2] if count == 1 else np.linspace(0, room, count).astype(int).tolist()
 
 
 def stack_tiles(pixels: list[Array], masks: list[Mask] | None) -> tuple[Array, Mask | None]:

@@ -50,7 +50,7 @@ class Tiles:
 def plan(
     height: int, width: int, *, stride: int, halo: int, fits: Callable[[int, int], bool]
 ) -> Tiles | None:
-    """Cover an image with tiles, so that a network runs on as few pixels as possible.
+    """Cover an image with tiles, so that a network runs on hardly more pixels than it must.
 
     Parameters
     ----------

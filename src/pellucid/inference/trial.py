@@ -7,11 +7,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pellucid.inference.survey import Window
-
-CROP = 64  # pixels a side of a crop
-SHARE = 0.08  # of the image's area that a trial sees ...
-GRID = 3  # ... in at most so many crops across and down
 BLOCK = 8  # pixels a side of the blocks that are flat or not
 
 PATTERN = -0.1
@@ -33,31 +28,12 @@ BIAS = 0.3
 Crop = NDArray[np.float32]
 
 
-def crop_windows(height: int, width: int) -> list[Window]:
-    """Rows and columns of a few crops of an image, on an even grid."""
-    height, width = max(height, CROP), max(width, CROP)
-    count = min(GRID, round((SHARE * height * width) ** 0.5 / CROP)) or 1
-    places = np.linspace(0, 1, count + 2)[1:-1]  # not the borders, where frames and vignettes are
-    rows, columns = (np.unique((places * (extent - CROP)).round().astype(int)) for extent in (height, width))
-    return [(slice(row, row + CROP), slice(column, column + CROP)) for row in rows for column in columns]
-
-
-def stack_crops(pixels: list[Crop]) -> NDArray[np.float32]:
-    """Crops (h, w, c) as an array (n, 64, 64, c); small ones are mirrored, those of one colour left out."""
-    height, width = pixels[0].shape[:2]
-    small = [(0, 0), (0, CROP - height), (0, CROP - width), (0, 0)]
-    crops = np.pad(np.stack(pixels), small, mode="symmetric")
-    informative: NDArray[np.float32] = crops[np.ptp(crops, axis=(1, 2, 3)) > 0]
-    return informative
-
-
 def removed_level(crops: NDArray[np.float32], denoise: Callable[[Crop], Crop]) -> float:
     """How much noise a network would remove from an image.
 
     Parameters
     ----------
-    crops : float32 array (n, 64, 64, 1 or 3)
-        As `stack_crops` gives them.
+    crops : float32 array (n, h, w, 1 or 3)
     denoise : function of a float32 array (h, w, 1 or 3) to the same
         The network.
 
@@ -137,4 +113,6 @@ def _textured(crops: NDArray[np.float32]) -> NDArray[np.bool_]:
 def _blocks(crops: NDArray[np.float32]) -> NDArray[np.float32]:
     """Crops (n, h, w, c) as blocks of 8 x 8 pixels: (n, rows, 8, columns, 8, c)."""
     n, height, width, channels = crops.shape
-    return crops.reshape(n, height // BLOCK, BLOCK, width // BLOCK, BLOCK, channels)
+    rows, columns = height // BLOCK, width // BLOCK
+    whole = crops[:, : rows * BLOCK, : columns * BLOCK]
+    return whole.reshape(n, rows, BLOCK, columns, BLOCK, channels)

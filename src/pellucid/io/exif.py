@@ -168,7 +168,7 @@ def upright(exif: bytes, orientation: int, size: tuple[int, int]) -> bytes:
     data, end = bytearray(exif), table_end(layout, offset, rows)
     ends, found = [end], {row.tag: row for row in rows}
     for tag in (GPS, EXIF, INTEROPERABILITY):  # the last is inside the second
-        with suppress(BrokenDirectoryError, struct.error, LookupError):
+        with suppress(BrokenDirectoryError, struct.error, LookupError, ValueError):
             (inner,) = read_entry(file, layout, found[tag]).numbers
             more = read_rows(file, layout, inner)[0]
             ends.append(table_end(layout, inner, more))

@@ -268,7 +268,8 @@ def image_source(image: Image) -> Source:
     """Give an image as a source."""
     if not isinstance(image, Image):
         raise UsageError(
-            f"A {type(image).__name__} is no image", "Give an Image: read_image(...).with_samples(array)"
+            f"Expected an Image, got {type(image).__name__}",
+            "Give Image(samples=array) with (h, w, 1) or (h, w, 3), or read_image(...).with_samples(array)",
         )
     more = [] if image.alpha is None else [image.alpha[..., None]]
     more += [] if image.extra_channels is None else [image.extra_channels]

@@ -301,6 +301,14 @@ class Image:
                     f"Use {dimensions} dimensions that begin with {shape[:2]}, and type {dtype.name}",
                 )
 
+    def __repr__(self) -> str:
+        """Give size and kind in a line: samples and metadata would fill screens."""
+        height, width, channels = self.samples.shape
+        parts = {"alpha": self.alpha, "extra channels": self.extra_channels}
+        more = "".join(f", {name}" for name, part in parts.items() if part is not None)
+        kind = "grey" if channels == 1 else "colour"
+        return f"<Image {width} x {height}, {kind}, {self.samples.dtype.name}{more}, {self.encoding.format}>"
+
     @property
     def axes(self) -> str:
         """The meaning of the samples' dimensions: YX for grey (with one channel), YXS for colour."""

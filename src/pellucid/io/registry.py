@@ -116,7 +116,7 @@ def foreign(head: bytes) -> tuple[str, str]:
         return ("a camera's raw file", "TIFF with 16 bits") if head[8:11] == b"crx" else ("a film", "PNG")
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     known = (found for magic, found in _FOREIGN.items() if text.startswith(magic))
-    return next(known, ("no image", ""))
+    return next(known, ("not an image", ""))
 
 
 def written() -> Iterator[Format]:

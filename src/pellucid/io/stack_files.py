@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from pellucid.atomic import atomic_folder, atomic_write, refuse_existing, refuse_folder
-from pellucid.errors import UsageError
+from pellucid.errors import InputError, UsageError
 from pellucid.io import registry
 from pellucid.io.files import find_format, refuse_zero, too_large, warn_of_name
 from pellucid.io.format import Format
@@ -42,7 +42,12 @@ def open_stack(
     found = find_format(file)
     if found.open_stack is None:
         return None
-    stack = found.open_stack(file, axes)
+    try:
+        stack = found.open_stack(file, axes)
+    except InputError as exc:  # such as samples or axes in which there are no images
+        if file.name in exc.problem:
+            raise
+        raise InputError(f"{file}: {exc.problem}", exc.remedy) from exc
     if stack is None:
         return None
     warn_of_name(file, found)

@@ -76,7 +76,7 @@ class VipsSource:
             raster = self._raster = self._checked(self._load)
         self._several(raster, loader)
         if raster.interpretation == "cmyk" and raster.format != "float":
-            log.warning("%s: CMYK is worked on as sRGB, and written so where anything changes", self.name)
+            log.warning("%s: CMYK is converted to sRGB, and written as sRGB if anything changes", self.name)
             self._cmyk = True
             raster = self._raster = self._checked(self._load)
         elif raster.format not in TYPES or raster.interpretation == "cmyk":

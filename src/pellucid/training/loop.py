@@ -255,7 +255,7 @@ def plan_of_steps(recipe: Recipe, step: int, steps: int, epoch: int | None, minu
     words = f"{length} of {schedule.batch} images; learning rate {schedule.learning_rate:g}, {schedule.rates}"
     if not step:
         return words
-    return f"{words}; going on from step {step:,}, at the learning rate of this longer schedule"
+    return f"{words}; going on from step {step:,}, at this schedule's learning rate"
 
 
 def is_exported(path: Path, state: State) -> bool:

@@ -31,7 +31,7 @@ def join_processes(device: str) -> tuple[int, int, torch.device]:
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise DeviceError(f"There is no device {device!r}", "Choose auto, cpu, cuda or cuda:1")
     if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"No device {device!r} is there", "Train with --device cpu")
+        raise DeviceError(f"No device {device!r} is available", "Train with --device cpu")
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # torchrun sets these
     if processes == 1:
         return 1, 0, torch.device(device)

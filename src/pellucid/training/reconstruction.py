@@ -35,7 +35,7 @@ from pellucid.training.self_supervised import WAYS
 log = logging.getLogger("pellucid")
 
 VALIDATED = 1000  # images at a time; of the training images as many are measured
-MULTIPLY_ADDS = 30_000_000_000  # of a measurement: a few seconds of a CPU core
+MULTIPLY_ADDS = 15_000_000_000  # of a measurement: a few seconds of a CPU core
 FEW_IMAGES = 20
 EXAMPLES = 8  # images that can be watched while the network learns
 LOOK_EVERY = 100  # steps between two checks whether the network has collapsed
