@@ -257,7 +257,8 @@ class Model(Denoiser):
 
         def run(tile: Array) -> Array:
             height, width = tile.shape[:2]
-            tile, whole = np.minimum(tile, np.float32(ceiling)), tile
+            whole = tile
+            tile = np.minimum(tile, np.float32(ceiling)) if ceiling < math.inf else tile
             noisy = pad_to(tile, (-(-height // stride) * stride, -(-width // stride) * stride))
             noisy = noisy if scale is None else scale.forward(noisy)
             noisy = noisy.repeat(3, axis=2) if as_colour else noisy
@@ -268,7 +269,8 @@ class Model(Denoiser):
             clean = np.mean(clean, axis=2, keepdims=True, dtype=np.float32) if as_colour else clean
             clean = clean / share if share < 1 else clean
             clean = clean if scale is None else scale.inverse(clean)
-            return clean[:height, :width] + (whole - tile)
+            clean = clean[:height, :width]
+            return clean if tile is whole else clean + (whole - tile)
 
         return run
 
@@ -342,7 +344,7 @@ def _ceiling(image: Overview, treatment: Treatment) -> float:
 
     A network's error is a part of the brightest pixels in its view, more than the noise of a dark sky.
     """
-    if image.dark is None:
+    if image.dark is None or not treatment.level:
         return math.inf
     (black, extent), noise = image.dark, treatment.stabiliser
     lines = [(0.0, treatment.level**2)]
