@@ -57,7 +57,7 @@ def _quota(group: Path) -> Iterator[float]:
 
 
 def wait_passively() -> None:
-    """Let OpenMP's threads sleep while they wait for work; to be called before torch is imported.
+    """Let OpenMP's threads sleep while they wait for work; to be called before torch and SciPy are imported.
 
     By default they spin between two layers. As soon as another process wants the same CPUs, the threads that
     compute then wait for those that spin. Processes that this one starts inherit the setting; where the user
@@ -68,3 +68,4 @@ def wait_passively() -> None:
     OpenMP 5.2, section 21.7 (OMP_WAIT_POLICY).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # SciPy's, whose threads spin on small matrices
