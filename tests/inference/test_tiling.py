@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -107,9 +107,8 @@ def test_there_is_no_plan_where_tiles_would_be_all_halo() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(SIDES, SIDES, st.integers(0, 30), st.integers(6000, 300_000))
-def test_hardly_a_grid_of_equal_tiles_has_less_to_compute(
-    height: int, width: int, halo: int, area: int
-) -> None:
+@example(665, 665, 1, 6000)  # of two numbers of columns, rounding to whole strides favours the larger one
+def test_no_grid_of_equal_tiles_has_less_to_compute(height: int, width: int, halo: int, area: int) -> None:
     def fits(tall: int, wide: int) -> bool:
         return tall * wide <= area
 
@@ -127,8 +126,7 @@ def test_hardly_a_grid_of_equal_tiles_has_less_to_compute(
     ]
     assert (tiles is None) == (not costs)
     if tiles is not None:
-        # Of two numbers of columns, rounding to whole strides can favour the larger one.
-        assert len(tiles) * tiles.window[0] * tiles.window[1] <= 1.1 * min(costs)
+        assert len(tiles) * tiles.window[0] * tiles.window[1] == min(costs)
 
 
 @settings(max_examples=30, deadline=None)

@@ -11,6 +11,7 @@ Images up to a megapixel get the best networks, larger ones, and grey ones with 
 ones.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -143,33 +144,36 @@ class Auto(Denoiser):
 
     def _by_noise(self, image: Overview, plain: Analysis) -> Analysis:
         """What to do about the noise, with trials on a few crops."""
-        options = self._models["photo-fast"].run_options
-        found = analyse_coarse(plain, image.centre, options)
+
+        @functools.cache
+        def camera() -> float:
+            """The level that a network for photographs removes."""
+            return self._removed("photo-fast", image, advise(plain, independent=False))
+
+        found = analyse_coarse(plain, image.centre, self._models["photo-fast"].run_options)
         if found.kind == SMOOTH:
-            camera = self._removed("photo-fast", image, advise(plain, independent=False))
-            if camera < MOST * plain.visible and self._removes_noise(image, found):
+            if camera() < MOST * plain.visible and self._removes_noise(image, found):
                 return found
             found = plain
         independent = found.kind in (WHITE, SIGNAL_DEPENDENT)
         unsure = -SURE < found.log_odds < 0 and found.visible >= FAINT
         if unsure or (found.kind == CAMERA and found.visible < FAINT):
-            camera = self._removed("photo-fast", image, advise(found, independent=False))
             if unsure:  # a network for the wrong kind of noise leaves most of it
                 white = advise(found, independent=True)
-                independent = self._removed("gaussian-fast", image, white) > camera
+                independent = self._removed("gaussian-fast", image, white) > camera()
                 trial = f"{white.why}, as a trial on a few crops shows"
                 found = replace(white, why=trial) if independent else advise(found, independent=False)
             if not independent:
-                trial = f"in a trial a photo model removed {255 * camera:.1f} of 255"
-                if camera < MIN_CAMERA_SIGMA[image.channels]:
+                trial = f"in a trial a photo model removed {255 * camera():.1f} of 255"
+                if camera() < MIN_CAMERA_SIGMA[image.channels]:
                     return replace(found, kind=CLEAN, why=f"{NO_NOISE}: {trial}")
                 found = replace(found, why=f"{found.why}; {trial}")
         if is_too_coarse(image.tiles, image.dtype, found.photon):
             return replace(found, kind=CLEAN, why=TOO_COARSE)
         if independent and not found.photon and not self._removes_noise(image, found):
-            other = advise(found, independent=False)
-            if self._removed("photo-fast", image, other) < SOME * found.visible:
+            if camera() < SOME * found.visible:
                 return replace(found, kind=CLEAN, why=NO_NOISE_BUT_TEXTURE)
+            other = advise(found, independent=False)
             return replace(other, why=f"{other.why}, as a trial on a few crops shows")
         return found
 

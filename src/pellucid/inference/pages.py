@@ -123,8 +123,8 @@ class PageModel(Model):
             return Decision(self.name, why=NO_PAPER), reflectance, 1.0
         ink = centre.mean(axis=2) < 0.5 * tone.mean()
         if not white and ink.any():
-            run = with_depth(run, tone, _depth(centre[ink] / tone) / max(_depth(clean[ink] / tone), 0.1))
-            clean = run(centre)
+            share = _depth(centre[ink] / tone) / max(_depth(clean[ink] / tone), 0.1)
+            run, clean = with_depth(run, tone, share), deepened(clean, tone, share)
         removed = float(np.sqrt(np.mean((clean - centre) ** 2)))
         work = Work(self._tiles(image), run, options.strengths, page=True)
         one_bit = tone.min() > 0.99 and is_two_valued(image.tiles)
@@ -141,7 +141,7 @@ class PageModel(Model):
 def shows_writing(reflectance: Page) -> bool:
     """Whether a page (h, w) has lines of text that are about level, or many thin strokes."""
     dark = reflectance < 0.5
-    if abs(skew_of(dark, STEEPEST, 1.0)) > ASKEW:  # NaN where it cannot be told
+    if abs(skew_of(dark, STEEPEST, 1.0)) > ASKEW:  # NaN without clear lines
         return False
     return line_regularity(dark) > LINES or is_strokes(reflectance)
 
@@ -153,7 +153,7 @@ def middle(page: Page) -> Page:
 
 
 def dirt_on(paper: NDArray[np.bool_], removed: Page) -> float:
-    """By how much means of 8 x 8 pixels of what is removed from paper (h, w) differ at most from most."""
+    """How far means of 8 x 8 pixels of what is removed from paper (h, w) are at most from their median."""
     rows, columns = (extent // BLOCK for extent in removed.shape)
     whole = slice(rows * BLOCK), slice(columns * BLOCK)
     blocks = removed[whole].reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3))
@@ -210,8 +210,12 @@ def with_depth(
     run: Callable[[Page], Page], tone: NDArray[np.float32], share: float
 ) -> Callable[[Page], Page]:
     """Give ink the tone that it had on the page: the network makes it black."""
-    part = np.float32(min(share, 1.0))
-    return lambda page: np.asarray(tone - part * (tone - run(page)), np.float32)
+    return lambda page: deepened(run(page), tone, share)
+
+
+def deepened(clean: Page, tone: NDArray[np.float32], share: float) -> Page:
+    """A page (h, w, c) on paper of a tone, with a share, at most all, of the darkness of its ink."""
+    return np.asarray(tone - np.float32(min(share, 1.0)) * (tone - clean), np.float32)
 
 
 def _depth(reflectance: NDArray[np.float32]) -> float:

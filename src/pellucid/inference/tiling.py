@@ -50,7 +50,7 @@ class Tiles:
 def plan(
     height: int, width: int, *, stride: int, halo: int, fits: Callable[[int, int], bool]
 ) -> Tiles | None:
-    """Cover an image with tiles, so that a network runs on hardly more pixels than it must.
+    """Cover an image with tiles, so that a network runs on as few pixels as possible.
 
     Parameters
     ----------
@@ -79,9 +79,13 @@ def plan(
             tall * stride, _window(long, margin, across) * stride
         ):
             across += 1
-        wide = _window(long, margin, across)
-        if fits(tall * stride, wide * stride) and (area := down * across * tall * wide) <= cheapest:
-            best, cheapest = (down, across, tall, wide), area
+        for count in _counts(long, margin, across):
+            wide = _window(long, margin, count)
+            area = down * count * tall * wide
+            if fits(tall * stride, wide * stride) and (
+                area < cheapest or (count == across and area == cheapest)
+            ):
+                best, cheapest = (down, count, tall, wide), area
     if best is None:
         return None
     down, across, tall, wide = best
@@ -92,6 +96,15 @@ def plan(
 def _window(steps: int, margin: int, count: int) -> int:
     """The extent of each of so many windows over so many steps; all in strides."""
     return math.ceil((steps - 2 * margin) / count) + 2 * margin if count > 1 else steps
+
+
+def _counts(steps: int, margin: int, fewest: int) -> range:
+    """The numbers of windows that may be cheapest, all in strides.
+
+    Each window more adds two margins; rounding up adds less than one stride to each of the fewest.
+    """
+    more = (fewest - 1) // (2 * margin) if margin else (fewest - 1) * steps
+    return range(fewest, min(fewest + more, _most(steps, margin)) + 1)
 
 
 def _most(steps: int, margin: int) -> int:
